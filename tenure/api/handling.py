@@ -1,0 +1,64 @@
+"""What every handler of ours gets and how its failures leave: dependencies and exception handlers for Litestar."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from litestar import Request, Response
+from litestar.connection import ASGIConnection
+from litestar.exceptions import HTTPException, ValidationException
+from litestar.handlers import BaseRouteHandler
+
+from tenure import access
+from tenure.api import respond
+from tenure.errors import TenureError
+from tenure.records.people import Principal
+from tenure.store.ground import Ground
+
+log = logging.getLogger("tenure.api")
+Asked = Request[Any, Any, Any]
+
+
+def ground(request: Asked) -> Ground:
+    """The process's ground, for handlers that name a parameter `ground`."""
+    kept: Ground = request.app.state["ground"]
+    return kept
+
+
+def principal(request: Asked) -> Principal:
+    """Who is asking, as the gate found it, for handlers that name a parameter `principal`."""
+    found: Principal = request.scope["state"]["principal"]
+    return found
+
+
+def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """Refuse a request whose principal lacks the permission that the route declares."""
+    access.require(connection.scope["state"]["principal"], handler.opt["permission"])
+
+
+def on_ours(_request: Asked, error: TenureError) -> Response[dict[str, Any]]:
+    return Response(respond.as_json(respond.problem_of(error)), status_code=respond.status_of(error))
+
+
+def on_litestars(_request: Asked, error: HTTPException) -> Response[dict[str, Any]]:
+    """Litestar's own refusals (no such route, a body that does not fit) in our one shape."""
+    problem = respond.Problem(_code_of(error.status_code), error.detail, _where(error))
+    return Response(respond.as_json(problem), status_code=error.status_code, headers=error.headers)
+
+
+def on_unforeseen(request: Asked, error: Exception) -> Response[dict[str, Any]]:
+    log.exception("unforeseen failure at %s %s", request.method, request.url.path, exc_info=error)
+    return Response(respond.as_json(respond.hidden(error)), status_code=500)
+
+
+def _code_of(status: int) -> str:
+    named = {400: "invalid_input", 401: "not_signed_in", 403: "not_allowed", 404: "not_found", 405: "not_allowed"}
+    return named.get(status, "too_large" if status == 413 else "invalid_input" if status < 500 else "internal")
+
+
+def _where(error: HTTPException) -> str | None:
+    if not isinstance(error, ValidationException) or not error.extra:
+        return None
+    first = error.extra[0] if isinstance(error.extra, list) else error.extra
+    return f"{first.get('key', '')}: {first.get('message', '')}" if isinstance(first, dict) else None

@@ -1,0 +1,39 @@
+"""Routes about the server itself."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Any
+
+from litestar import get
+from litestar.response import Response
+
+from tenure.records.people import Permission
+from tenure.store.ground import Ground
+
+VERSION = version("tenure")
+
+
+@get("/health", permission=Permission.PUBLIC, sync_to_thread=False, media_type="text/plain")
+def health() -> str:
+    """`OK` as soon as requests are answered."""
+    return "OK"
+
+
+@get("/version", permission=Permission.PUBLIC, sync_to_thread=False, media_type="text/plain")
+def tenure_version() -> str:
+    return VERSION
+
+
+@get("/api/v1/server", permission=Permission.READ, sync_to_thread=False)
+def about(ground: Ground) -> dict[str, Any]:
+    """Where things are: scoring URL, public key of the signatures."""
+    return {
+        "version": VERSION,
+        "scoring_url": ground.settings.gateway_url,
+        "key_id": ground.key.key_id,
+        "public_key": ground.key.public_pem,
+    }
+
+
+handlers = [health, tenure_version, about]

@@ -1,0 +1,83 @@
+"""Everything that Tenure can refuse or fail at, as one tree.
+
+    TenureError
+    ├── InvalidInput          what was sent is not what must be sent
+    │   └── TooLarge          it is more than the limit allows
+    ├── NotFound              nothing of that name is here
+    ├── Conflict              it clashes with what is already here
+    │   └── AlreadyExists
+    ├── NotSignedIn           nobody is known to be asking
+    ├── NotAllowed            this person or service may not
+    │   └── GateNotMet        nobody may, until the named facts change
+    ├── Unavailable           right now it cannot be done; later it can
+    │   └── TooMany           too much is waiting already
+    └── CannotStart           the settings or the machine forbid it
+
+A message says what must be, what was got, where, and what to do next. An error has a stable `code`;
+which HTTP status it becomes is known to the faces alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class TenureError(Exception):
+    """The root of the tree. `where` is a path into what was sent, such as `routes[1].share`."""
+
+    code = "error"
+
+    def __init__(self, message: str, *, where: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.where = where
+
+
+class InvalidInput(TenureError):
+    code = "invalid_input"
+
+
+class TooLarge(InvalidInput):
+    code = "too_large"
+
+
+class NotFound(TenureError):
+    code = "not_found"
+
+
+class Conflict(TenureError):
+    code = "conflict"
+
+
+class AlreadyExists(Conflict):
+    code = "already_exists"
+
+
+class NotSignedIn(TenureError):
+    code = "not_signed_in"
+
+
+class NotAllowed(TenureError):
+    code = "not_allowed"
+
+
+class GateNotMet(NotAllowed):
+    """A gate said no. `failures` holds a sentence for each rule that failed: rule, fact, what would satisfy it."""
+
+    code = "gate_not_met"
+
+    def __init__(self, message: str, *, failures: Sequence[str], where: str | None = None) -> None:
+        super().__init__(message, where=where)
+        self.failures = tuple(failures)
+
+
+class Unavailable(TenureError):
+    code = "unavailable"
+
+
+class TooMany(Unavailable):
+    code = "too_many"
+
+
+class CannotStart(TenureError):
+    code = "cannot_start"

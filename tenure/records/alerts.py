@@ -1,0 +1,41 @@
+"""Alerts: pending → firing → acknowledged → resolved."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from tenure.records.base import Record
+
+AlertState = Literal["pending", "firing", "acknowledged", "resolved"]
+MonitorKind = Literal["drift", "accuracy", "calibration", "data_quality"]
+
+
+class Evidence(Record):
+    """A score never travels alone: what was measured, against which threshold, on how many."""
+
+    measure: str
+    value: float
+    threshold: float
+    direction: Literal["above", "below"]
+    p_value: float | None = None
+    level: float | None = None
+    n_baseline: int = 0
+    n_window: int = 0
+    window_start_at: int = 0
+    window_end_at: int = 0
+    version: int = 0
+
+
+class Alert(Record):
+    alert_id: str
+    endpoint: str
+    monitor: MonitorKind
+    subject: str
+    state: AlertState
+    severity: Literal["note", "warning", "critical"]
+    message: str
+    evidence: Evidence
+    event_at: int
+    opened_at: int
+    changed_at: int
+    resolved_event_at: int | None = None

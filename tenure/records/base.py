@@ -1,0 +1,55 @@
+"""What every record is made of: the base class, instants and ids."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from datetime import UTC, datetime
+from typing import NewType, dataclass_transform
+
+import msgspec
+
+Instant = NewType("Instant", int)
+"""Microseconds since 1970-01-01 UTC."""
+
+SECOND_US = 1_000_000
+HOUR_US = 3_600 * SECOND_US
+DAY_US = 24 * HOUR_US
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
+class Record(msgspec.Struct, frozen=True):
+    """A value that travels between floors and over the wire. Made with keyword arguments, required ones first."""
+
+
+def new_id(now: Instant) -> str:
+    """A UUIDv7 (RFC 9562) in its 36-character form: 48 bits of milliseconds, then random bits."""
+    random = int.from_bytes(os.urandom(10))
+    value = (now // 1000) << 80 | 0x7 << 76 | (random >> 68) << 64 | 0b10 << 62 | random & (1 << 62) - 1
+    return str(uuid.UUID(int=value))
+
+
+def instant_of_id(identifier: str) -> Instant:
+    """When a UUIDv7 was made, to the millisecond.
+
+    >>> instant_of_id(new_id(Instant(1_700_000_000_123_000)))
+    1700000000123000
+    """
+    return Instant((uuid.UUID(identifier).int >> 80) * 1000)
+
+
+def instant_of(moment: datetime) -> Instant:
+    """An aware datetime as an instant; a naive one is taken as UTC."""
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    since = aware - datetime(1970, 1, 1, tzinfo=UTC)
+    return Instant((since.days * 86_400 + since.seconds) * SECOND_US + since.microseconds)
+
+
+def moment_of(instant: Instant | int) -> datetime:
+    """An instant as an aware datetime in UTC."""
+    return datetime.fromtimestamp(instant // SECOND_US, tz=UTC).replace(microsecond=instant % SECOND_US)
+
+
+def iso(instant: Instant | int) -> str:
+    """An instant as ISO 8601 in UTC, such as `2013-02-01T05:00:00Z`."""
+    return moment_of(instant).isoformat().replace("+00:00", "Z")

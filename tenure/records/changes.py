@@ -1,0 +1,118 @@
+"""Change requests, gates and electronic signatures."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta
+
+from tenure.records.base import Record
+
+ChangeKind = Literal["approve", "promote", "suspend", "retire"]
+ChangeState = Literal["open", "approved", "rejected", "invalidated", "withdrawn"]
+VersionState = Literal["registered", "in_review", "approved", "suspended", "retired", "rejected"]
+Reason = Annotated[str, Meta(min_length=3, max_length=2000)]
+
+
+class RuleResult(Record):
+    """One rule of a policy at a gate: its expression, whether it held, and otherwise what would satisfy it."""
+
+    rule: str
+    expression: str
+    passed: bool
+    explanation: str
+
+
+class GateEvaluation(Record):
+    evaluation_id: str
+    gate: str
+    model: str
+    version: int
+    policy_version: str
+    engine: str
+    facts: dict[str, Any]
+    facts_digest: str
+    rules: list[RuleResult]
+    passed: bool
+    evaluated_at: int
+
+
+class NewChange(Record, forbid_unknown_fields=True):
+    kind: ChangeKind
+    model: str
+    version: int
+    reason: Reason
+
+
+class Subject(Record):
+    """The digests that signatures of a change bind to: when one of them changes, pending signatures are void."""
+
+    artifact: str
+    card: str
+    profile: str
+    model_file: str
+    policy: str
+    facts: str
+
+
+class Signature(Record):
+    signature_id: str
+    person: str
+    printed_name: str
+    role: str
+    meaning: Literal["approval", "rejection"]
+    reason: str
+    signed_at: int
+    voided: bool
+
+
+class StepStatus(Record):
+    role: str
+    needed: int
+    signed: int
+
+
+class Change(Record):
+    change_id: str
+    kind: ChangeKind
+    model: str
+    version: int
+    state: ChangeState
+    reason: str
+    opened_by: str
+    opened_at: int
+    closed_at: int | None
+    ended_because: str
+    subject: Subject
+    steps: list[StepStatus]
+    signatures: list[Signature]
+
+
+class NewSignature(Record, forbid_unknown_fields=True):
+    """A signature needs the person's own password again, at the moment of signing (21 CFR 11.200)."""
+
+    person: str
+    password: str
+    role: str
+    meaning: Literal["approval", "rejection"]
+    reason: Reason
+
+
+class AuditEvent(Record):
+    sequence: int
+    at: int
+    actor: str
+    action: str
+    subject: str
+    detail: dict[str, Any]
+    previous_hash: str
+    hash: str
+
+
+class AuditVerified(Record):
+    """`first_bad` is the sequence number of the first event that does not fit the chain; None when all fit."""
+
+    events: int
+    first_bad: int | None
+    problem: str
+    head: str

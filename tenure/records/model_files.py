@@ -1,0 +1,163 @@
+"""The model's file: what a person declares about a model. Its YAML form is applied with `tenure apply`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from tenure.records.base import Record
+
+Share = Annotated[float, Meta(ge=0, le=1)]
+Role = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[a-z][a-z0-9-]*$")]
+
+
+class Declared(Record, forbid_unknown_fields=True):
+    """A part of the model's file: a key that is not known is an error."""
+
+
+class Forbidden(Declared):
+    """Where and what for a feature may not be used; empty lists mean everywhere and for everything."""
+
+    reason: Annotated[str, Meta(min_length=1)]
+    within: list[str] = []
+    purposes: list[str] = []
+
+
+class Feature(Declared):
+    """What is known about one column. `after_outcome` and `after_departure` style names are free text;
+    only `at_scoring` may be used online."""
+
+    kind: Literal["numeric", "categorical", "boolean", "datetime", "text"] | None = None
+    available: str = "at_scoring"
+    semantic: str | None = None
+    source: str | None = None
+    range: tuple[float, float] | None = None
+    forbidden: Forbidden | None = None
+
+
+class Prediction(Declared):
+    """What the model answers and which later fact it is judged by."""
+
+    positive: str
+    outcome: str
+    outcome_after_hours: Annotated[float, Meta(gt=0)] = 24.0
+
+
+class AtLeast(Declared):
+    at_least: Share
+    metric: Literal["roc_auc"] = "roc_auc"
+    min_outcomes: Annotated[int, Meta(ge=50)] = 1000
+
+
+class AtMost(Declared):
+    at_most: Annotated[float, Meta(gt=0)]
+
+
+class Monitors(Declared):
+    """What is watched, and how many false alerts are accepted while nothing is wrong."""
+
+    window_days: Annotated[int, Meta(ge=1, le=366)] = 7
+    false_alerts_per_year: Annotated[float, Meta(gt=0)] = 4.0
+    maturity: Share = 0.9
+    psi_floor: Annotated[float, Meta(gt=0)] = 0.1
+    accuracy: AtLeast | None = None
+    calibration: AtMost | None = None
+
+
+class Step(Declared):
+    role: Role
+    signatures: Annotated[int, Meta(ge=1, le=10)] = 1
+
+
+class Approval(Declared):
+    steps: Annotated[list[Step], Meta(min_length=1)]
+
+
+class AccuracyDrop(Declared):
+    """Fires when the metric is proven to lie more than `drop` below what the version was approved with."""
+
+    drop: Annotated[float, Meta(ge=0, lt=0.5)]
+    metric: Literal["roc_auc"] = "roc_auc"
+    min_outcomes: Annotated[int, Meta(ge=100)] = 2000
+
+
+class Trigger(Declared):
+    accuracy: AccuracyDrop
+
+
+class Guard(Declared):
+    cooldown_days: Annotated[int, Meta(ge=0)] = 7
+    max_per_quarter: Annotated[int, Meta(ge=1)] = 6
+
+
+class TrainingData(Declared):
+    window_days: Annotated[int, Meta(ge=1)] = 90
+    holdout_days: Annotated[int, Meta(ge=1)] = 14
+
+
+class Envelope(Declared):
+    """What a retraining may change without a new full approval. It is signed with the version it was approved for."""
+
+    expires: Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+    features: Literal["same"] = "same"
+    family: Literal["same"] = "same"
+    score_psi_max: Annotated[float, Meta(gt=0)] = 0.1
+
+
+class Better(Declared):
+    metric: Literal["roc_auc"] = "roc_auc"
+    margin: Annotated[float, Meta(ge=0)] = 0.0
+    confidence: Annotated[float, Meta(gt=0.5, lt=1)] = 0.95
+
+
+class NoWorse(Declared):
+    metric: Literal["brier"] = "brier"
+    margin: Annotated[float, Meta(ge=0)] = 0.002
+
+
+class Accept(Declared):
+    """What a challenger must show on the same rows as the champion. It is looked at once: when the shadow ends."""
+
+    better: Better
+    no_worse: NoWorse | None = None
+    shadow_days: Annotated[int, Meta(ge=1)] = 14
+    shadow_outcomes: Annotated[int, Meta(ge=100)] = 1000
+
+
+class Retraining(Declared):
+    recipe: str
+    when: Annotated[list[Trigger], Meta(min_length=1)]
+    accept: Accept
+    guard: Guard = Guard()
+    how: Literal["refit"] = "refit"
+    data: TrainingData = TrainingData()
+    envelope: Envelope | None = None
+    then: Literal["propose", "promote"] = "propose"
+
+
+class ModelFile(Declared):
+    """One model, as declared. `value` and `action` are SQL expressions over features, score, action and y."""
+
+    model: str
+    purpose: Annotated[str, Meta(min_length=1)]
+    owner: Annotated[str, Meta(min_length=1)]
+    jurisdictions: list[str] = []
+    features: dict[str, Feature] = {}
+    prediction: Prediction | None = None
+    value: str | None = None
+    action: str = "score >= 0.5"
+    monitors: Monitors = Monitors()
+    approval: Approval | None = None
+    retraining: Retraining | None = None
+
+
+class AppliedFile(Record):
+    """A revision of a model's file: who applied it and when, and what it changed from the one before."""
+
+    model: str
+    revision: int
+    digest: str
+    applied_by: str
+    applied_at: int
+    file: ModelFile

@@ -1,0 +1,72 @@
+"""What the gateway routes by: an immutable table, replaced as a whole when its epoch changes."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from tenure.records.base import Record
+
+ReleaseRole = Literal["champion", "challenger", "shadow"]
+
+
+class InputColumn(Record):
+    """One column that a version takes.
+
+    `type` is MLflow's name of it: double, float, long, integer, string, boolean or datetime.
+    """
+
+    name: str
+    type: str
+    required: bool = True
+
+
+class PinnedFile(Record):
+    path: str
+    size_bytes: int
+    sha256: str
+
+
+class Release(Record):
+    """A version in service at an endpoint: `share` of the traffic for champion and challenger, 0–1."""
+
+    release_id: str
+    model: str
+    version: int
+    role: ReleaseRole
+    share: float
+    location: str
+    digest: str
+    files: list[PinnedFile]
+    inputs: list[InputColumn]
+
+
+class Route(Record):
+    """An endpoint and what answers there, champion first."""
+
+    endpoint: str
+    model: str
+    releases: list[Release]
+
+
+class RoutingTable(Record):
+    epoch: int
+    routes: dict[str, Route]
+
+
+class ReleaseHealth(Record):
+    release_id: str
+    endpoint: str
+    version: int
+    role: ReleaseRole
+    state: Literal["starting", "serving", "failed"]
+    detail: str = ""
+
+
+class GatewayStatus(Record):
+    """What one gateway says about itself: the epoch it routes by and how its releases are."""
+
+    gateway: str
+    pid: int
+    epoch: int
+    releases: list[ReleaseHealth]
+    written_at: int

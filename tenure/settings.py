@@ -1,0 +1,125 @@
+"""Every setting, in one table: name, default, unit, help.
+
+A setting comes from its command-line option (`--scoring-port`), else from the environment
+(`TENURE_SCORING_PORT`), else from its default. `docs/settings.md` is made from this table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from tenure.errors import CannotStart
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What a server was told at its start; every process of it sees the same."""
+
+    host: str = "127.0.0.1"
+    port: int = 5000
+    scoring_port: int = 0
+    data: str = "tenure-data"
+    database_url: str = ""
+    artifacts_url: str = ""
+    recipes: dict[str, str] = {}
+    max_body_mib: int = 32
+    max_artifact_gib: int = 50
+    max_rows: int = 100_000
+    scoring_timeout_s: float = 30.0
+    scorer_start_timeout_s: float = 60.0
+    queue_limit: int = 256
+    journal_fsync: bool = False
+    segment_seal_s: float = 10.0
+    segment_max_mib: int = 64
+    worker_tick_ms: int = 200
+    job_lease_s: float = 30.0
+
+    @property
+    def folder(self) -> Path:
+        """The data folder, absolute."""
+        return Path(self.data).resolve()
+
+    @property
+    def database(self) -> str:
+        """The database's URL; a SQLite file in the data folder when none was given."""
+        return self.database_url or f"sqlite:///{self.folder / 'tenure.db'}"
+
+    @property
+    def artifacts(self) -> str:
+        """Where files are kept: a URL or a folder."""
+        return self.artifacts_url or str(self.folder / "artifacts")
+
+    @property
+    def gateway_port(self) -> int:
+        """The scoring port: the one after `port` when none was given."""
+        return self.scoring_port or self.port + 1
+
+    @property
+    def control_url(self) -> str:
+        return f"http://{self.host}:{self.port}"
+
+    @property
+    def gateway_url(self) -> str:
+        return f"http://{self.host}:{self.gateway_port}"
+
+
+HELP: dict[str, tuple[str, str]] = {
+    "host": ("address", "Address to listen on. Only loopback addresses are accepted."),
+    "port": ("port", "Port of the API, the pages and MLflow's protocol."),
+    "scoring_port": ("port", "Port of the scoring gateway. 0 means the one after --port."),
+    "data": ("folder", "Folder for everything the server keeps; made when it does not exist."),
+    "database_url": ("URL", "SQLAlchemy URL of the database. Empty means a SQLite file in the data folder."),
+    "artifacts_url": ("URL or folder", "Where artifacts are kept. Empty means a folder in the data folder."),
+    "recipes": ("NAME=MODULE:FUNCTION", "Training recipes that retraining may run. Repeat the option for several."),
+    "max_body_mib": ("MiB", "Largest body that the API and the gateway read; artifacts have their own limit."),
+    "max_artifact_gib": ("GiB", "Largest single artifact."),
+    "max_rows": ("rows", "Most rows in one scoring or outcome request."),
+    "scoring_timeout_s": ("seconds", "How long a scoring request may take before 503 is answered."),
+    "scorer_start_timeout_s": ("seconds", "How long a scorer may take to load its model."),
+    "queue_limit": ("requests", "Most requests that wait for one scorer before 429 is answered."),
+    "journal_fsync": ("yes/no", "Force every journal write to disk: survives power loss, costs latency."),
+    "segment_seal_s": ("seconds", "Age at which a journal segment is sealed."),
+    "segment_max_mib": ("MiB", "Size at which a journal segment is sealed."),
+    "worker_tick_ms": ("milliseconds", "Pause of the worker between two looks at what has arrived."),
+    "job_lease_s": ("seconds", "How long a job may be silent before another worker takes it over."),
+}
+
+
+def load(given: Mapping[str, Any], environment: Mapping[str, str]) -> Settings:
+    """Settings from what was given, then `TENURE_*` in the environment, then the defaults.
+
+    Raises CannotStart naming the setting that cannot be read.
+    """
+    values: dict[str, Any] = {}
+    for field in msgspec.structs.fields(Settings):
+        variable = f"TENURE_{field.name.upper()}"
+        if given.get(field.name) is not None:
+            values[field.name] = given[field.name]
+        elif variable in environment:
+            values[field.name] = _from_text(field.name, environment[variable])
+    try:
+        return msgspec.convert(values, Settings, strict=False)
+    except msgspec.ValidationError as problem:
+        raise CannotStart(f"A setting cannot be read: {problem}. See `tenure serve --help`.") from None
+
+
+def _from_text(name: str, text: str) -> Any:
+    if name != "recipes":
+        return text
+    return parse_recipes([entry for entry in text.split(",") if entry])
+
+
+def parse_recipes(entries: list[str]) -> dict[str, str]:
+    """`["flights=package.module:fit"]` as `{"flights": "package.module:fit"}`."""
+    recipes = {}
+    for entry in entries:
+        name, separator, target = entry.partition("=")
+        if not separator or ":" not in target:
+            raise CannotStart(
+                f"A recipe must read NAME=MODULE:FUNCTION. Got {entry!r}. Example: late=mypackage.train:fit"
+            )
+        recipes[name] = target
+    return recipes

@@ -1,0 +1,219 @@
+"""The database: one writer with group commit, many readers; SQLite or Postgres.
+
+On SQLite every write of a process goes through one thread. Requests that wait share a transaction, each inside
+its own savepoint, and each is answered after the commit, so that a hundred small writes cost one fsync.
+On Postgres each write is a transaction of its own on a pooled connection.
+"""
+
+from __future__ import annotations
+
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import sqlalchemy as sa
+from sqlalchemy.pool import QueuePool
+
+from tenure.errors import CannotStart, TenureError, Unavailable
+
+Transaction = sa.Connection
+Answer = TypeVar("Answer")
+Work = Callable[[Transaction], Answer]
+
+GROUP_LIMIT = 256
+BUSY_TIMEOUT_MS = 30_000
+
+
+class Database:
+    """Runs work in transactions.
+
+    `write` and `read` block; `submit` and `submit_read` return a future, for faces that may not block.
+    """
+
+    def __init__(self, url: str, *, readers: int = 4) -> None:
+        self.engine = _engine(url, readers)
+        self.is_sqlite = self.engine.dialect.name == "sqlite"
+        self._readers = ThreadPoolExecutor(readers, thread_name_prefix="tenure-read")
+        self._writers = None if self.is_sqlite else ThreadPoolExecutor(readers, thread_name_prefix="tenure-write")
+        self._waiting: queue.SimpleQueue[tuple[Work[Any], Future[Any]] | None] = queue.SimpleQueue()
+        self._writer: threading.Thread | None = None
+        self._closed = False
+        self._start_lock = threading.Lock()
+
+    def read(self, work: Work[Answer]) -> Answer:
+        """Run `work` in a transaction that is rolled back at its end."""
+        with self.reading() as tx:
+            return work(tx)
+
+    @contextmanager
+    def reading(self) -> Iterator[Transaction]:
+        with self.engine.connect() as tx, _named_failures():
+            yield tx
+
+    def write(self, work: Work[Answer]) -> Answer:
+        """Run `work` in a transaction and return its answer after the commit."""
+        return self.submit(work).result()
+
+    def submit(self, work: Work[Answer]) -> Future[Answer]:
+        """Have `work` run in a transaction; the future is resolved after the commit."""
+        if self._closed:
+            raise Unavailable("The database is being closed. Try again when the server is back.")
+        if self._writers is not None:
+            return self._writers.submit(self._write_alone, work)
+        self._ensure_writer()
+        future: Future[Answer] = Future()
+        self._waiting.put((work, future))
+        return future
+
+    def submit_read(self, work: Work[Answer]) -> Future[Answer]:
+        return self._readers.submit(self.read, work)
+
+    def close(self) -> None:
+        """Finish what waits, then let every connection go."""
+        self._closed = True
+        if self._writer is not None:
+            self._waiting.put(None)
+            self._writer.join()
+        if self._writers is not None:
+            self._writers.shutdown()
+        self._readers.shutdown()
+        self.engine.dispose()
+
+    def _write_alone(self, work: Work[Answer]) -> Answer:
+        with _named_failures(), self.engine.begin() as tx:
+            return work(tx)
+
+    def _ensure_writer(self) -> None:
+        with self._start_lock:
+            if self._writer is None:
+                self._writer = threading.Thread(target=self._write_groups, name="tenure-write", daemon=True)
+                self._writer.start()
+
+    def _write_groups(self) -> None:
+        while True:
+            group = self._next_group()
+            if group:
+                self._write_group(group)
+            if group is None:
+                return
+
+    def _next_group(self) -> list[tuple[Work[Any], Future[Any]]] | None:
+        """Everything that waits, at least one and at most GROUP_LIMIT; None when closing."""
+        first = self._waiting.get()
+        if first is None:
+            return None
+        group = [first]
+        while len(group) < GROUP_LIMIT:
+            try:
+                item = self._waiting.get_nowait()
+            except queue.Empty:
+                break
+            if item is None:
+                self._waiting.put(None)
+                break
+            group.append(item)
+        return group
+
+    def _write_group(self, group: list[tuple[Work[Any], Future[Any]]]) -> None:
+        answers: list[tuple[Future[Any], Any, BaseException | None]] = []
+        try:
+            with _named_failures(), self.engine.begin() as tx:
+                alone = len(group) == 1
+                for work, future in group:
+                    answers.append((future, *_attempt(tx, work, alone)))
+                if alone and answers[0][2] is not None:
+                    tx.rollback()
+        except BaseException as failure:  # the commit failed, so nothing of the group is stored: tell each
+            for _, future in group:
+                future.set_exception(failure)
+            return
+        for future, answer, failed in answers:
+            if failed is None:
+                future.set_result(answer)
+            else:
+                future.set_exception(failed)
+
+
+def _attempt(tx: Transaction, work: Work[Any], alone: bool) -> tuple[Any, BaseException | None]:
+    """Run one piece of work so that its failure undoes itself and nothing else."""
+    if not alone:
+        tx.exec_driver_sql("SAVEPOINT work")
+    try:
+        with _named_failures():
+            answer = work(tx)
+    except Exception as failure:
+        if not alone:
+            tx.exec_driver_sql("ROLLBACK TO work")
+            tx.exec_driver_sql("RELEASE work")
+        return None, failure
+    if not alone:
+        tx.exec_driver_sql("RELEASE work")
+    return answer, None
+
+
+@contextmanager
+def _named_failures() -> Iterator[None]:
+    """Failures of the database as errors of ours: a full disk, a lock, a lost connection; never with SQL in them."""
+    try:
+        yield
+    except TenureError:
+        raise
+    except sa.exc.OperationalError as failure:
+        reason = str(failure.orig).splitlines()[0]
+        raise Unavailable(f"The database cannot do this now: {reason}. Nothing was stored; try again.") from failure
+
+
+def _engine(url: str, readers: int) -> sa.Engine:
+    try:
+        parsed = sa.make_url(url)
+    except sa.exc.ArgumentError:
+        raise CannotStart(
+            "The database URL must look like sqlite:///path/to/file.db or postgresql://user@host/name. "
+            "What was given cannot be read; look for a missing scheme or an unquoted character."
+        ) from None
+    if parsed.get_backend_name() == "sqlite":
+        return _sqlite_engine(parsed, readers)
+    if parsed.get_backend_name() == "postgresql":
+        try:
+            return sa.create_engine(
+                parsed.set(drivername="postgresql+psycopg"), pool_size=readers * 2, pool_pre_ping=True
+            )
+        except ModuleNotFoundError:
+            raise CannotStart("Postgres needs the extra: pip install 'tenure[postgres]'.") from None
+    raise CannotStart(f"The database must be SQLite or Postgres. Got {parsed.get_backend_name()!r}.")
+
+
+def _sqlite_engine(url: sa.URL, readers: int) -> sa.Engine:
+    if not url.database or url.database == ":memory:":
+        raise CannotStart("A SQLite database must be a file: its processes share it. Write sqlite:///path/to/file.db.")
+    Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = sa.create_engine(
+        url, poolclass=QueuePool, pool_size=readers + 2, max_overflow=16, connect_args={"check_same_thread": False}
+    )
+
+    @sa.event.listens_for(engine, "connect")
+    def _on_connect(connection: Any, _record: Any) -> None:
+        plain = cast(sqlite3.Connection, connection)
+        plain.isolation_level = None  # we say BEGIN ourselves: the driver's own habit breaks savepoints
+        for pragma in (
+            f"busy_timeout={BUSY_TIMEOUT_MS}",
+            "journal_mode=WAL",
+            "synchronous=NORMAL",
+            "foreign_keys=ON",
+            "recursive_triggers=ON",  # so that REPLACE INTO fires the delete guard of the audit log
+            "cache_size=-16000",
+            "temp_store=MEMORY",
+        ):
+            plain.execute(f"PRAGMA {pragma}")
+
+    @sa.event.listens_for(engine, "begin")
+    def _on_begin(connection: sa.Connection) -> None:
+        writing = threading.current_thread().name == "tenure-write"
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+    return engine

@@ -1,0 +1,487 @@
+"""Every table, declared once. Instants are integer microseconds UTC, except MLflow's own times (milliseconds)."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, Table, Text
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+Double = sa.Double
+
+
+def _text(name: str, *, null: bool = False, key: bool = False) -> Column[str]:
+    return Column(name, Text, nullable=null, primary_key=key)
+
+
+def _number(name: str, *, null: bool = False, key: bool = False) -> Column[int]:
+    return Column(name, BigInteger, nullable=null, primary_key=key, autoincrement=False)
+
+
+# --- tracking: MLflow's nouns -----------------------------------------------------------------------------------
+
+experiments = Table(
+    "experiments",
+    metadata,
+    Column("experiment_id", Integer, primary_key=True, autoincrement=True),
+    Column("name", Text, nullable=False, unique=True),
+    _text("artifact_location"),
+    _text("lifecycle_stage"),
+    _number("creation_time"),
+    _number("last_update_time"),
+)
+experiment_tags = Table(
+    "experiment_tags",
+    metadata,
+    Column("experiment_id", Integer, ForeignKey("experiments.experiment_id"), primary_key=True),
+    _text("key", key=True),
+    _text("value"),
+)
+runs = Table(
+    "runs",
+    metadata,
+    _text("run_id", key=True),
+    Column("experiment_id", Integer, ForeignKey("experiments.experiment_id"), nullable=False),
+    _text("name"),
+    _text("user_id"),
+    _text("status"),
+    _number("start_time"),
+    _number("end_time", null=True),
+    _text("artifact_uri"),
+    _text("lifecycle_stage"),
+    _number("deleted_time", null=True),
+    Index("ix_runs_by_start", "experiment_id", "lifecycle_stage", "start_time", "run_id"),
+)
+params = Table(
+    "params",
+    metadata,
+    Column("run_id", Text, ForeignKey("runs.run_id"), primary_key=True),
+    _text("key", key=True),
+    _text("value"),
+    Index("ix_params_by_value", "key", "value", "run_id"),
+)
+tags = Table(
+    "tags",
+    metadata,
+    Column("run_id", Text, ForeignKey("runs.run_id"), primary_key=True),
+    _text("key", key=True),
+    _text("value"),
+    Index("ix_tags_by_value", "key", "value", "run_id"),
+)
+metrics = Table(
+    "metrics",
+    metadata,
+    Column("run_id", Text, ForeignKey("runs.run_id"), primary_key=True),
+    _text("key", key=True),
+    _number("timestamp", key=True),
+    _number("step", key=True),
+    # A point is known by its text form of the value, since NaN is not equal to itself.
+    _text("identity", key=True),
+    Column("value", Double, nullable=True),  # NULL is NaN
+    _text("model_id", null=True),
+    _text("dataset_name", null=True),
+    _text("dataset_digest", null=True),
+    sqlite_with_rowid=False,
+)
+latest_metrics = Table(
+    "latest_metrics",
+    metadata,
+    Column("run_id", Text, ForeignKey("runs.run_id"), primary_key=True),
+    _text("key", key=True),
+    Column("value", Double, nullable=True),
+    _number("timestamp"),
+    _number("step"),
+    Index("ix_latest_metrics_by_value", "key", "value", "run_id"),
+)
+datasets = Table(
+    "datasets",
+    metadata,
+    Column("dataset_id", Integer, primary_key=True, autoincrement=True),
+    Column("experiment_id", Integer, ForeignKey("experiments.experiment_id"), nullable=False),
+    _text("name"),
+    _text("digest"),
+    _text("source_type"),
+    _text("source"),
+    _text("schema", null=True),
+    _text("profile", null=True),
+    sa.UniqueConstraint("experiment_id", "name", "digest"),
+)
+run_inputs = Table(
+    "run_inputs",
+    metadata,
+    Column("run_id", Text, ForeignKey("runs.run_id"), primary_key=True),
+    Column("dataset_id", Integer, ForeignKey("datasets.dataset_id"), primary_key=True),
+    _text("tags"),  # JSON: list of {key, value}
+)
+run_models = Table(
+    "run_models",
+    metadata,
+    Column("run_id", Text, ForeignKey("runs.run_id"), primary_key=True),
+    _text("model_id", key=True),
+    _text("direction", key=True),  # input | output
+    _number("step"),
+    Index("ix_run_models_by_model", "model_id"),
+)
+logged_models = Table(
+    "logged_models",
+    metadata,
+    _text("model_id", key=True),
+    Column("experiment_id", Integer, ForeignKey("experiments.experiment_id"), nullable=False),
+    _text("name"),
+    _text("artifact_location"),
+    _number("creation_time"),
+    _number("last_update_time"),
+    _text("status"),
+    _text("status_message", null=True),
+    _text("model_type", null=True),
+    _text("source_run_id", null=True),
+    _text("lifecycle_stage"),
+    Index("ix_logged_models_by_experiment", "experiment_id", "creation_time"),
+    Index("ix_logged_models_by_run", "source_run_id"),
+)
+logged_model_params = Table(
+    "logged_model_params",
+    metadata,
+    Column("model_id", Text, ForeignKey("logged_models.model_id"), primary_key=True),
+    _text("key", key=True),
+    _text("value"),
+)
+logged_model_tags = Table(
+    "logged_model_tags",
+    metadata,
+    Column("model_id", Text, ForeignKey("logged_models.model_id"), primary_key=True),
+    _text("key", key=True),
+    _text("value"),
+)
+logged_model_metrics = Table(
+    "logged_model_metrics",
+    metadata,
+    Column("model_id", Text, ForeignKey("logged_models.model_id"), primary_key=True),
+    _text("key", key=True),
+    _number("timestamp", key=True),
+    _number("step", key=True),
+    _text("run_id", key=True),
+    Column("value", Double, nullable=True),
+    _text("dataset_name", null=True),
+    _text("dataset_digest", null=True),
+)
+
+# --- registry ---------------------------------------------------------------------------------------------------
+
+registered_models = Table(
+    "registered_models",
+    metadata,
+    _text("name", key=True),
+    _text("description", null=True),
+    _number("creation_time"),
+    _number("last_updated_time"),
+)
+registered_model_tags = Table(
+    "registered_model_tags",
+    metadata,
+    Column("name", Text, ForeignKey("registered_models.name", onupdate="CASCADE"), primary_key=True),
+    _text("key", key=True),
+    _text("value"),
+)
+aliases = Table(
+    "aliases",
+    metadata,
+    Column("name", Text, ForeignKey("registered_models.name", onupdate="CASCADE"), primary_key=True),
+    _text("alias", key=True),
+    Column("version", Integer, nullable=False),
+)
+model_versions = Table(
+    "model_versions",
+    metadata,
+    Column("name", Text, ForeignKey("registered_models.name", onupdate="CASCADE"), primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    _text("description", null=True),
+    _text("user_id"),
+    _text("current_stage"),
+    _text("source", null=True),
+    _text("storage_location", null=True),
+    _text("run_id", null=True),
+    _text("run_link", null=True),
+    _text("model_id", null=True),
+    _text("status"),
+    _text("status_message", null=True),
+    _number("creation_time"),
+    _number("last_updated_time"),
+    _text("state"),  # registered | in_review | approved | suspended | retired | rejected
+    _text("digest", null=True),  # of the pinned manifest below: "sha256:…"
+    _text("signature", null=True),  # MLflow's input and output schema, as JSON
+)
+model_version_tags = Table(
+    "model_version_tags",
+    metadata,
+    _text("name", key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    _text("key", key=True),
+    _text("value"),
+    sa.ForeignKeyConstraint(["name", "version"], ["model_versions.name", "model_versions.version"], onupdate="CASCADE"),
+)
+version_files = Table(
+    "version_files",
+    metadata,
+    _text("name", key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    _text("path", key=True),
+    _number("size_bytes"),
+    _text("sha256"),
+    sa.ForeignKeyConstraint(["name", "version"], ["model_versions.name", "model_versions.version"], onupdate="CASCADE"),
+)
+
+# --- manage -----------------------------------------------------------------------------------------------------
+
+people = Table(
+    "people",
+    metadata,
+    _text("person_id", key=True),  # the name to sign in with
+    _text("printed_name"),
+    _text("password_hash"),
+    _text("roles"),  # JSON: list of {role, since_at}
+    _number("session_epoch"),
+    _number("created_at"),
+)
+model_files = Table(
+    "model_files",
+    metadata,
+    _text("model", key=True),
+    Column("revision", Integer, primary_key=True, autoincrement=False),
+    _text("body"),  # JSON of records.model_files.ModelFile
+    _text("digest"),
+    _text("applied_by"),
+    _number("applied_at"),
+)
+cards = Table(
+    "cards",
+    metadata,
+    _text("model", key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("revision", Integer, primary_key=True, autoincrement=False),
+    _text("body"),  # JSON of records.cards.Card
+    _text("digest"),
+    _text("edited_by"),
+    _number("edited_at"),
+)
+profiles = Table(
+    "profiles",
+    metadata,
+    _text("model", key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("body", LargeBinary, nullable=False),  # msgpack of records.profiles.Profile
+    _text("digest"),
+    _text("recorded_by"),
+    _number("recorded_at"),
+)
+changes = Table(
+    "changes",
+    metadata,
+    _text("change_id", key=True),
+    _text("kind"),  # approve | promote | suspend | retire
+    _text("model"),
+    Column("version", Integer, nullable=False),
+    _text("state"),  # open | approved | rejected | invalidated | withdrawn
+    _text("reason"),
+    _text("body"),  # JSON: steps, subject digests, facts digest, policy version, why it ended
+    _text("opened_by"),
+    _number("opened_at"),
+    _number("closed_at", null=True),
+    Index("ix_changes_by_version", "model", "version"),
+)
+signatures = Table(
+    "signatures",
+    metadata,
+    _text("signature_id", key=True),
+    Column("change_id", Text, ForeignKey("changes.change_id"), nullable=False),
+    _text("person_id"),
+    _text("printed_name"),
+    _text("role"),
+    _text("meaning"),  # approval | rejection
+    _text("reason"),
+    _number("signed_at"),
+    Column("envelope", LargeBinary, nullable=False),  # DSSE, JSON
+    Column("voided", sa.Boolean, nullable=False, server_default=sa.false()),
+    Index("ix_signatures_by_change", "change_id"),
+)
+gate_evaluations = Table(
+    "gate_evaluations",
+    metadata,
+    _text("evaluation_id", key=True),
+    _text("gate"),  # register | approve | deploy | promote
+    _text("model"),
+    Column("version", Integer, nullable=False),
+    _text("policy_version"),
+    _text("facts_digest"),
+    _text("body"),  # JSON: rules with expression and result, engine version
+    Column("passed", sa.Boolean, nullable=False),
+    _number("evaluated_at"),
+    Index("ix_gate_evaluations_by_version", "model", "version"),
+)
+audit = Table(
+    "audit",
+    metadata,
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    _number("at"),
+    _text("actor"),
+    _text("action"),
+    _text("subject"),
+    Column("body", LargeBinary, nullable=False),  # the exact bytes that are hashed
+    _text("previous_hash"),
+    _text("hash"),
+    Index("ix_audit_by_subject", "subject", "sequence"),
+    Index("ix_audit_by_actor", "actor", "sequence"),
+    Index("ix_audit_by_action", "action", "sequence"),
+)
+settings_kept = Table(
+    "settings_kept",
+    metadata,
+    _text("key", key=True),  # routing_epoch, public_key, instance_id, …
+    _text("value"),
+)
+
+# --- deploy -----------------------------------------------------------------------------------------------------
+
+endpoints = Table(
+    "endpoints",
+    metadata,
+    _text("name", key=True),
+    _text("model"),
+    _number("created_at"),
+    _text("created_by"),
+)
+releases = Table(
+    "releases",
+    metadata,
+    _text("release_id", key=True),
+    Column("endpoint", Text, ForeignKey("endpoints.name"), nullable=False),
+    _text("model"),
+    Column("version", Integer, nullable=False),
+    _text("role"),  # champion | challenger | shadow
+    Column("share", Double, nullable=False),
+    _text("reason"),
+    _text("released_by"),
+    _number("from_at"),
+    _number("until_at", null=True),
+    Index("ix_releases_by_endpoint", "endpoint", "until_at"),
+)
+
+# --- monitor ----------------------------------------------------------------------------------------------------
+
+lake_files = Table(
+    "lake_files",
+    metadata,
+    _text("path", key=True),  # relative to the lake's root
+    _text("kind"),  # predictions | outcomes
+    _text("endpoint"),
+    _number("row_count"),
+    _number("first_event_at"),
+    _number("last_event_at"),
+    _number("added_at"),
+    Index("ix_lake_files_by_endpoint", "endpoint", "kind", "first_event_at"),
+)
+journal_cursors = Table(
+    "journal_cursors",
+    metadata,
+    _text("segment", key=True),
+    _number("offset_bytes"),
+    Column("finished", sa.Boolean, nullable=False, server_default=sa.false()),
+)
+watermarks = Table(
+    "watermarks",
+    metadata,
+    _text("endpoint", key=True),
+    _number("received_until"),  # greatest event time of a prediction in the lake
+    _number("monitored_until"),  # windows that end at or before this instant have been judged
+    _number("outcomes_until"),  # greatest event time of an outcome
+    _number("dirty_from", null=True),  # earliest event time whose windows must be judged again
+)
+windows = Table(
+    "windows",
+    metadata,
+    _text("endpoint", key=True),
+    _number("start_at", key=True),
+    _number("end_at", key=True),
+    _number("release_version", key=True),  # the model version it is about
+    _text("role"),  # champion | challenger | shadow
+    Column("body", LargeBinary, nullable=False),  # msgpack of records.windows.Window
+    _number("judged_at"),
+)
+pending_outcomes = Table(
+    "pending_outcomes",
+    metadata,
+    _text("endpoint", key=True),
+    _text("key", key=True),  # prediction id with row, or "ref:" and the caller's reference
+    Column("value", Double, nullable=False),
+    _number("event_at"),
+    _number("received_at"),
+)
+conflicting_outcomes = Table(
+    "conflicting_outcomes",
+    metadata,
+    _text("endpoint", key=True),
+    _text("key", key=True),
+    _number("received_at", key=True),
+    Column("kept", Double, nullable=False),
+    Column("refused", Double, nullable=False),
+    _number("event_at"),
+)
+alerts = Table(
+    "alerts",
+    metadata,
+    _text("alert_id", key=True),
+    _text("endpoint"),
+    _text("monitor"),  # drift | accuracy | calibration | value | data_quality
+    _text("subject"),  # a feature, a metric, or ""
+    _text("state"),  # pending | firing | acknowledged | resolved
+    _text("severity"),  # note | warning | critical
+    _text("message"),
+    _text("body"),  # JSON: the evidence as records.alerts.Evidence
+    _number("event_at"),  # end of the window that opened it
+    _number("opened_at"),
+    _number("changed_at"),
+    _number("resolved_event_at", null=True),
+    Index("ix_alerts_by_endpoint", "endpoint", "state"),
+)
+
+# --- retrain ----------------------------------------------------------------------------------------------------
+
+retraining_runs = Table(
+    "retraining_runs",
+    metadata,
+    _text("retraining_id", key=True),
+    _text("endpoint"),
+    _text("model"),
+    _text("state"),  # queued | training | shadow | review | promoted | rejected | failed
+    Column("champion_version", Integer, nullable=False),
+    Column("challenger_version", Integer, nullable=True),
+    _text("trigger"),  # JSON: what fired, with its figures
+    _text("steps"),  # JSON: list of records.retraining.Step
+    _text("dossier", null=True),  # JSON of records.retraining.Dossier
+    _number("event_at"),
+    _number("started_at"),
+    _number("ended_at", null=True),
+    Index("ix_retraining_by_endpoint", "endpoint", "started_at"),
+)
+jobs = Table(
+    "jobs",
+    metadata,
+    _text("job_id", key=True),
+    _text("kind"),
+    _text("payload"),  # JSON
+    _text("state"),  # waiting | running | done | failed
+    Column("attempts", Integer, nullable=False),
+    _text("worker", null=True),
+    _number("lease_until", null=True),
+    _text("result", null=True),  # JSON, or the failure's message
+    _number("created_at"),
+    _number("changed_at"),
+    Index("ix_jobs_by_state", "state", "created_at"),
+)

@@ -1,0 +1,31 @@
+"""What happens as time passes, as one readable story.
+
+The worker looks at what has arrived, again and again: it takes the journal in, joins outcomes to predictions,
+judges the windows that are due, opens and resolves alerts, and moves every retraining one step on.
+Each step is safe to be killed in: what it had not committed it does again.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from tenure.store.ground import Ground
+
+log = logging.getLogger("tenure.worker")
+
+
+def run(ground: Ground, stopping: threading.Event) -> None:
+    """Look at what has arrived until told to stop. A failing step is logged and tried again at the next look."""
+    from tenure.monitor import intake, watch
+    from tenure.retrain import jobs, loop
+
+    while not stopping.is_set():
+        moved = False
+        for step in (intake.take_in, watch.judge_due, loop.advance, jobs.run_waiting):
+            try:
+                moved = step(ground, ground.clock()) or moved
+            except Exception:
+                log.exception("the worker's step %s failed; it is tried again", step.__module__)
+        if not moved:
+            stopping.wait(ground.settings.worker_tick_ms / 1000)
