@@ -12,8 +12,8 @@ from litestar.handlers import BaseRouteHandler
 
 from tenure import access
 from tenure.api import respond
-from tenure.errors import TenureError
-from tenure.records.people import Principal
+from tenure.errors import NotAllowed, TenureError
+from tenure.records.people import Permission, Principal
 from tenure.store.ground import Ground
 
 log = logging.getLogger("tenure.api")
@@ -33,8 +33,11 @@ def principal(request: Asked) -> Principal:
 
 
 def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    """Refuse a request whose principal lacks the permission that the route declares."""
-    access.require(connection.scope["state"]["principal"], handler.opt["permission"])
+    """Refuse a request whose principal lacks the permission that the route declares; no declaration, no entry."""
+    declared = handler.opt.get("permission")
+    if not isinstance(declared, Permission):
+        raise NotAllowed("This route declares no permission, so nobody may use it.")
+    access.require(connection.scope["state"]["principal"], declared)
 
 
 def on_ours(_request: Asked, error: TenureError) -> Response[dict[str, Any]]:

@@ -6,7 +6,6 @@ from importlib.metadata import version
 from typing import Any
 
 from litestar import get
-from litestar.response import Response
 
 from tenure.records.people import Permission
 from tenure.store.ground import Ground

@@ -1,0 +1,175 @@
+"""The one place that puts things together: settings → ground → api, web and worker; and who watches the processes.
+
+`tenure serve` is the supervisor. Its children are `python -m tenure.app control | gateway | worker`: each sees the same
+settings through `TENURE_*` variables, and each ends when the supervisor ends.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tenure import settings as settings_
+from tenure.errors import CannotStart, TenureError
+from tenure.serving import lifeline
+from tenure.settings import Settings
+
+if TYPE_CHECKING:
+    from litestar.types import ASGIApp
+
+    from tenure.access import Gate
+    from tenure.records.routing import Release
+    from tenure.store.ground import Ground
+
+TOKEN_VARIABLE = "TENURE_INTERNAL_TOKEN"  # noqa: S105  the variable's name, not a secret
+PARENT_VARIABLE = "TENURE_SUPERVISOR_PID"
+MLFLOW_PREFIXES = ("/api/2.0/mlflow", "/api/3.0/mlflow", "/ajax-api/", "/get-artifact", "/model-versions/get-artifact")
+
+
+def open_ground(settings: Settings, *, readers: int = 4) -> Ground:
+    """Database, files and key of a data folder; the folder is made when there is none."""
+    from tenure.store.artifacts import ArtifactStore
+    from tenure.store.database import Database
+    from tenure.store.ground import Ground
+    from tenure.store.keys import open_key
+
+    try:
+        settings.folder.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise CannotStart(f"The data folder {settings.folder} cannot be made: {problem.strerror}.") from None
+    return Ground(
+        settings=settings,
+        database=Database(settings.database, readers=readers),
+        artifacts=ArtifactStore(settings.artifacts),
+        key=open_key(settings.folder),
+    )
+
+
+def open_gate(settings: Settings, ground: Ground | None) -> Gate:
+    """The gate in front of control (with a ground, so that people can sign in) or of the gateway (without)."""
+    from tenure.access import Gate
+
+    return Gate([settings.port, settings.gateway_port], os.environ[TOKEN_VARIABLE], ground)
+
+
+def control_app(ground: Ground, gate: Gate) -> ASGIApp:
+    """API, pages and MLflow's protocol behind the gate."""
+    from tenure.api import front
+    from tenure.api.mlflow import app as mlflow_app
+    from tenure.web import site
+
+    ours = front.litestar_app(ground, gate, site.handlers, site.on_error)
+    mlflow = mlflow_app.make_app(ground)
+    front.check_declared(ours, mlflow_app.declared())
+    return front.Front(gate, ours, mlflow, MLFLOW_PREFIXES)
+
+
+def run_control(settings: Settings) -> None:
+    from tenure.build import experiments
+    from tenure.deploy import routing
+    from tenure.store import migrate
+
+    ground = open_ground(settings)
+    migrate.to_newest(ground.database)
+    ground.database.write(lambda tx: experiments.seed(tx, ground.clock()))
+    routing.publish(ground)
+    _serve(control_app(ground, open_gate(settings, ground)), settings.host, settings.port)
+    ground.database.close()
+
+
+def run_gateway(settings: Settings) -> None:
+    from tenure.serving import gateway
+
+    gateway.run(settings, _model_fetcher(settings), open_gate(settings, None).principal)
+
+
+def _model_fetcher(settings: Settings) -> Any:
+    """Fetches a release's files; the store is opened at the first fetch, so that an idle gateway stays small."""
+    opened: list[Any] = []
+
+    def fetch(release: Release) -> Path:
+        from tenure.deploy.fetching import fetch as from_store
+
+        from tenure.store.artifacts import ArtifactStore
+
+        if not opened:
+            opened.append(from_store(ArtifactStore(settings.artifacts), settings.folder / "models"))
+        folder: Path = opened[0](release)
+        return folder
+
+    return fetch
+
+
+def run_worker(settings: Settings) -> None:
+    from tenure import worker
+
+    ground = open_ground(settings, readers=2)
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    worker.run(ground, stopping)
+    ground.database.close()
+
+
+def _serve(app: ASGIApp, host: str, port: int) -> None:
+    import uvicorn
+
+    uvicorn.run(
+        app,
+        host=host,
+        port=port,
+        loop="uvloop",
+        http="httptools",
+        lifespan="off",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=10,
+    )
+
+
+PROCESSES = {"control": run_control, "gateway": run_gateway, "worker": run_worker}
+
+
+def environment(settings: Settings, token: str) -> dict[str, str]:
+    """The environment of a child: this one's, the settings, and the secret that our processes share."""
+    import msgspec
+
+    given = {f"TENURE_{name.upper()}": value for name, value in msgspec.to_builtins(settings).items()}
+    given["TENURE_RECIPES"] = ",".join(f"{name}={target}" for name, target in settings.recipes.items())
+    given["TENURE_DATA"] = str(settings.folder)
+    return {
+        **os.environ,
+        **{name: str(value) for name, value in given.items()},
+        TOKEN_VARIABLE: token,
+        PARENT_VARIABLE: str(os.getpid()),
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "ORT_DISABLE_TELEMETRY": "1",
+    }
+
+
+def serve(settings: Settings) -> None:
+    """Run a server until it is told to stop. Raises CannotStart when the settings or the machine forbid it."""
+    from tenure.supervisor import Supervisor
+
+    Supervisor(settings, environment(settings, secrets.token_urlsafe(32))).run()
+
+
+def main(kind: str) -> None:
+    """Entry of a child process."""
+    logging.basicConfig(level=logging.WARNING, format=f"%(asctime)s {kind} %(levelname)s %(name)s: %(message)s")
+    lifeline.die_with_parent(int(os.environ[PARENT_VARIABLE]))
+    try:
+        PROCESSES[kind](settings_.load({}, os.environ))
+    except TenureError as problem:
+        sys.exit(f"tenure {kind}: {problem.message}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

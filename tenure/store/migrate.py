@@ -1,0 +1,44 @@
+"""Brings a database to today's tables. Migrations are forward only: add first, remove a release later."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from tenure.errors import CannotStart
+from tenure.store.database import Database
+
+FOLDER = Path(__file__).parent / "migrations"
+HEAD = max(path.name[:4] for path in (FOLDER / "versions").glob("[0-9]*.py"))
+MIGRATION_LOCK = 0x7E40_0001
+
+
+def to_newest(database: Database) -> None:
+    """Run the migrations that a database has not seen yet; one process at a time."""
+    if _version(database) == HEAD:
+        return
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER))
+    with database.engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def _version(database: Database) -> str | None:
+    """The newest migration that the database has seen; None for an empty one."""
+    with database.engine.connect() as connection:
+        if not sa.inspect(connection).has_table("alembic_version"):
+            return None
+        found: str | None = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+    if found is not None and found > HEAD:
+        raise CannotStart(
+            f"The database was migrated by a newer Tenure (its version is {found}, this one knows {HEAD}). "
+            "Start that release, or restore a backup."
+        )
+    return found

@@ -1,0 +1,12 @@
+"""The first tables."""
+
+from alembic import op
+
+from tenure.store.tables import metadata
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    metadata.create_all(op.get_bind())
