@@ -1,0 +1,307 @@
+"""Histograms that merge: integer counts in bins that were cut once, at training.
+
+Two samples counted in the same bins are compared exactly as if they had been counted together, and merging is
+integer addition: the counts, the least and the greatest value are byte-identical under any split of the rows
+and any order. Mean and M2 are floating-point sums: they do not depend on the order in which the same parts are
+merged, and agree between different splits to about 1e-12 of the scale of the data.
+
+Quantile sketches were tried and rejected: two KLL sketches of the *same* distribution are told apart by a
+Kolmogorov–Smirnov test in 43 to 100 % of trials, since their error is larger than its critical value.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from tenure.stats.columns import Numbers, Values, levels_of, numbers_of
+
+Integers = npt.NDArray[np.int64]
+
+CHUNK = 65_536
+"""Values sorted at a time: half a megabyte, which stays in a core's cache."""
+
+POINTS_LIMIT = 16
+POINT_SHARE = 0.01
+POINT_ROWS = 10
+LEVELS_LIMIT = 1024
+OTHER_LEVELS_LIMIT = 16_384
+_LARGEST = sys.float_info.max
+
+
+class NumericCounts(NamedTuple):
+    """Counts of one numeric column.
+
+    `counts[i]` holds `edges[i-1] <= x < edges[i]`, shape (len(edges) + 1,), without the values in `points`, which
+    stand in `point_counts`. `n` is the number of finite values, so `n == counts.sum() + point_counts.sum()`;
+    rows = n + null_count + pos_inf + neg_inf. `mean`, `m2` (sum of squared deviations), `min` and `max` are over
+    the finite values; min and max are None when there are none.
+    """
+
+    counts: Integers
+    point_counts: Integers
+    null_count: int
+    pos_inf: int
+    neg_inf: int
+    n: int
+    mean: float
+    m2: float
+    min: float | None
+    max: float | None
+
+
+class CategoricalCounts(NamedTuple):
+    """Counts of one categorical column.
+
+    `counts[i]` is of level i of the frozen vocabulary, `other_count` of levels beyond it that training had seen,
+    `new_count` of levels that are in neither. `n` is the number of values that are not missing.
+    """
+
+    counts: Integers
+    other_count: int
+    new_count: int
+    null_count: int
+    n: int
+
+
+def quantile_edges(values: Values, bins: int = 256) -> tuple[Numbers, Numbers]:
+    """Where to cut a numeric column: inner edges at its quantiles, and the values that need a bin of their own.
+
+    A point mass is a value that holds at least 1 % of the rows and at least 10 rows; the 16 most frequent are
+    kept. Left among the others, one such value would swallow several quantiles. The remaining values are cut at
+    their quantiles; edges that coincide are one edge.
+
+    Parameters
+    ----------
+    values
+        Shape (n,), n >= 0. NaN, infinities and what is not a number are left out.
+    bins
+        Most bins wanted, at least 2.
+
+    Returns
+    -------
+    edges
+        Shape (at most bins - 1,), strictly ascending; empty when nothing is left to cut. No bin is empty.
+    points
+        Shape (at most 16,), strictly ascending.
+
+    Examples
+    --------
+    >>> edges, points = quantile_edges([1, 2, 3, 4], bins=4)
+    >>> edges.tolist(), points.tolist()
+    ([2.0, 3.0, 4.0], [])
+    >>> edges, points = quantile_edges([7] * 20)
+    >>> edges.tolist(), points.tolist()
+    ([], [7.0])
+    """
+    if bins < 2:
+        raise ValueError(f"The number of bins must be at least 2. Got {bins}.")
+    column = numbers_of(values).astype(np.float64)
+    column = np.sort(column[np.isfinite(column)])
+    column += 0.0  # -0.0 becomes 0.0: they are equal, and must be one in JSON too
+    distinct, repeats = np.unique(column, return_counts=True)
+    heavy = np.flatnonzero(repeats >= max(POINT_ROWS, POINT_SHARE * len(column)))
+    heaviest = heavy[np.argsort(-repeats[heavy], kind="stable")][:POINTS_LIMIT]
+    is_point = np.zeros(len(distinct), dtype=bool)
+    is_point[heaviest] = True
+    rest = np.repeat(distinct[~is_point], repeats[~is_point])
+    if not len(rest):
+        return np.empty(0), distinct[is_point]
+    at = np.ceil(np.arange(1, bins) * (len(rest) / bins)).astype(np.int64)
+    edges = np.unique(rest[np.minimum(at, len(rest) - 1)])
+    return edges[edges > rest[0]], distinct[is_point]
+
+
+def count_numeric(values: Values, edges: npt.ArrayLike, points: npt.ArrayLike = ()) -> NumericCounts:
+    """Count a numeric column in bins that were cut before.
+
+    Sorting a chunk and looking up the edges in it is several times faster than looking up the values in the edges.
+
+    Parameters
+    ----------
+    values
+        Shape (n,), n >= 0. NaN and what is not a number count as null.
+    edges, points
+        As `quantile_edges` gives them: ascending.
+
+    Examples
+    --------
+    >>> counted = count_numeric([0.5, 1.0, 2.0, 2.0, None, float("inf")], edges=[1.0], points=[2.0])
+    >>> counted.counts.tolist(), counted.point_counts.tolist(), counted.null_count, counted.pos_inf, counted.n
+    ([1, 1], [2], 1, 1, 4)
+    """
+    edge_array, point_array = np.asarray(edges, np.float64), np.asarray(points, np.float64)
+    column = numbers_of(values)
+    parts = [
+        _count_chunk(column[start : start + CHUNK], edge_array, point_array) for start in range(0, len(column), CHUNK)
+    ]
+    return merge_numeric(parts) if parts else _nothing(len(edge_array), len(point_array))
+
+
+def _count_chunk(chunk: npt.NDArray[np.floating], edges: Numbers, points: Numbers) -> NumericCounts:
+    ordered = np.sort(chunk).astype(np.float64, copy=False)  # NaN goes to the end, after +inf
+    after_low, after_high, known = np.searchsorted(ordered, [-np.inf, np.inf, np.nan], side="left")
+    after_low = int(np.searchsorted(ordered, -np.inf, side="right"))
+    finite = ordered[after_low:after_high]
+    bounds = np.concatenate(([0], np.searchsorted(finite, edges, side="left"), [len(finite)]))
+    counts = np.diff(bounds).astype(np.int64)
+    point_counts = np.searchsorted(finite, points, side="right") - np.searchsorted(finite, points, side="left")
+    np.subtract.at(counts, np.searchsorted(edges, points, side="right"), point_counts)
+    mean, m2 = _moments(finite)
+    return NumericCounts(
+        counts=counts,
+        point_counts=point_counts.astype(np.int64),
+        null_count=len(ordered) - int(known),
+        pos_inf=int(known - after_high),
+        neg_inf=after_low,
+        n=len(finite),
+        mean=mean,
+        m2=m2,
+        min=float(finite[0]) + 0.0 if len(finite) else None,
+        max=float(finite[-1]) + 0.0 if len(finite) else None,
+    )
+
+
+def _moments(finite: Numbers) -> tuple[float, float]:
+    """Mean and sum of squared deviations; what is too large for a float becomes the largest one."""
+    if not len(finite):
+        return 0.0, 0.0
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = float(np.add.reduce(finite)) / len(finite)
+        if not math.isfinite(mean):
+            mean = float(np.add.reduce(finite / len(finite)))
+        deviations = finite - mean
+        np.multiply(deviations, deviations, out=deviations)
+        m2 = float(np.add.reduce(deviations))
+    return mean, min(m2, _LARGEST)
+
+
+def _nothing(edges: int, points: int) -> NumericCounts:
+    return NumericCounts(np.zeros(edges + 1, np.int64), np.zeros(points, np.int64), 0, 0, 0, 0, 0.0, 0.0, None, None)
+
+
+def merge_numeric(parts: Sequence[NumericCounts]) -> NumericCounts:
+    """Counts of all rows together, from parts (at least one) that were counted in the same bins.
+
+    Mean and M2 follow Chan, Golub & LeVeque (1983); sums over the parts are rounded once (`math.fsum`), so the
+    order of the parts does not matter.
+
+    Examples
+    --------
+    >>> a, b = count_numeric([1.0, 5.0], [3.0]), count_numeric([3.0], [3.0])
+    >>> merged = merge_numeric([a, b])
+    >>> merged.counts.tolist(), merged.mean, merged.m2
+    ([1, 2], 3.0, 8.0)
+    """
+    if len(parts) == 1:
+        return parts[0]
+    n = sum(part.n for part in parts)
+    mean = math.fsum(part.mean * (part.n / n) for part in parts if part.n) if n else 0.0
+    lows = [part.min for part in parts if part.min is not None]
+    highs = [part.max for part in parts if part.max is not None]
+    return NumericCounts(
+        counts=_added([part.counts for part in parts]),
+        point_counts=_added([part.point_counts for part in parts]),
+        null_count=sum(part.null_count for part in parts),
+        pos_inf=sum(part.pos_inf for part in parts),
+        neg_inf=sum(part.neg_inf for part in parts),
+        n=n,
+        mean=mean,
+        m2=_spread(parts, mean),
+        min=min(lows) if lows else None,
+        max=max(highs) if highs else None,
+    )
+
+
+def _spread(parts: Sequence[NumericCounts], mean: float) -> float:
+    """The parts' squared deviations around the common mean; what is too large for a float is the largest one."""
+    terms = [part.m2 + part.n * (part.mean - mean) * (part.mean - mean) for part in parts if part.n]
+    try:
+        return min(math.fsum(terms), _LARGEST)
+    except OverflowError:
+        return _LARGEST
+
+
+def _added(arrays: Sequence[Integers]) -> Integers:
+    if len({array.shape for array in arrays}) > 1:
+        raise ValueError("Histograms can be merged only when they have the same bins. Got different numbers of bins.")
+    return np.asarray(np.sum(arrays, axis=0, dtype=np.int64))
+
+
+def vocabulary(values: Values, top: int = LEVELS_LIMIT) -> tuple[list[str], list[str]]:
+    """The levels of a categorical column, most frequent first, equal ones by name: the first `top`, and the others.
+
+    At most 16,384 others are kept; values of levels beyond them count as new, at training as later, so a
+    comparison of the two stays fair.
+
+    Examples
+    --------
+    >>> vocabulary(["b", "a", "b", None, "c"], top=2)
+    (['b', 'a'], ['c'])
+    """
+    seen = Counter(levels_of(values))
+    del seen[None]
+    ranked = sorted((level for level in seen if level is not None), key=lambda level: (-seen[level], level))
+    return ranked[:top], ranked[top : top + OTHER_LEVELS_LIMIT]
+
+
+def count_categorical(values: Values, levels: Sequence[str], other_levels: Sequence[str] = ()) -> CategoricalCounts:
+    """Count a categorical column over a frozen vocabulary.
+
+    Parameters
+    ----------
+    values
+        Shape (n,), n >= 0, of anything that `columns.levels_of` can name; None and NaN count as null.
+    levels, other_levels
+        As `vocabulary` gives them.
+
+    Examples
+    --------
+    >>> count_categorical(["a", "b", "z", None], levels=["a"], other_levels=["b"])
+    CategoricalCounts(counts=array([1]), other_count=1, new_count=1, null_count=1, n=3)
+    """
+    seen = Counter(levels_of(values))
+    null_count = seen.pop(None, 0)
+    counts = np.array([seen.pop(level, 0) for level in levels], dtype=np.int64)
+    other_count = sum(seen.pop(level, 0) for level in other_levels)
+    new_count = sum(seen.values())
+    return CategoricalCounts(counts, other_count, new_count, null_count, n=int(counts.sum()) + other_count + new_count)
+
+
+def merge_categorical(parts: Sequence[CategoricalCounts]) -> CategoricalCounts:
+    """Counts of all rows together, from parts (at least one) that were counted over the same vocabulary.
+
+    >>> part = count_categorical(["a", None], ["a"])
+    >>> merge_categorical([part, part])
+    CategoricalCounts(counts=array([2]), other_count=0, new_count=0, null_count=2, n=2)
+    """
+    return CategoricalCounts(
+        counts=_added([part.counts for part in parts]),
+        other_count=sum(part.other_count for part in parts),
+        new_count=sum(part.new_count for part in parts),
+        null_count=sum(part.null_count for part in parts),
+        n=sum(part.n for part in parts),
+    )
+
+
+def coarsen(counts: npt.ArrayLike, bins: int = 10) -> Integers:
+    """Fewer bins, by joining neighbours: each new bin takes (nearly) the same number of old ones.
+
+    Which bins are joined depends on their number alone, so two histograms that are coarsened alike stay comparable.
+    Bins cut at training quantiles become bins of about equal training mass.
+
+    >>> coarsen([1, 2, 3, 4, 5, 6], bins=3).tolist()
+    [3, 7, 11]
+    >>> coarsen([1, 2], bins=10).tolist()
+    [1, 2]
+    """
+    fine = np.asarray(counts, np.int64)
+    wanted = min(bins, len(fine))
+    starts = -(-np.arange(wanted) * len(fine) // wanted)
+    return np.add.reduceat(fine, starts) if len(fine) else fine
