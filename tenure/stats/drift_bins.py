@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from tenure.stats.histograms import CategoricalCounts, Integers, NumericCounts, coarsen
 
@@ -28,14 +29,26 @@ def numeric_bins(expected: NumericCounts, observed: NumericCounts, bins: int = 1
     in_bins = int(expected.counts.sum()) / max(expected.n, 1)
     wanted = max(1, round(bins * in_bins))
     vectors = [
-        np.concatenate((coarsen(side.counts, wanted), side.point_counts, [side.null_count, side.pos_inf, side.neg_inf]))
+        np.concatenate(
+            (
+                coarsen(side.counts, wanted, like=expected.counts),
+                side.point_counts,
+                [side.null_count, side.pos_inf, side.neg_inf],
+            )
+        )
         for side in (expected, observed)
     ]
-    return _without_rare(vectors[0], vectors[1], keep_last=3)
+    apart = np.zeros(len(vectors[0]), dtype=bool)
+    apart[-3:] = True
+    return _without_rare(vectors[0], vectors[1], apart, np.zeros_like(apart))
 
 
 def categorical_bins(expected: CategoricalCounts, observed: CategoricalCounts) -> tuple[Integers, Integers]:
-    """Baseline and window over the frozen levels, with rare levels joined, and one bin each for new levels and null.
+    """Baseline and window over the frozen levels, one bin for rare, other and new levels together, and one for null.
+
+    The baseline has no new level by construction, since its vocabulary was taken from it, while every later
+    sample of a column with a long tail has some. So new levels are not compared with "none" but join the rare ones
+    they would have been among. A column without rare levels has the new ones in a bin of their own.
 
     Examples
     --------
@@ -46,24 +59,25 @@ def categorical_bins(expected: CategoricalCounts, observed: CategoricalCounts) -
     [[60, 40, 0], [90, 0, 10]]
     """
     vectors = [
-        np.concatenate((side.counts, [side.other_count, side.new_count, side.null_count]))
+        np.concatenate((side.counts, [side.null_count, side.other_count + side.new_count]))
         for side in (expected, observed)
     ]
-    return _without_rare(vectors[0], vectors[1], keep_last=2)
+    apart, joined = np.zeros((2, len(vectors[0])), dtype=bool)
+    apart[-2] = joined[-1] = True
+    return _without_rare(vectors[0], vectors[1], apart, joined)
 
 
-def _without_rare(expected: Integers, observed: Integers, keep_last: int) -> tuple[Integers, Integers]:
-    """Join rare bins into one and drop those empty in both; the last ones mean something and are not joined.
+def _without_rare(
+    expected: Integers, observed: Integers, apart: npt.NDArray[np.bool_], joined: npt.NDArray[np.bool_]
+) -> tuple[Integers, Integers]:
+    """Join rare bins into one, and drop those empty in both; `apart` are never joined, `joined` always are.
 
     Which bins are rare is decided on both samples together, so the decision favours neither.
     """
     total = expected + observed
-    rows = int(total.sum())
     smaller = min(int(expected.sum()), int(observed.sum()))
-    rare = total * (smaller / max(rows, 1)) < RARE
-    rare[len(rare) - keep_last :] = False
-    if np.count_nonzero(rare & (total > 0)) > 1:
-        expected = np.concatenate((expected[~rare], [expected[rare].sum()]))
-        observed = np.concatenate((observed[~rare], [observed[rare].sum()]))
+    rare = (total * (smaller / max(int(total.sum()), 1)) < RARE) & ~apart | joined
+    expected = np.concatenate((expected[~rare], [expected[rare].sum()]))
+    observed = np.concatenate((observed[~rare], [observed[rare].sum()]))
     used = (expected + observed) > 0
     return expected[used], observed[used]

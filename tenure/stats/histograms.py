@@ -75,19 +75,20 @@ def quantile_edges(values: Values, bins: int = 256) -> tuple[Numbers, Numbers]:
 
     A point mass is a value that holds at least 1 % of the rows and at least 10 rows; the 16 most frequent are
     kept. Left among the others, one such value would swallow several quantiles. The remaining values are cut at
-    their quantiles; edges that coincide are one edge.
+    their quantiles; edges that coincide are one edge. Every point is an edge too, so that points and bins have
+    an order (`in_order`).
 
     Parameters
     ----------
     values
         Shape (n,), n >= 0. NaN, infinities and what is not a number are left out.
     bins
-        Most bins wanted, at least 2.
+        Most bins wanted for the values that are no point masses, at least 2.
 
     Returns
     -------
     edges
-        Shape (at most bins - 1,), strictly ascending; empty when nothing is left to cut. No bin is empty.
+        Shape (at most bins - 1 + len(points),), strictly ascending; empty when there is nothing to cut.
     points
         Shape (at most 16,), strictly ascending.
 
@@ -98,7 +99,7 @@ def quantile_edges(values: Values, bins: int = 256) -> tuple[Numbers, Numbers]:
     ([2.0, 3.0, 4.0], [])
     >>> edges, points = quantile_edges([7] * 20)
     >>> edges.tolist(), points.tolist()
-    ([], [7.0])
+    ([7.0], [7.0])
     """
     if bins < 2:
         raise ValueError(f"The number of bins must be at least 2. Got {bins}.")
@@ -110,12 +111,13 @@ def quantile_edges(values: Values, bins: int = 256) -> tuple[Numbers, Numbers]:
     heaviest = heavy[np.argsort(-repeats[heavy], kind="stable")][:POINTS_LIMIT]
     is_point = np.zeros(len(distinct), dtype=bool)
     is_point[heaviest] = True
+    points = distinct[is_point]
     rest = np.repeat(distinct[~is_point], repeats[~is_point])
     if not len(rest):
-        return np.empty(0), distinct[is_point]
+        return points, points
     at = np.ceil(np.arange(1, bins) * (len(rest) / bins)).astype(np.int64)
-    edges = np.unique(rest[np.minimum(at, len(rest) - 1)])
-    return edges[edges > rest[0]], distinct[is_point]
+    cuts = np.unique(rest[np.minimum(at, len(rest) - 1)])
+    return np.union1d(cuts[cuts > rest[0]], points), points
 
 
 def count_numeric(values: Values, edges: npt.ArrayLike, points: npt.ArrayLike = ()) -> NumericCounts:
@@ -290,18 +292,43 @@ def merge_categorical(parts: Sequence[CategoricalCounts]) -> CategoricalCounts:
     )
 
 
-def coarsen(counts: npt.ArrayLike, bins: int = 10) -> Integers:
-    """Fewer bins, by joining neighbours: each new bin takes (nearly) the same number of old ones.
+def in_order(counts: NumericCounts, edges: npt.ArrayLike, points: npt.ArrayLike = ()) -> Integers:
+    """All finite values of a column in one ascending row of counts, each point mass before the bin that starts at it.
 
-    Which bins are joined depends on their number alone, so two histograms that are coarsened alike stay comparable.
-    Bins cut at training quantiles become bins of about equal training mass.
+    For what needs an order: cumulative shares, and the ROC AUC of scores.
+
+    Returns
+    -------
+    Shape (len(edges) + 1 + len(points),).
+
+    >>> in_order(count_numeric([1.0, 2.0, 2.0, 3.0, 4.0], [2.0], [2.0]), [2.0], [2.0]).tolist()
+    [1, 2, 2]
+    """
+    before = np.searchsorted(np.asarray(edges, np.float64), np.asarray(points, np.float64), side="right")
+    return np.insert(counts.counts, before, counts.point_counts)
+
+
+def coarsen(counts: npt.ArrayLike, bins: int = 10, like: npt.ArrayLike | None = None) -> Integers:
+    """Fewer bins, by joining neighbours.
+
+    Two histograms stay comparable when they are joined alike. Without `like` that depends on the number of bins
+    alone: each new bin takes (nearly) the same number of old ones. With `like`, the counts of the baseline, each
+    new bin holds about the same number of its rows; there may be fewer than `bins`.
 
     >>> coarsen([1, 2, 3, 4, 5, 6], bins=3).tolist()
     [3, 7, 11]
+    >>> coarsen([1, 2, 3, 4, 5, 6], bins=2, like=[5, 1, 1, 1, 1, 1]).tolist()
+    [1, 20]
     >>> coarsen([1, 2], bins=10).tolist()
     [1, 2]
     """
     fine = np.asarray(counts, np.int64)
-    wanted = min(bins, len(fine))
-    starts = -(-np.arange(wanted) * len(fine) // wanted)
+    mass = np.ones(len(fine)) if like is None else np.asarray(like, np.float64)
+    if mass.shape != fine.shape:
+        raise ValueError(f"`like` must have the same bins. Got {len(mass)} for {len(fine)}.")
+    if not mass.sum():
+        mass = np.ones(len(fine))
+    middle = (np.cumsum(mass) - mass / 2) / mass.sum()
+    group = np.minimum((middle * min(bins, len(fine))).astype(np.int64), bins - 1)
+    starts = np.flatnonzero(np.diff(group, prepend=-1))
     return np.add.reduceat(fine, starts) if len(fine) else fine

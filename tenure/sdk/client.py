@@ -1,0 +1,262 @@
+"""A light client: records and HTTP.
+
+The server is found by `TENURE_URL` (default http://127.0.0.1:5000); `TENURE_TOKEN` is sent as a bearer token when set.
+Whatever the server refuses is raised as the error of ours that it named.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any, Self
+from urllib.parse import quote, urlsplit
+
+import msgspec
+
+from tenure import errors
+from tenure.records.base import Record
+from tenure.records.endpoints import EndpointInfo
+from tenure.records.outcomes import OutcomesAccepted
+from tenure.sdk import frames
+
+DEFAULT_URL = "http://127.0.0.1:5000"
+OUTCOMES_A_REQUEST = 20_000
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+class ScoreAnswer(Record):
+    """What an endpoint answered: one prediction for each row, and the id by which outcomes find them."""
+
+    predictions: list[Any]
+    prediction_id: str
+    version: int
+
+    @property
+    def prediction_ids(self) -> list[str]:
+        """The id of each row's prediction."""
+        return [f"{self.prediction_id}:{row}" for row in range(len(self.predictions))]
+
+
+class Client:
+    """Talks to one server. May be used by several threads, and in a `with` statement.
+
+    Parameters
+    ----------
+    url
+        The server's address; default `TENURE_URL`, else http://127.0.0.1:5000.
+    scoring_url
+        The gateway's address; asked from the server when not given.
+    token
+        A bearer token; default `TENURE_TOKEN`.
+    timeout_s
+        How long one request may take.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        scoring_url: str | None = None,
+        *,
+        token: str | None = None,
+        timeout_s: float = 60.0,
+    ) -> None:
+        import httpx
+
+        self.url = _checked(url or os.environ.get("TENURE_URL") or DEFAULT_URL)
+        self._scoring_url = _checked(scoring_url) if scoring_url else None
+        token = token or os.environ.get("TENURE_TOKEN")
+        # A server on this machine is never behind a proxy, whatever the environment says.
+        here = urlsplit(self.url).hostname in _LOOPBACK
+        self._http = httpx.Client(
+            headers={"Authorization": f"Bearer {token}"} if token else {}, timeout=timeout_s, trust_env=not here
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._http.close()
+
+    @property
+    def scoring_url(self) -> str:
+        """The gateway's address, asked from the server once."""
+        if self._scoring_url is None:
+            self._scoring_url = _checked(self.get("/api/v1/server")["scoring_url"])
+        return self._scoring_url
+
+    def get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
+        """The JSON that `path` (such as `/api/v1/models`) answers, None when it answers nothing."""
+        return _content(self._send("GET", self.url + path, params=params))
+
+    def post(self, path: str, data: Any = None, params: Mapping[str, Any] | None = None) -> Any:
+        """Send a record, or anything that is JSON, and return the JSON that is answered."""
+        return _content(self._send("POST", self.url + path, data, params))
+
+    def put(self, path: str, data: Any = None, params: Mapping[str, Any] | None = None) -> Any:
+        """As `post`."""
+        return _content(self._send("PUT", self.url + path, data, params))
+
+    def delete(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
+        """As `get`."""
+        return _content(self._send("DELETE", self.url + path, params=params))
+
+    def score(self, endpoint: str, frame: Any, *, event_time: Any = None, reference: Any = None) -> ScoreAnswer:
+        """Have an endpoint score rows.
+
+        Parameters
+        ----------
+        frame
+            A DataFrame, a dict of columns, or a dict of plain values for one row. NaN is sent as null.
+        event_time
+            When it happened: a datetime (naive is UTC), an ISO text or microseconds, for all rows or a list; default
+            now.
+        reference
+            Your own name for each row, by which outcomes can find it later: a list, or a text for a single row.
+
+        Raises
+        ------
+        InvalidInput, NotFound, Unavailable
+            As the gateway says: the message names the column and the row.
+        """
+        body: dict[str, Any] = {"dataframe_split": frames.split_of(frame)}
+        if event_time is not None:
+            body["event_time"] = frames.event_time_of(event_time)
+        if reference is not None:
+            body["reference"] = frames.texts_of(reference)
+        answer = self._send("POST", f"{self.scoring_url}/endpoints/{quote(endpoint, safe='')}/invocations", body)
+        return ScoreAnswer(
+            predictions=_content(answer)["predictions"],
+            prediction_id=answer.headers["Tenure-Prediction-Id"],
+            version=int(answer.headers["Tenure-Model-Version"]),
+        )
+
+    def outcomes(
+        self,
+        endpoint: str,
+        values: Any,
+        *,
+        prediction_ids: Any = None,
+        references: Any = None,
+        event_time: Any = None,
+    ) -> OutcomesAccepted:
+        """Tell what really happened, at any later time.
+
+        Many outcomes leave in several requests. What was accepted stays so when a later request fails; sending the
+        same outcome again does no harm.
+
+        Parameters
+        ----------
+        values
+            One for each row: 0 or 1, or a number.
+        prediction_ids, references
+            Exactly one of them: which prediction each value is about.
+        event_time
+            When it became known: one for all rows or a list; default now.
+        """
+        if (prediction_ids is None) == (references is None):
+            raise errors.InvalidInput("Give exactly one of prediction_ids and references: it says whose outcome it is.")
+        name = "prediction_id" if references is None else "reference"
+        keys = frames.texts_of(prediction_ids if references is None else references)
+        told = frames.json_values(values, "values")
+        moments = frames.event_time_of(event_time)
+        moments = moments if isinstance(moments, list) else [moments] * len(keys)
+        if not len(keys) == len(told) == len(moments):
+            raise errors.InvalidInput(
+                f"Every outcome needs one value and one {name}. "
+                f"Got {len(told)} values, {len(keys)} of {name} and {len(moments)} event times."
+            )
+        rows = [
+            {"value": value, name: key} | ({} if moment is None else {"event_time": moment})
+            for value, key, moment in zip(told, keys, moments, strict=True)
+        ]
+        path = f"/api/v1/endpoints/{quote(endpoint, safe='')}/outcomes"
+        accepted = sum(
+            self.post(path, {"outcomes": rows[start : start + OUTCOMES_A_REQUEST]})["accepted"]
+            for start in range(0, len(rows), OUTCOMES_A_REQUEST)
+        )
+        return OutcomesAccepted(accepted=accepted)
+
+    def apply(self, file: Mapping[str, Any], *, dry_run: bool = False) -> Any:
+        """Declare a model by its file (as a dict, key `model` names it); with `dry_run` only say what would change."""
+        if not isinstance(file.get("model"), str):
+            raise errors.InvalidInput("A model's file must name its model: model: <name>.", where="model")
+        params = {"dry_run": "true"} if dry_run else None
+        return self.put(f"/api/v1/models/{quote(file['model'], safe='')}/file", dict(file), params)
+
+    def endpoint(self, name: str, *, model: str | None = None) -> EndpointInfo:
+        """An endpoint as it stands. With `model` it is made first when there is none of that name."""
+        path = f"/api/v1/endpoints/{quote(name, safe='')}"
+        try:
+            return msgspec.convert(self.get(path), EndpointInfo)
+        except errors.NotFound:
+            if model is None:
+                raise
+        self.post("/api/v1/endpoints", {"name": name, "model": model})
+        return msgspec.convert(self.get(path), EndpointInfo)
+
+    def _send(self, method: str, url: str, data: Any = None, params: Mapping[str, Any] | None = None) -> Any:
+        import httpx
+
+        content = None if data is None else msgspec.json.encode(data)
+        headers = {"Content-Type": "application/json"} if content is not None else {}
+        try:
+            answer = self._http.request(method, url, content=content, headers=headers, params=params)
+        except httpx.TimeoutException:
+            raise errors.Unavailable(f"{url} did not answer in time. The server may still be at it.") from None
+        except httpx.TransportError as failure:
+            raise errors.Unavailable(
+                f"Nothing answers at {url} ({failure}). Start it with `tenure serve`, or set TENURE_URL."
+            ) from None
+        if answer.status_code >= 400:
+            raise _error_of(answer.status_code, answer.content, url)
+        return answer
+
+
+def _checked(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise errors.InvalidInput(f"A server's address must look like {DEFAULT_URL}. Got {url!r}.", where="url")
+    return url.rstrip("/")
+
+
+def _content(answer: Any) -> Any:
+    if not answer.content:
+        return None
+    try:
+        return msgspec.json.decode(answer.content)
+    except msgspec.DecodeError:
+        raise errors.TenureError(
+            f"{answer.url} answered {answer.status_code} with something that is not JSON. Is it a Tenure server?"
+        ) from None
+
+
+class _Problem(msgspec.Struct):
+    code: str
+    message: str
+    where: str | None = None
+    failures: list[str] = []
+
+
+class _Answer(msgspec.Struct):
+    error: _Problem
+
+
+def _error_of(status: int, content: bytes, url: str) -> errors.TenureError:
+    """The error that the server named; one of the root when it named none that is known."""
+    try:
+        problem = msgspec.json.decode(content, type=_Answer).error
+    except msgspec.DecodeError:
+        return errors.TenureError(f"{url} answered {status} without saying why. Is it a Tenure server?")
+    kind = next((kind for kind in _tree(errors.TenureError) if kind.code == problem.code), errors.TenureError)
+    if issubclass(kind, errors.GateNotMet):
+        return kind(problem.message, failures=problem.failures, where=problem.where)
+    return kind(problem.message, where=problem.where)
+
+
+def _tree(kind: type[errors.TenureError]) -> Iterator[type[errors.TenureError]]:
+    yield kind
+    for child in kind.__subclasses__():
+        yield from _tree(child)
