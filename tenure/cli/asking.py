@@ -1,0 +1,54 @@
+"""How a command asks a running server, and how it shows what came back."""
+
+from __future__ import annotations
+
+import functools
+import json
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+
+from tenure.sdk.client import Client
+
+Row = Sequence[Any]
+
+
+def server_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command `client` (from --url) and `as_json` (from --json)."""
+
+    @click.option("--url", envvar="TENURE_URL", default="http://127.0.0.1:5000", show_default=True, help="The server.")
+    @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON, for scripts.")
+    @functools.wraps(command)
+    def asking(*args: Any, url: str, **given: Any) -> Any:
+        return command(*args, client=Client(url), **given)
+
+    return asking
+
+
+def show(answer: Any, as_json: bool, columns: Sequence[str] = (), rows: Sequence[Row] = (), title: str = "") -> None:
+    """Print rows as a table, or the whole answer as JSON."""
+    if as_json:
+        json.dump(answer, sys.stdout, indent=2)
+        click.echo()
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*columns, title=title or None, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*("" if cell is None else str(cell) for cell in row))
+    console = Console()
+    console.print(table if rows else f"{title or 'Answer'}: nothing there.", soft_wrap=True)
+
+
+def when(instant: int | None) -> str:
+    """An instant (µs UTC) as `2013-02-01 05:00`."""
+    from tenure.records.base import moment_of
+
+    return f"{moment_of(instant):%Y-%m-%d %H:%M}" if instant else ""
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    return "" if value is None else f"{value:,.{digits}f}"

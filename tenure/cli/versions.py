@@ -1,0 +1,107 @@
+"""`tenure version …`"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from tenure.cli.asking import server_option, show, when
+
+
+@click.group("version")
+def command() -> None:
+    """Versions: see what stands against one, ask for approval, sign, promote."""
+
+
+@command.command("gates")
+@click.argument("model")
+@click.argument("version", type=int)
+@click.option("--gate", default="approve", show_default=True, help="register, approve, deploy or promote.")
+@server_option
+def gates(model: str, version: int, gate: str, client: Any, as_json: bool) -> None:
+    """What the policy says about a version, rule by rule."""
+    answer = client.get(f"/api/v1/models/{model}/versions/{version}/gates", {"gate": gate})
+    rows = [("held" if rule["passed"] else "FAILED", rule["rule"], rule["explanation"]) for rule in answer["rules"]]
+    show(answer, as_json, ["result", "rule", "explanation"], rows, f"{model} version {version}, gate '{gate}'")
+
+
+@command.command("approve")
+@click.argument("model")
+@click.argument("version", type=int)
+@click.option("--reason", required=True, help="Why it should be approved.")
+@server_option
+def approve(model: str, version: int, reason: str, client: Any, as_json: bool) -> None:
+    """Open a change request that asks for approval."""
+    _open(client, "approve", model, version, reason, as_json)
+
+
+@command.command("suspend")
+@click.argument("model")
+@click.argument("version", type=int)
+@click.option("--reason", required=True, help="Why it must not answer for now.")
+@server_option
+def suspend(model: str, version: int, reason: str, client: Any, as_json: bool) -> None:
+    """Open a change request that suspends an approved version."""
+    _open(client, "suspend", model, version, reason, as_json)
+
+
+@command.command("changes")
+@click.option("--state", help="open, approved, rejected, invalidated or withdrawn.")
+@click.option("--model", help="Only this model's.")
+@server_option
+def changes(state: str | None, model: str | None, client: Any, as_json: bool) -> None:
+    """Change requests, newest first."""
+    found = client.get("/api/v1/changes", _given(state=state, model=model))
+    rows = [
+        (one["change_id"], one["kind"], f"{one['model']} {one['version']}", one["state"], when(one["opened_at"]))
+        for one in found
+    ]
+    show(found, as_json, ["change", "kind", "version", "state", "opened (UTC)"], rows, "Changes")
+
+
+@command.command("sign")
+@click.argument("change_id")
+@click.option("--person", prompt=True, help="The name to sign in with.")
+@click.option("--role", prompt=True, help="The role that you sign in.")
+@click.option("--reason", prompt=True, help="What you looked at and why you decide so.")
+@click.option("--reject", is_flag=True, help="Sign a rejection instead of an approval.")
+@click.password_option(confirmation_prompt=False, help="Asked for when it is not given.")
+@server_option
+def sign(
+    change_id: str, person: str, role: str, reason: str, reject: bool, password: str, client: Any, as_json: bool
+) -> None:
+    """Sign a change request, as yourself."""
+    body = {
+        "person": person,
+        "password": password,
+        "role": role,
+        "meaning": "rejection" if reject else "approval",
+        "reason": reason,
+    }
+    change = client.post(f"/api/v1/changes/{change_id}/signatures", body)
+    rows = [(step["role"], f"{step['signed']} of {step['needed']}") for step in change["steps"]]
+    show(change, as_json, ["role", "signatures"], rows, f"The change is {change['state']}")
+
+
+@command.command("promote")
+@click.argument("model")
+@click.argument("version", type=int)
+@click.option("--to", "role", type=click.Choice(["champion", "challenger"]), default="champion", show_default=True)
+@click.option("--reason", required=True, help="Why now.")
+@server_option
+def promote(model: str, version: int, role: str, reason: str, client: Any, as_json: bool) -> None:
+    """Put an approved version in service at every endpoint of its model."""
+    answer = client.post(f"/api/v1/models/{model}/versions/{version}/promote", {"to": role, "reason": reason})
+    show(answer, as_json, ["promoted"], [(f"{model} version {version} is {role}",)])
+
+
+def _open(client: Any, kind: str, model: str, version: int, reason: str, as_json: bool) -> None:
+    body = {"kind": kind, "model": model, "version": version, "reason": reason}
+    change = client.post("/api/v1/changes", body)
+    rows = [(step["role"], step["needed"]) for step in change["steps"]]
+    show(change, as_json, ["role", "signatures needed"], rows, f"Change {change['change_id']} is {change['state']}")
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}

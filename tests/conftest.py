@@ -1,0 +1,188 @@
+"""Shared ground for tests: a real SQLite (and Postgres, where there is one) and a real server."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from tenure.build import experiments
+from tenure.records.base import Instant
+from tenure.settings import Settings
+from tenure.store import migrate
+from tenure.store.artifacts import ArtifactStore
+from tenure.store.database import Database
+from tenure.store.ground import Ground
+from tenure.store.keys import open_key
+
+REQUIRE_ALL = os.environ.get("TENURE_TEST_REQUIRE") == "all"
+NOON = Instant(1_750_000_000_000_000)
+
+
+def missing(what: str) -> None:
+    """Skip for want of `what`; fail instead where everything must be there."""
+    if REQUIRE_ALL:
+        pytest.fail(f"{what} is missing, and TENURE_TEST_REQUIRE=all")
+    pytest.skip(f"{what} is missing")
+
+
+def make_ground(folder: Path, url: str = "", clock: Callable[[], Instant] = lambda: NOON) -> Ground:
+    settings = Settings(data=str(folder), database_url=url)
+    database = Database(settings.database)
+    migrate.to_newest(database)
+    database.write(lambda tx: experiments.seed(tx, NOON))
+    return Ground(settings, database, ArtifactStore(settings.artifacts), open_key(folder), clock)
+
+
+@pytest.fixture
+def ground(tmp_path: Path) -> Iterator[Ground]:
+    made = make_ground(tmp_path)
+    yield made
+    made.database.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A throw-away Postgres cluster on a Unix socket, or the one that TENURE_TEST_POSTGRES names."""
+    given = os.environ.get("TENURE_TEST_POSTGRES")
+    if given:
+        yield given
+        return
+    binaries = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    if not binaries:
+        missing("Postgres")
+    with _cluster(binaries[0], tmp_path_factory.mktemp("pg")) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def _cluster(binaries: Path, folder: Path) -> Iterator[str]:
+    """Postgres refuses to run as root, so root hands the cluster to `postgres`."""
+    as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+    socket_folder = Path(f"/tmp/tenure-pg-{os.getpid()}")
+    socket_folder.mkdir(mode=0o777, exist_ok=True)
+    data = socket_folder / "data"
+    if as_user:
+        shutil.chown(socket_folder, "postgres")
+    log = folder / "postgres.log"
+    with log.open("wb") as output:
+        subprocess.run(
+            [*as_user, binaries / "initdb", "-D", data, "-U", "tenure", "-A", "trust", "-N"],
+            check=True,
+            stdout=output,
+            stderr=output,
+            cwd="/",
+        )
+        server = subprocess.Popen(
+            [*as_user, binaries / "postgres", "-D", data, "-k", socket_folder, "-c", "listen_addresses=", "-F"],
+            stdout=output,
+            stderr=output,
+            cwd="/",
+        )
+    url = f"postgresql+psycopg://tenure@/postgres?host={socket_folder}"
+    try:
+        wait_until(lambda: _answers(url), 30, "Postgres answers")
+        yield url
+    finally:
+        server.send_signal(signal.SIGINT)
+        server.wait(30)
+        shutil.rmtree(socket_folder, ignore_errors=True)
+
+
+def _answers(url: str) -> bool:
+    engine = sa.create_engine(url)
+    try:
+        with engine.connect():
+            return True
+    except sa.exc.OperationalError:
+        return False
+    finally:
+        engine.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def each_ground(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ground]:
+    """The same test on both databases; each test gets an empty one."""
+    if request.param == "sqlite":
+        made = make_ground(tmp_path)
+        yield made
+        made.database.close()
+        return
+    admin_url = request.getfixturevalue("postgres_url")
+    name = f"t{time.monotonic_ns()}"
+    admin = sa.create_engine(admin_url, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(sa.text(f"CREATE DATABASE {name}"))
+    made = make_ground(tmp_path, admin_url.replace("/postgres?", f"/{name}?"))
+    yield made
+    made.database.close()
+    with admin.connect() as connection:
+        connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
+    admin.dispose()
+
+
+@dataclass(frozen=True)
+class Running:
+    """A real `tenure serve`."""
+
+    url: str
+    scoring_url: str
+    data: Path
+    process: subprocess.Popen[bytes]
+
+
+def free_port() -> int:
+    """A port that nobody listens on, and neither on the one after it."""
+    while True:
+        with socket.socket() as first, socket.socket() as second:
+            first.bind(("127.0.0.1", 0))
+            port: int = first.getsockname()[1]
+            with contextlib.suppress(OSError):
+                second.bind(("127.0.0.1", port + 1))
+                return port
+
+
+def wait_until(true: Callable[[], object], seconds: float, what: str) -> None:
+    """Ask again and again until it is true; fail with `what` after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > deadline:
+            pytest.fail(f"not within {seconds} s: {what}")
+        time.sleep(0.02)  # polling a real process, with a deadline
+
+
+@contextlib.contextmanager
+def serving(data: Path, *arguments: str) -> Iterator[Running]:
+    """`tenure serve` on free ports until the block ends."""
+    port = free_port()
+    command = [sys.executable, "-m", "tenure", "serve", "--data", str(data), "--port", str(port), *arguments]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    try:
+        if not process.stdout.readline().startswith(b"Tenure answers"):
+            pytest.fail("tenure serve did not start")
+        yield Running(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{port + 1}", data, process)
+    finally:
+        process.terminate()
+        process.wait(30)
+        process.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with serving(tmp_path_factory.mktemp("server")) as running:
+        yield running
+
+
+__all__ = ["Running", "free_port", "make_ground", "missing", "serving", "wait_until"]
