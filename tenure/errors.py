@@ -2,7 +2,8 @@
 
     TenureError
     ├── InvalidInput          what was sent is not what must be sent
-    │   └── TooLarge          it is more than the limit allows
+    │   ├── TooLarge          it is more than the limit allows
+    │   └── UnsupportedType   it is not in a form that is read here
     ├── NotFound              nothing of that name is here
     ├── Conflict              it clashes with what is already here
     │   └── AlreadyExists
@@ -11,6 +12,7 @@
     │   └── GateNotMet        nobody may, until the named facts change
     ├── Unavailable           right now it cannot be done; later it can
     │   └── TooMany           too much is waiting already
+    ├── ModelFailed           a model raised an exception at what it was given
     └── CannotStart           the settings or the machine forbid it
 
 A message says what must be, what was got, where, and what to do next. An error has a stable `code`;
@@ -39,6 +41,10 @@ class InvalidInput(TenureError):
 
 class TooLarge(InvalidInput):
     code = "too_large"
+
+
+class UnsupportedType(InvalidInput):
+    code = "unsupported_type"
 
 
 class NotFound(TenureError):
@@ -77,6 +83,10 @@ class Unavailable(TenureError):
 
 class TooMany(Unavailable):
     code = "too_many"
+
+
+class ModelFailed(TenureError):
+    code = "model_failed"
 
 
 class CannotStart(TenureError):

@@ -1,0 +1,90 @@
+"""What the gateway sends back: JSON, pages and errors, as ASGI messages.
+
+An error has our shape, `{"error": {code, message, where}}`, and beside it MLflow's `error_code` and `message`, which
+MLflow's own scoring client looks for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+
+from tenure import errors
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
+
+JSON: Headers = [(b"content-type", b"application/json"), (b"x-content-type-options", b"nosniff")]
+TEXT: Headers = [(b"content-type", b"text/plain; charset=utf-8")]
+
+STATUS: dict[type[errors.TenureError], HTTPStatus] = {
+    errors.TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    errors.UnsupportedType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    errors.InvalidInput: HTTPStatus.BAD_REQUEST,
+    errors.NotFound: HTTPStatus.NOT_FOUND,
+    errors.Conflict: HTTPStatus.CONFLICT,
+    errors.NotSignedIn: HTTPStatus.UNAUTHORIZED,
+    errors.NotAllowed: HTTPStatus.FORBIDDEN,
+    errors.TooMany: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.ModelFailed: HTTPStatus.INTERNAL_SERVER_ERROR,
+}
+MLFLOW_CODES = {
+    400: "INVALID_PARAMETER_VALUE",
+    401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
+    404: "RESOURCE_DOES_NOT_EXIST",
+    405: "BAD_REQUEST",
+    409: "RESOURCE_CONFLICT",
+    413: "BAD_REQUEST",
+    415: "BAD_REQUEST",
+    429: "REQUEST_LIMIT_EXCEEDED",
+    503: "TEMPORARILY_UNAVAILABLE",
+}
+RETRY_AFTER_S = b"1"
+
+
+def status_of(error: errors.TenureError) -> int:
+    """The HTTP status of an error: its own class's, else its nearest ancestor's."""
+    for kind in type(error).__mro__:
+        if kind in STATUS:
+            return int(STATUS[kind])
+    return 500
+
+
+async def answer(send: Send, status: int, headers: Headers, body: bytes) -> None:
+    length = (b"content-length", b"%d" % len(body))
+    await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def refuse(send: Send, error: errors.TenureError) -> None:
+    status = status_of(error)
+    headers = [*JSON, (b"retry-after", RETRY_AFTER_S)] if status in (429, 503) else JSON
+    await answer(send, status, headers, error_body(status, error.code, error.message, error.where))
+
+
+async def refuse_method(send: Send, allowed: str) -> None:
+    body = error_body(405, "not_allowed", f"This address must be asked with {allowed}.", None)
+    await answer(send, 405, [*JSON, (b"allow", allowed.encode())], body)
+
+
+async def hide(send: Send) -> None:
+    """An error that we did not foresee: the log has its trace, the client gets none."""
+    said = "The gateway failed at this. The reason is in its log; nothing was answered or journaled."
+    await answer(send, 500, JSON, error_body(500, "internal", said, None))
+
+
+def error_body(status: int, code: str, message: str, where: str | None) -> bytes:
+    told = {"code": code, "message": message}
+    if where is not None:
+        told["where"] = where
+    mlflow_code = MLFLOW_CODES.get(status, "INTERNAL_ERROR")
+    return msgspec.json.encode({"error": told, "error_code": mlflow_code, "message": message})

@@ -1,0 +1,176 @@
+"""Which scorers stand behind each endpoint right now, and how one table of routes turns into the next.
+
+A new table takes effect in two halves. What it takes away is gone at once: that is the kill switch. What it adds
+answers only when its scorer has loaded and been tried; until then the champion before it keeps answering.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tenure.errors import NotFound, Unavailable
+from tenure.records.routing import GatewayStatus, Release, ReleaseHealth, Route, RoutingTable
+from tenure.serving import routing
+from tenure.serving.scorers import Fetch, Scorer
+from tenure.settings import Settings
+
+log = logging.getLogger("tenure.gateway")
+
+Version = tuple[str, int, str]
+
+
+@dataclass(frozen=True)
+class Arm:
+    release: Release
+    scorer: Scorer
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """What answers at an endpoint: the champion first, then challengers; and what scores in the shadow.
+
+    `shared` is what the traffic is shared out over: a challenger that is still starting has its place there, so that
+    no key changes its arm for another's sake; the champion answers for it. Without a champion nothing answers, and
+    `reason` says why.
+    """
+
+    name: str
+    model: str
+    answering: tuple[Arm, ...]
+    shadows: tuple[Arm, ...]
+    shared: tuple[Release, ...] = ()
+    reason: str = ""
+
+    def arm(self, key: str) -> Arm:
+        """The arm that answers a routing key. Raises Unavailable without a champion."""
+        if not self.answering:
+            raise Unavailable(f"Endpoint {self.name!r} cannot answer. {self.reason}")
+        if len(self.answering) == 1:
+            return self.answering[0]
+        chosen = routing.choose_arm(self.name, self.shared, key)
+        return next((arm for arm in self.answering if arm.release is chosen), self.answering[0])
+
+
+class Arms:
+    """The scorers of one gateway: started, swapped and stopped as tables come. `on_change` follows every change."""
+
+    def __init__(self, settings: Settings, fetch: Fetch, on_change: Callable[[], None]) -> None:
+        self.table = routing.EMPTY
+        self._settings = settings
+        self._fetch = fetch
+        self._on_change = on_change
+        self._scorers: dict[Version, Scorer] = {}
+        self._live: dict[str, Endpoint] = {}
+        self._stopping: set[asyncio.Task[None]] = set()
+
+    def endpoint(self, name: str) -> Endpoint:
+        """Raises NotFound for a name that no route has."""
+        found = self._live.get(name)
+        if found is None:
+            raise NotFound(
+                f"There is no endpoint {name[:64]!r}. It may have been removed, or its name is spelt differently; "
+                "GET /api/v1/endpoints on the control port lists all."
+            )
+        return found
+
+    def apply(self, table: RoutingTable) -> None:
+        """Take up a table: start what is new, drop what is gone, keep the old champion until the new one is ready."""
+        self.table = table
+        for route in table.routes.values():
+            for release in route.releases:
+                if _version(release) not in self._scorers:
+                    self._scorers[_version(release)] = Scorer(release, self._settings, self._fetch, self._settle)
+        self._settle()
+
+    def look(self) -> None:
+        for scorer in self._scorers.values():
+            scorer.look()
+
+    def health(self) -> list[ReleaseHealth]:
+        """How every release of the table is."""
+        return [self._health(route, release) for route in self.table.routes.values() for release in route.releases]
+
+    def status(self, gateway: str, pid: int, now: int, notes: dict[str, str]) -> GatewayStatus:
+        """What this gateway says about itself; `notes` adds to the detail of a release by its id."""
+        health = [
+            entry if entry.release_id not in notes else _noted(entry, notes[entry.release_id])
+            for entry in self.health()
+        ]
+        return GatewayStatus(gateway=gateway, pid=pid, epoch=self.table.epoch, releases=health, written_at=now)
+
+    async def stop(self) -> None:
+        """Finish what scorers have begun, then end them."""
+        self.table, self._live = routing.EMPTY, {}
+        scorers, self._scorers = list(self._scorers.values()), {}
+        await asyncio.gather(*(scorer.stop() for scorer in scorers), *self._stopping)
+
+    def _settle(self) -> None:
+        """Make the live endpoints from the table and the scorers as they are now, and stop what nobody needs."""
+        self._live = {name: self._endpoint(route, self._live.get(name)) for name, route in self.table.routes.items()}
+        needed = {_version(release) for route in self.table.routes.values() for release in route.releases}
+        needed |= {_version(arm.release) for endpoint in self._live.values() for arm in endpoint.answering}
+        for version in self._scorers.keys() - needed:
+            task = asyncio.get_running_loop().create_task(self._scorers.pop(version).stop())
+            self._stopping.add(task)
+            task.add_done_callback(self._stopping.discard)
+        self._on_change()
+
+    def _endpoint(self, route: Route, before: Endpoint | None) -> Endpoint:
+        champion, reason = self._champion(route, before)
+        if champion is None:
+            return Endpoint(route.endpoint, route.model, (), (), reason=reason)
+        ready = [self._arm(release) for release in route.releases if self._scorers[_version(release)].ready]
+        return Endpoint(
+            route.endpoint,
+            route.model,
+            answering=(champion, *(arm for arm in ready if arm.release.role == "challenger")),
+            shadows=tuple(arm for arm in ready if arm.release.role == "shadow"),
+            shared=(champion.release, *(release for release in route.releases if release.role == "challenger")),
+        )
+
+    def _champion(self, route: Route, before: Endpoint | None) -> tuple[Arm | None, str]:
+        """Who answers as champion: the table's when it is ready, else who did before; or why nobody does."""
+        release = routing.champion_of(route)
+        if release is None:
+            return None, f"It has no champion. Promote an approved version of {route.model} first."
+        arm = self._arm(release)
+        if arm.scorer.ready:
+            return arm, ""
+        if before is not None and before.answering and before.answering[0].scorer.ready:
+            return before.answering[0], ""
+        if arm.scorer.state == "failed":
+            return None, f"Version {release.version} of {release.model} failed: {arm.scorer.detail}."
+        return None, f"Version {release.version} of {release.model} is starting. Try again in a few seconds."
+
+    def _arm(self, release: Release) -> Arm:
+        return Arm(release, self._scorers[_version(release)])
+
+    def _health(self, route: Route, release: Release) -> ReleaseHealth:
+        scorer = self._scorers[_version(release)]
+        return ReleaseHealth(
+            release_id=release.release_id,
+            endpoint=route.endpoint,
+            version=release.version,
+            role=release.role,
+            state="starting" if scorer.state == "stopped" else scorer.state,
+            detail=scorer.detail,
+        )
+
+
+def _version(release: Release) -> Version:
+    """What one scorer process stands for: releases of the same bytes share it."""
+    return release.model, release.version, release.digest
+
+
+def _noted(health: ReleaseHealth, note: str) -> ReleaseHealth:
+    return ReleaseHealth(
+        release_id=health.release_id,
+        endpoint=health.endpoint,
+        version=health.version,
+        role=health.role,
+        state=health.state,
+        detail=f"{health.detail}; {note}" if health.detail else note,
+    )

@@ -1,0 +1,35 @@
+"""How errors about a request speak of its parts: by name and kind, shortened, and never by value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+PROBLEMS_SHOWN = 5
+
+
+def kind(value: Any, otherwise: str = "something else") -> str:
+    kinds = {
+        str: "text",
+        bool: "true or false",
+        int: "a whole number",
+        float: "a number",
+        dict: "an object",
+        list: "a list",
+        type(None): "null",
+    }
+    return kinds.get(type(value), otherwise)
+
+
+def clipped(text: str, characters: int = 100) -> str:
+    return text if len(text) <= characters else text[:characters] + "…"
+
+
+def quoted(name: str) -> str:
+    return repr(clipped(name))
+
+
+def listed(names: Iterable[str]) -> str:
+    names = list(names)
+    shown = ", ".join(quoted(name) for name in names[:PROBLEMS_SHOWN])
+    return shown if len(names) <= PROBLEMS_SHOWN else f"{shown} and {len(names) - PROBLEMS_SHOWN} more"

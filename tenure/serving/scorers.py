@@ -1,0 +1,385 @@
+"""The gateway's side of the scorers: one process per version in service, watched, restarted, drained, stopped.
+
+Batching is drain-what-is-queued: one batch is with the scorer, and whatever arrives meanwhile is the next one. Nothing
+waits for a timer, so a lone request is never slower for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import msgspec
+
+from tenure.errors import ModelFailed, TenureError, TooMany, Unavailable
+from tenure.records.routing import Release
+from tenure.serving import wire
+from tenure.serving.columns import Inputs
+from tenure.serving.decoding import Columns
+from tenure.settings import Settings
+
+log = logging.getLogger("tenure.gateway")
+
+State = Literal["starting", "serving", "failed", "stopped"]
+Fetch = Callable[[Release], Path]
+
+PAUSES_S = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+STEADY_AFTER_S = 30.0
+STOP_TIMEOUT_S = 5.0
+BATCH_ROWS = 4096
+LOG_BYTES = 8 * 1024 * 1024
+MODEL_THREADS = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "ORT_DISABLE_TELEMETRY": "1",
+    "DO_NOT_TRACK": "true",
+    "PYTHONDONTWRITEBYTECODE": "1",  # the model's folder must stay what was pinned
+    "PYTHONUNBUFFERED": "1",
+}
+
+
+@dataclass(eq=False)
+class _Waiting:
+    """A request's rows on their way through a scorer."""
+
+    columns: Columns
+    rows: int
+    params: dict[str, Any] | None
+    deadline: float
+    outputs: asyncio.Future[list[Any]] = field(repr=False)
+    alone: bool = False
+
+    def fail(self, problem: TenureError) -> None:
+        if not self.outputs.done():
+            self.outputs.set_exception(problem)
+
+
+class Scorer:
+    """One version's scorer process and the requests that wait for it.
+
+    `changed` is called whenever `state` changes. `ready` stays true while a scorer that has served is being
+    restarted: requests wait in its queue for the second or two that this takes.
+    """
+
+    def __init__(self, release: Release, settings: Settings, fetch: Fetch, changed: Callable[[], None]) -> None:
+        self.release = release
+        self.inputs = Inputs(release.inputs)
+        self.state: State = "starting"
+        self.detail = "the scorer is loading the model"
+        self.example: dict[str, Any] | None = None
+        self.answer: Any = None
+        self.ready = False
+        self._settings = settings
+        self._fetch = fetch
+        self._changed = changed
+        self._queue: deque[_Waiting] = deque()
+        self._batch: list[_Waiting] = []
+        self._batch_started = 0.0
+        self._line: _Line | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._stopping = asyncio.Event()
+        self._task = asyncio.get_running_loop().create_task(self._keep())
+
+    @property
+    def waiting(self) -> int:
+        return len(self._queue) + len(self._batch)
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process else None
+
+    async def outputs(self, columns: Columns, rows: int, params: dict[str, Any] | None = None) -> list[Any]:
+        """One output per row. Raises TooMany, Unavailable (try again) or ModelFailed."""
+        if not self.ready:
+            raise self._unready()
+        if len(self._queue) >= self._settings.queue_limit:
+            raise TooMany(
+                f"{len(self._queue)} requests wait for version {self.release.version} of {self.release.model} already. "
+                "Try again in a second, or send more rows per request."
+            )
+        loop = asyncio.get_running_loop()
+        waiting = _Waiting(
+            columns, rows, params, time.monotonic() + self._settings.scoring_timeout_s, loop.create_future()
+        )
+        self._queue.append(waiting)
+        if not self._batch:
+            self._send_next()
+        return await waiting.outputs
+
+    def look(self) -> None:
+        """Called a few times a second: give up what has waited too long, and kill a scorer that hangs."""
+        now = time.monotonic()
+        late = Unavailable(
+            f"Version {self.release.version} of {self.release.model} did not answer within "
+            f"{self._settings.scoring_timeout_s:g} s. Nothing was answered or journaled; try again."
+        )
+        while self._queue and self._queue[0].deadline < now:
+            self._queue.popleft().fail(late)
+        for waiting in self._batch:
+            if waiting.deadline < now:
+                waiting.fail(late)
+        if self._batch and self._batch_started + self._settings.scoring_timeout_s < now:
+            log.error("the scorer of %s hangs; it is started again", self._name())
+            self._kill()
+
+    async def stop(self, *, drain: bool = True) -> None:
+        """Finish what waits (for as long as a request may take), then end the process."""
+        deadline = time.monotonic() + (self._settings.scoring_timeout_s if drain else 0.0)
+        while self.ready and self.waiting and time.monotonic() < deadline:
+            await asyncio.sleep(0.01)
+        self.ready = False
+        self._stopping.set()
+        self._kill()
+        await asyncio.wait({self._task}, timeout=STOP_TIMEOUT_S)  # a slow fetch cannot be called off
+        self._fail_all(Unavailable("This version was taken out of service. Try again: another one answers."))
+
+    async def _keep(self) -> None:
+        """Start the process again and again until told to stop, with growing pauses while it fails."""
+        failures = 0
+        while not self._stopping.is_set():
+            started = time.monotonic()
+            try:
+                line = await self._start()
+                await line.closed
+                self._died()
+            except TenureError as problem:
+                self._failed(problem.message)
+            except Exception:
+                log.exception("the scorer of %s cannot be started", self._name())
+                self._failed("the scorer cannot be started; the gateway's log says why")
+            await self._reap()
+            failures = 1 if self.ready and time.monotonic() - started > STEADY_AFTER_S else failures + 1
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), PAUSES_S[min(failures - 1, len(PAUSES_S) - 1)])
+        self._set("stopped", "")
+
+    async def _start(self) -> _Line:
+        folder = await asyncio.to_thread(self._fetch, self.release)
+        if self._stopping.is_set():
+            raise Unavailable("it was stopped before it started")
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        with theirs:
+            self._process = _spawn(self.release, theirs, self._settings.folder)
+        ours.setblocking(False)
+        _, line = await asyncio.get_running_loop().create_unix_connection(lambda: _Line(self._told), sock=ours)
+        self._line = line
+        first = line.first
+        line.send(wire.Load(folder=str(folder), files=self.release.files, inputs=self.release.inputs))
+        try:
+            told = await asyncio.wait_for(first, self._settings.scorer_start_timeout_s)
+        except TimeoutError:
+            raise Unavailable(f"it did not load within {self._settings.scorer_start_timeout_s:g} s") from None
+        if isinstance(told, wire.Refused):
+            raise Unavailable(told.reason)
+        self.example, self.answer, self.ready = told.example, told.answer, True
+        self._set("serving", "")
+        self._send_next()
+        return line
+
+    def _died(self) -> None:
+        if self._stopping.is_set():
+            return
+        log.warning("the scorer of %s died; it is started again", self._name())
+        self._fail_batch()
+        self._set("starting", "the scorer died and is started again")
+
+    def _failed(self, reason: str) -> None:
+        if self._stopping.is_set():
+            return
+        log.error("the scorer of %s failed: %s", self._name(), reason)
+        self.ready = False
+        self._set("failed", reason)
+        self._fail_batch()
+        self._fail_all(self._unready())
+
+    def _fail_batch(self) -> None:
+        batch, self._batch = self._batch, []
+        for waiting in batch:
+            waiting.fail(
+                Unavailable(
+                    "The scorer died while it had this request. Nothing was answered or journaled; try again at once."
+                )
+            )
+
+    def _fail_all(self, problem: TenureError) -> None:
+        self._fail_batch()
+        while self._queue:
+            self._queue.popleft().fail(problem)
+
+    def _unready(self) -> Unavailable:
+        version = f"Version {self.release.version} of {self.release.model}"
+        if self.state == "starting":
+            return Unavailable(f"{version} is starting. Try again in a few seconds.")
+        return Unavailable(f"{version} cannot answer: {self.detail or 'it was stopped'}. Promote another version.")
+
+    def _send_next(self) -> None:
+        """Give the scorer whatever waits: requests with the same columns, together, up to a cap on rows."""
+        if self._line is None or self.state != "serving":
+            return
+        batch: list[_Waiting] = []
+        rows = 0
+        while self._queue:
+            first = self._queue[0]
+            if first.outputs.done():  # given up meanwhile
+                self._queue.popleft()
+                continue
+            if batch and (rows + first.rows > BATCH_ROWS or not _fit(batch[0], first)):
+                break
+            batch.append(self._queue.popleft())
+            rows += first.rows
+        if not batch:
+            return
+        self._send(batch)
+
+    def _send(self, batch: list[_Waiting]) -> None:
+        assert self._line is not None
+        self._batch, self._batch_started = batch, time.monotonic()
+        columns = batch[0].columns
+        if len(batch) > 1:
+            columns = {name: [value for part in batch for value in part.columns[name]] for name in columns}
+        self._line.send(wire.Ask(rows=sum(part.rows for part in batch), columns=columns, params=batch[0].params))
+
+    def _told(self, told: wire.Told) -> None:
+        batch, self._batch = self._batch, []
+        if told.failure and len(batch) > 1:  # one request's rows must not fail another's: ask for each alone
+            for part in batch:
+                part.alone = True
+            self._queue.extendleft(reversed(batch))
+            self._send_next()
+            return
+        start = 0
+        for part in batch:
+            if told.failure:
+                part.fail(_model_failed(told.failure, self.release))
+            elif not part.outputs.done():
+                part.outputs.set_result(told.outputs[start : start + part.rows])
+            start += part.rows
+        self._send_next()
+
+    def _set(self, state: State, detail: str) -> None:
+        self.state, self.detail = state, detail
+        self._changed()
+
+    def _kill(self) -> None:
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.send_signal(signal.SIGKILL)
+
+    async def _reap(self) -> None:
+        self._kill()
+        if self._line is not None:
+            self._line.close()
+            self._line = None
+        if self._process is not None:
+            await asyncio.to_thread(self._process.wait)
+            self._process = None
+
+    def _name(self) -> str:
+        return f"{self.release.model} version {self.release.version}"
+
+
+class _Line(asyncio.Protocol):
+    """The gateway's end of the socket: messages out, `Ready | Refused` first, then one Told per Ask."""
+
+    def __init__(self, told: Callable[[wire.Told], None]) -> None:
+        loop = asyncio.get_running_loop()
+        self.first: asyncio.Future[wire.Ready | wire.Refused] = loop.create_future()
+        self.closed: asyncio.Future[None] = loop.create_future()
+        self._told = told
+        self._buffer = bytearray()
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by its class
+
+    def data_received(self, data: bytes) -> None:
+        buffer = self._buffer
+        buffer += data
+        while len(buffer) >= wire.LENGTH_BYTES:
+            end = wire.LENGTH_BYTES + int.from_bytes(buffer[: wire.LENGTH_BYTES], "little")
+            if len(buffer) < end:
+                return
+            message = bytes(buffer[wire.LENGTH_BYTES : end])
+            del buffer[:end]
+            try:
+                self._understand(message)
+            except msgspec.DecodeError:
+                log.exception("a scorer said what cannot be understood; it is started again")
+                self.close()
+                return
+
+    def _understand(self, message: bytes) -> None:
+        if self.first.done():
+            self._told(_told.decode(message))
+        else:
+            self.first.set_result(_first.decode(message))
+
+    def connection_lost(self, problem: Exception | None) -> None:
+        del problem
+        if not self.first.done():
+            self.first.set_exception(Unavailable("the scorer died while it was loading the model; its log says why"))
+        if not self.closed.done():
+            self.closed.set_result(None)
+
+    def send(self, message: wire.Load | wire.Ask) -> None:
+        if self._transport is not None:
+            self._transport.write(wire.packed(message))
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+
+_told = msgspec.msgpack.Decoder(wire.Told)
+_first = msgspec.msgpack.Decoder(wire.Ready | wire.Refused)
+
+
+def _fit(first: _Waiting, other: _Waiting) -> bool:
+    """Whether two requests can be one batch."""
+    alone = first.alone or other.alone or first.params or other.params
+    return not alone and first.columns.keys() == other.columns.keys()
+
+
+def _model_failed(kind: str, release: Release) -> ModelFailed:
+    return ModelFailed(
+        f"Version {release.version} of {release.model} failed at this input with {kind}. The columns are right, so "
+        "look for values that the model was not trained for; the scorer's log has its traceback."
+    )
+
+
+def _spawn(release: Release, theirs: socket.socket, folder: Path) -> subprocess.Popen[bytes]:
+    """Start a scorer without our secrets; its output goes to its log."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("TENURE_", "MLFLOW_"))}
+    command = [sys.executable, "-m", "tenure.serving.scorer", "--socket", str(theirs.fileno())]
+    with _log_file(release, folder) as output:
+        return subprocess.Popen(  # noqa: S603  our own interpreter and module
+            [*command, "--parent", str(os.getpid()), "--release", f"{release.model}/{release.version}"],
+            env={**environment, **MODEL_THREADS, **QUIET},
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+        )
+
+
+def _log_file(release: Release, folder: Path) -> Any:
+    """A version's log, appended to; one that has grown large is put aside at the next start."""
+    name = re.sub(r"[^A-Za-z0-9._-]", "_", release.model)[:80]
+    path = folder / "logs" / f"scorer-{name}-{release.version}.log"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() and path.stat().st_size > LOG_BYTES:
+        path.replace(path.with_suffix(".log.1"))
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")

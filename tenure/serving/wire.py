@@ -1,0 +1,58 @@
+"""What gateway and scorer say to each other: a 4-byte little-endian length, then msgpack, over a Unix socket pair.
+
+Load → Ready or Refused, once; then Ask → Told, one at a time.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from tenure.records.base import Record
+from tenure.records.routing import InputColumn, PinnedFile
+
+LENGTH_BYTES = 4
+
+
+class Load(Record):
+    """Which files to verify and load, and which columns will come."""
+
+    folder: str
+    files: list[PinnedFile]
+    inputs: list[InputColumn]
+
+
+class Ready(Record, tag=True):
+    """The model is loaded and has answered the probe.
+
+    `example` is one row that works, `answer` what the model said to it; both None when only a made-up row was there
+    to try and the model did not take it.
+    """
+
+    example: dict[str, Any] | None
+    answer: Any = None
+
+
+class Refused(Record, tag=True):
+    """The model cannot be served, and why."""
+
+    reason: str
+
+
+class Ask(Record, array_like=True):
+    rows: int
+    columns: dict[str, list[Any]]
+    params: dict[str, Any] | None = None
+
+
+class Told(Record, array_like=True):
+    """One output per row, or what kind of exception the model raised (never its text: it may quote the data)."""
+
+    outputs: list[Any]
+    failure: str = ""
+
+
+def packed(message: Record) -> bytes:
+    payload = msgspec.msgpack.encode(message)
+    return len(payload).to_bytes(LENGTH_BYTES, "little") + payload

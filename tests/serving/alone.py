@@ -1,0 +1,30 @@
+"""The gateway alone, for tests: `python alone.py SETTINGS_JSON`. A release's location is a folder on this machine."""
+
+import os
+import sys
+import threading
+from pathlib import Path
+
+import msgspec
+
+from tenure.records.people import Permission, Principal
+from tenure.serving import gateway
+from tenure.settings import Settings
+
+OWNER = Principal(name="owner", kind="owner", permissions=frozenset(Permission))
+VISITOR = Principal(name="visitor", kind="nobody", permissions=frozenset({Permission.PUBLIC, Permission.READ}))
+
+
+def end_with_parent() -> None:
+    """The test holds our standard input open; when it is gone, so are we."""
+    sys.stdin.buffer.read()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    gateway.run(
+        msgspec.json.decode(sys.argv[1], type=Settings),
+        lambda release: Path(release.location),
+        lambda headers: VISITOR if "cookie" in headers else OWNER,
+    )
