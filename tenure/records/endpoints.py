@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
 from tenure.records.base import Record
+from tenure.records.changes import Reason
 from tenure.records.routing import ReleaseHealth, ReleaseRole
 
 EndpointName = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
@@ -17,6 +18,15 @@ class NewEndpoint(Record, forbid_unknown_fields=True):
     model: str
 
 
+class Endpoint(Record):
+    """A name under which one model answers, whichever of its versions is in service."""
+
+    name: str
+    model: str
+    created_at: int
+    created_by: str
+
+
 class NewRelease(Record, forbid_unknown_fields=True):
     """`share` counts for a challenger only; the champion answers the rest."""
 
@@ -24,6 +34,14 @@ class NewRelease(Record, forbid_unknown_fields=True):
     role: ReleaseRole
     reason: Annotated[str, Meta(min_length=1)]
     share: Annotated[float, Meta(ge=0, le=1)] = 0.0
+
+
+class Promotion(Record, forbid_unknown_fields=True):
+    """Give a version another role. `share` counts for a challenger only: the part of the traffic that it answers."""
+
+    to: Literal["champion", "challenger"]
+    reason: Reason
+    share: Annotated[float, Meta(gt=0, lt=1)] = 0.1
 
 
 class ReleaseInfo(Record):

@@ -1,0 +1,87 @@
+"""Routes about endpoints, what is released at them, and promotion."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from litestar import delete, get, post
+from litestar.params import Parameter
+
+from tenure.deploy import endpoints, promotions, releases, routing
+from tenure.records.endpoints import EndpointInfo, NewEndpoint, NewRelease, Promotion, ReleaseInfo
+from tenure.records.people import Permission, Principal
+from tenure.store.ground import Ground
+
+
+@get("/api/v1/endpoints", permission=Permission.READ, sync_to_thread=True)
+def list_endpoints(ground: Ground) -> list[EndpointInfo]:
+    """Every endpoint with its releases in service and their health."""
+    return ground.database.read(lambda tx: endpoints.describe_all(tx, ground.settings))
+
+
+@post("/api/v1/endpoints", permission=Permission.MANAGE, sync_to_thread=True)
+def create_endpoint(ground: Ground, principal: Principal, data: NewEndpoint) -> EndpointInfo:
+    """Make an endpoint for a model; its champion, if it has one, answers at once."""
+    now = ground.clock()
+    ground.database.write(lambda tx: endpoints.create(tx, data, by=principal.name, now=now))
+    routing.publish(ground)
+    return ground.database.read(lambda tx: endpoints.describe(tx, data.name, ground.settings))
+
+
+@get("/api/v1/endpoints/{name:str}", permission=Permission.READ, sync_to_thread=True)
+def get_endpoint(ground: Ground, name: str) -> EndpointInfo:
+    """One endpoint."""
+    return ground.database.read(lambda tx: endpoints.describe(tx, name, ground.settings))
+
+
+@post("/api/v1/endpoints/{name:str}/releases", permission=Permission.MANAGE, sync_to_thread=True)
+def add_release(ground: Ground, principal: Principal, name: str, data: NewRelease) -> ReleaseInfo:
+    """Put a version into service as challenger or shadow."""
+    now = ground.clock()
+    release = ground.database.write(lambda tx: releases.add(tx, name, data, by=principal.name, now=now))
+    routing.publish(ground)
+    return release
+
+
+@delete(
+    "/api/v1/endpoints/{name:str}/releases/{release_id:str}",
+    permission=Permission.MANAGE,
+    status_code=200,
+    sync_to_thread=True,
+)
+def end_release(
+    ground: Ground,
+    principal: Principal,
+    name: str,
+    release_id: str,
+    reason: Annotated[str, Parameter(min_length=3, max_length=2000)],
+) -> ReleaseInfo:
+    """Take a challenger or a shadow out of service, with a reason."""
+    now = ground.clock()
+    ended = ground.database.write(
+        lambda tx: releases.end(tx, name, release_id, reason=reason, by=principal.name, now=now)
+    )
+    routing.publish(ground)
+    return ended
+
+
+@post(
+    "/api/v1/models/{model:str}/versions/{version:int}/promote",
+    permission=Permission.MANAGE,
+    status_code=200,
+    sync_to_thread=True,
+)
+def promote(ground: Ground, principal: Principal, model: str, version: int, data: Promotion) -> list[EndpointInfo]:
+    """Make a version champion or challenger of its model; answers the model's endpoints as they are then."""
+    now = ground.clock()
+    ground.database.write(
+        lambda tx: promotions.promote(
+            tx, model, version, to=data.to, reason=data.reason, by=principal.name, now=now, share=data.share
+        )
+    )
+    routing.publish(ground)
+    every = ground.database.read(lambda tx: endpoints.describe_all(tx, ground.settings))
+    return [endpoint for endpoint in every if endpoint.model == model]
+
+
+handlers = [list_endpoints, create_endpoint, get_endpoint, add_release, end_release, promote]

@@ -1,0 +1,80 @@
+"""Endpoints: the names under which models answer."""
+
+from __future__ import annotations
+
+from tenure.build import registered_models
+from tenure.deploy import releases, routing
+from tenure.errors import AlreadyExists
+from tenure.records.base import Instant
+from tenure.records.endpoints import Endpoint, EndpointInfo, NewEndpoint, NewRelease
+from tenure.records.routing import ReleaseHealth
+from tenure.serving import routing as published
+from tenure.settings import Settings
+from tenure.store import audit, endpoints
+from tenure.store import releases as kept
+from tenure.store.database import Transaction
+
+
+def create(tx: Transaction, new: NewEndpoint, *, by: str, now: Instant) -> Endpoint:
+    """Make an endpoint for a registered model. When the model has a champion, it answers there at once.
+
+    Raises AlreadyExists for a name that is taken, NotFound for a model that is not registered, and GateNotMet when the
+    champion of a model under governance is not approved.
+    """
+    taken = endpoints.get(tx, new.name)
+    if taken is not None:
+        raise AlreadyExists(
+            f"The name of an endpoint must be new. {new.name!r} answers for the model {taken.model!r} already.",
+            where="name",
+        )
+    registered_models.get(tx, new.model)
+    endpoints.add(tx, new.name, new.model, by=by, now=now)
+    routing.bump(tx)
+    audit.append(tx, "endpoint.created", subject=new.name, by=by, at=now, detail={"model": new.model})
+    made = releases.found(tx, new.name)
+    champion = registered_models.aliases(tx, new.model).get("champion")
+    if champion is not None:
+        reason = "the model's champion when the endpoint was made"
+        releases.start(tx, made, NewRelease(version=champion, role="champion", reason=reason), by=by, now=now)
+    return made
+
+
+def get(tx: Transaction, name: str) -> Endpoint:
+    """The endpoint of that name. Raises NotFound."""
+    return releases.found(tx, name)
+
+
+def champion_version(tx: Transaction, name: str) -> int | None:
+    """The version that answers at an endpoint; None while nothing does."""
+    for release in kept.open_ones(tx, endpoint=name):
+        if release.role == "champion":
+            return release.version
+    return None
+
+
+def describe(tx: Transaction, name: str, settings: Settings) -> EndpointInfo:
+    """An endpoint with its releases in service and what the gateways say of their health."""
+    return _info(tx, get(tx, name), settings, _health(settings))
+
+
+def describe_all(tx: Transaction, settings: Settings) -> list[EndpointInfo]:
+    """Every endpoint by name, as `describe` tells of one."""
+    health = _health(settings)
+    return [_info(tx, endpoint, settings, health) for endpoint in endpoints.list_all(tx)]
+
+
+def _health(settings: Settings) -> list[ReleaseHealth]:
+    return [release for status in published.read_statuses(settings.folder) for release in status.releases]
+
+
+def _info(tx: Transaction, endpoint: Endpoint, settings: Settings, health: list[ReleaseHealth]) -> EndpointInfo:
+    return EndpointInfo(
+        name=endpoint.name,
+        model=endpoint.model,
+        created_at=endpoint.created_at,
+        created_by=endpoint.created_by,
+        scoring_url=f"{settings.gateway_url}/endpoints/{endpoint.name}/invocations",
+        epoch=routing.epoch(tx),
+        releases=kept.open_ones(tx, endpoint=endpoint.name),
+        health=[release for release in health if release.endpoint == endpoint.name],
+    )

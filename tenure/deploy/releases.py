@@ -1,0 +1,126 @@
+"""Releases: which version is in service where, in which role, since when and why."""
+
+from __future__ import annotations
+
+from tenure.build import model_versions
+from tenure.deploy import routing
+from tenure.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from tenure.manage import guards
+from tenure.records.base import Instant, new_id
+from tenure.records.endpoints import Endpoint, NewRelease, ReleaseInfo
+from tenure.records.registry import ModelVersionInfo
+from tenure.store import audit, endpoints, releases
+from tenure.store.database import Transaction
+
+OUT_OF_SERVICE = ("suspended", "retired", "rejected")
+
+
+def add(tx: Transaction, endpoint: str, new: NewRelease, *, by: str, now: Instant) -> ReleaseInfo:
+    """Put a version into service as challenger or shadow.
+
+    A challenger answers clients, so it must be approved when its model is under governance; a shadow answers nobody.
+    Raises Conflict when the version is in service there already, NotAllowed for a champion.
+    """
+    if new.role == "champion":
+        raise NotAllowed(
+            "A champion is released by promotion alone: POST /api/v1/models/{name}/versions/{version}/promote.",
+            where="role",
+        )
+    if new.role == "challenger" and not 0 < new.share < 1:
+        raise InvalidInput(
+            f"The share of a challenger must lie between 0 and 1. Got {new.share}. Write 0.1 for 10 %.", where="share"
+        )
+    return start(tx, found(tx, endpoint), new, by=by, now=now)
+
+
+def add_shadow(tx: Transaction, endpoint: str, version: int, *, reason: str, by: str, now: Instant) -> ReleaseInfo:
+    """Let a version score the endpoint's traffic after the answers have left."""
+    return add(tx, endpoint, NewRelease(version=version, role="shadow", reason=reason), by=by, now=now)
+
+
+def end(tx: Transaction, endpoint: str, release_id: str, *, reason: str, by: str, now: Instant) -> ReleaseInfo:
+    """Take a challenger or a shadow out of service. A champion ends only when another is promoted."""
+    release = releases.get(tx, release_id)
+    if release is None or release.endpoint != endpoint:
+        raise NotFound(f"The endpoint {endpoint!r} has no release {release_id!r}.")
+    if release.until_at is not None:
+        raise Conflict(f"The release {release_id!r} of {endpoint!r} has ended already.")
+    if release.role == "champion":
+        raise NotAllowed(
+            f"Version {release.version} is the champion of {endpoint!r} and is not ended by itself, since nobody would "
+            "answer. Promote another version instead."
+        )
+    close(tx, release, reason=reason, by=by, now=now)
+    routing.bump(tx)
+    ended = releases.get(tx, release_id)
+    assert ended is not None
+    return ended
+
+
+def start(tx: Transaction, endpoint: Endpoint, new: NewRelease, *, by: str, now: Instant) -> ReleaseInfo:
+    """Open a release of any role, count the epoch up, and say so in the audit log."""
+    version = loadable(tx, endpoint.model, new.version)
+    for release in releases.open_ones(tx, endpoint=endpoint.name):
+        if release.version == new.version:
+            raise Conflict(
+                f"Version {new.version} of {endpoint.model!r} is in service at {endpoint.name!r} already, "
+                f"as {release.role}."
+            )
+    if new.role != "shadow":
+        guards.check_release(tx, endpoint.model, new.version)
+    release = ReleaseInfo(
+        release_id=new_id(now),
+        endpoint=endpoint.name,
+        model=endpoint.model,
+        version=new.version,
+        role=new.role,
+        share=1.0 if new.role == "champion" else new.share if new.role == "challenger" else 0.0,
+        reason=new.reason,
+        released_by=by,
+        from_at=now,
+        until_at=None,
+    )
+    releases.add(tx, release)
+    routing.bump(tx)
+    detail = {"release": release.release_id, "version": new.version, "role": new.role, "share": release.share}
+    detail |= {"digest": version.digest, "reason": new.reason}
+    audit.append(tx, "release.started", subject=endpoint.name, by=by, at=now, detail=detail)
+    return release
+
+
+def close(tx: Transaction, release: ReleaseInfo, *, reason: str, by: str, now: Instant) -> None:
+    """End an open release of any role and say so in the audit log. The caller counts the epoch up."""
+    releases.end(tx, release.release_id, now)
+    detail = {"release": release.release_id, "version": release.version, "role": release.role, "reason": reason}
+    audit.append(tx, "release.ended", subject=release.endpoint, by=by, at=now, detail=detail)
+
+
+def loadable(tx: Transaction, model: str, version: int) -> ModelVersionInfo:
+    """The version, if a scorer may load it; else Conflict, with what must change first."""
+    info = model_versions.get(tx, model, version)
+    if not info.digest or not info.files or info.folder is None:
+        raise Conflict(
+            f"Version {version} of {model!r} must have its files in this server's artifact store, pinned when it was "
+            "registered; it has none. Log the model to this server and register it again."
+        )
+    if info.state in OUT_OF_SERVICE:
+        raise Conflict(f"Version {version} of {model!r} is {info.state} and may not be put into service.")
+    return info
+
+
+def check_not_in_service(tx: Transaction, model: str, version: int | None = None) -> None:
+    """Raise Conflict when a version (or any version of a model) is in service: it is neither deleted nor renamed."""
+    for release in releases.open_ones(tx):
+        if release.model == model and version in (None, release.version):
+            raise Conflict(
+                f"Version {release.version} of {model!r} is in service at the endpoint {release.endpoint!r}, as "
+                f"{release.role}. Promote another version or end its release first."
+            )
+
+
+def found(tx: Transaction, endpoint: str) -> Endpoint:
+    """The endpoint of that name. Raises NotFound."""
+    known = endpoints.get(tx, endpoint)
+    if known is None:
+        raise NotFound(f"There is no endpoint {endpoint!r}. GET /api/v1/endpoints lists those there are.")
+    return known

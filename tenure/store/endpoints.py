@@ -1,0 +1,37 @@
+"""Endpoints as stored."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from tenure.records.base import Instant
+from tenure.records.endpoints import Endpoint
+from tenure.store import tables
+from tenure.store.database import Transaction
+
+_column = tables.endpoints.c
+
+
+def add(tx: Transaction, name: str, model: str, *, by: str, now: Instant) -> None:
+    """Store a new endpoint. The caller has made sure that the name is free."""
+    tx.execute(sa.insert(tables.endpoints).values(name=name, model=model, created_by=by, created_at=now))
+
+
+def get(tx: Transaction, name: str) -> Endpoint | None:
+    """The endpoint of that name; None when there is none."""
+    row = tx.execute(sa.select(tables.endpoints).where(_column.name == name)).first()
+    return _endpoint(row) if row else None
+
+
+def list_all(tx: Transaction, *, model: str | None = None) -> list[Endpoint]:
+    """Every endpoint, or every endpoint of a model, by name."""
+    query = sa.select(tables.endpoints).order_by(_column.name)
+    if model is not None:
+        query = query.where(_column.model == model)
+    return [_endpoint(row) for row in tx.execute(query)]
+
+
+def _endpoint(row: Any) -> Endpoint:
+    return Endpoint(name=row.name, model=row.model, created_at=row.created_at, created_by=row.created_by)
