@@ -1,0 +1,19 @@
+"""Run every benchmark, one process each, so that none warms up another."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+NAMES = ("startup", "tracking", "scoring", "profiling")
+
+
+def main() -> None:
+    wanted = sys.argv[1:] or NAMES
+    failed = [name for name in wanted if subprocess.call([sys.executable, "-m", f"benchmarks.{name}"])]
+    if failed:
+        sys.exit(f"failed: {', '.join(failed)}")
+
+
+if __name__ == "__main__":
+    main()
