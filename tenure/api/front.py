@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.di import Provide
+from litestar.enums import ScopeType
 from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
@@ -31,12 +33,12 @@ from tenure.api import (
     service,
     windows,
 )
-from tenure.errors import TenureError
-from tenure.records.people import Permission
+from tenure.errors import TenureError, TooLarge
+from tenure.records.people import Permission, Principal
 from tenure.store.ground import Ground
 
 if TYPE_CHECKING:
-    from litestar.types import ASGIApp, Receive, Scope, Send
+    from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 ROOMS = (
     service,
@@ -53,6 +55,7 @@ ROOMS = (
     retraining,
     audit,
 )
+FORM_BYTES = 1024 * 1024
 OPENAPI_PATH = "/api/v1/openapi"
 
 
@@ -66,11 +69,15 @@ class Front:
         self._mlflow_prefixes = mlflow_prefixes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != ScopeType.HTTP:
             return
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        form = None
         try:
-            principal = self._gate.principal(headers)
+            method = cast("HTTPScope", scope)["method"]
+            if _needs_form_token(method, headers):
+                form, receive = await _read_form(receive)
+            principal = await self._who_asks(method, headers, form)
         except TenureError as refusal:
             await _answer(send, refusal)
             return
@@ -78,6 +85,12 @@ class Front:
         state["principal"] = principal
         app = self._mlflow if scope["path"].startswith(self._mlflow_prefixes) else self._ours
         await app(scope, receive, send)
+
+    async def _who_asks(self, method: str, headers: Mapping[str, str], form: bytes | None) -> Principal:
+        if not self._gate.takes_long(headers):
+            return self._gate.principal(headers, method)
+        form_csrf = access.csrf_of_form(form) if form is not None else None
+        return await asyncio.to_thread(self._gate.principal, headers, method, form_csrf)
 
 
 def litestar_app(
@@ -127,6 +140,36 @@ def check_declared(ours: Litestar, mlflow: Mapping[str, Permission]) -> None:
             if handler.handler_name != "options_handler":
                 declared[f"{'/'.join(sorted(handler.http_methods))} {route.path}"] = handler.opt.get("permission")
     access.check_declared(declared)
+
+
+def _needs_form_token(method: str, headers: Mapping[str, str]) -> bool:
+    """Whether the session's CSRF token can only be in a form of the body."""
+    return (
+        method not in access.SAFE_METHODS
+        and access.session_token(headers) is not None
+        and access.CSRF_HEADER not in headers
+        and headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
+    )
+
+
+async def _read_form(receive: Receive) -> tuple[bytes, Receive]:
+    """A form's body, and a `receive` that gives it to the application once more. Raises TooLarge."""
+    body = b""
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            break
+        body += message["body"]
+        if len(body) > FORM_BYTES:
+            raise TooLarge(f"A form must be at most {FORM_BYTES} bytes.")
+        if not message.get("more_body"):
+            break
+    pending: list[Any] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def again() -> Any:
+        return pending.pop() if pending else await receive()
+
+    return body, again
 
 
 async def _answer(send: Send, refusal: TenureError) -> None:

@@ -86,6 +86,8 @@ class Change(Record):
     subject: Subject
     steps: list[StepStatus]
     signatures: list[Signature]
+    approved_under: str | None = None
+    """The change whose signed envelope approved this one, when no person signed it."""
 
 
 class NewSignature(Record, forbid_unknown_fields=True):
@@ -116,3 +118,31 @@ class AuditVerified(Record):
     first_bad: int | None
     problem: str
     head: str
+
+
+class SignedStatement(Record):
+    """What a signature says, word for word what the server's key signed. Times are ISO 8601 in UTC."""
+
+    change_id: str
+    kind: ChangeKind
+    model: str
+    version: int
+    subject: Subject
+    person: str
+    printed_name: str
+    role: str
+    meaning: Literal["approval", "rejection"]
+    reason: str
+    signed_at: str
+    reauthenticated_by: str
+    reauthenticated_at: str
+    policy_version: str
+
+
+class EnvelopeVerdict(Record):
+    """Whether a retraining stays within what people signed for. `change_id` is the change they signed."""
+
+    covered: bool
+    because: str
+    change_id: str | None = None
+    expires: str | None = None

@@ -2,6 +2,7 @@
 
 from alembic import op
 
+from tenure.store import guards
 from tenure.store.tables import metadata
 
 revision = "0001"
@@ -10,3 +11,5 @@ down_revision = None
 
 def upgrade() -> None:
     metadata.create_all(op.get_bind())
+    for statement in guards.statements(op.get_bind().dialect.name):
+        op.execute(statement)

@@ -1,0 +1,86 @@
+"""Routes about change requests, signatures and gates."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from litestar import Request, get, post
+
+from tenure import access
+from tenure.api.people import gate_of
+from tenure.errors import Conflict, NotAllowed
+from tenure.manage import changes, facts, gates, people
+from tenure.records.changes import Change, ChangeState, GateEvaluation, NewChange, NewSignature
+from tenure.records.people import Permission, Principal
+from tenure.store.ground import Ground
+
+
+@post("/api/v1/changes", permission=Permission.MANAGE, sync_to_thread=True)
+def open_change(data: NewChange, ground: Ground, principal: Principal) -> Change:
+    """Ask for a change. An approval is refused, with every rule that failed, while its gate says no."""
+    checked = facts.check_bytes(ground, data.model, data.version)
+    return ground.database.write(
+        lambda tx: changes.open_change(tx, data, by=principal.name, now=ground.clock(), checked=checked)
+    )
+
+
+@get("/api/v1/changes", permission=Permission.READ, sync_to_thread=True)
+def list_changes(
+    ground: Ground, state: ChangeState | None = None, model: str | None = None, version: int | None = None
+) -> list[Change]:
+    """Change requests, newest first."""
+    return ground.database.read(lambda tx: changes.search(tx, state=state, model=model, version=version))
+
+
+@get("/api/v1/changes/{change_id:str}", permission=Permission.READ, sync_to_thread=True)
+def get_change(change_id: str, ground: Ground) -> Change:
+    """A change request with its signatures."""
+    return ground.database.read(lambda tx: changes.get(tx, change_id))
+
+
+# Who signs is the person whose password is in the body, not who sends the request: that is checked by `sign_as`.
+@post("/api/v1/changes/{change_id:str}/signatures", permission=Permission.MANAGE, sync_to_thread=True)
+def sign_change(
+    change_id: str, data: NewSignature, ground: Ground, principal: Principal, request: Request[Any, Any, Any]
+) -> Change:
+    """Sign a change in the name of the person whose password is given, for it or against it."""
+    return sign_as(gate_of(request), ground, principal, change_id, data)
+
+
+@get("/api/v1/changes/{change_id:str}/envelopes", permission=Permission.READ, sync_to_thread=True)
+def list_envelopes(change_id: str, ground: Ground) -> list[dict[str, Any]]:
+    """The signatures that count, as DSSE envelopes that anyone with the server's public key can verify."""
+    return [json.loads(envelope) for envelope in ground.database.read(lambda tx: changes.envelopes_of(tx, change_id))]
+
+
+@post("/api/v1/changes/{change_id:str}/withdraw", permission=Permission.MANAGE, sync_to_thread=True, status_code=200)
+def withdraw_change(change_id: str, ground: Ground, principal: Principal) -> Change:
+    """Take an open change back."""
+    return ground.database.write(lambda tx: changes.withdraw(tx, change_id, by=principal.name, now=ground.clock()))
+
+
+@get("/api/v1/models/{name:str}/versions/{version:int}/gates", permission=Permission.READ, sync_to_thread=True)
+def ask_gate(name: str, version: int, ground: Ground, gate: str = "approve") -> GateEvaluation:
+    """What a gate says about a version now. Nothing is stored."""
+    checked = facts.check_bytes(ground, name, version) if gate == "approve" else None
+    return ground.database.read(lambda tx: gates.evaluate(tx, gate, name, version, now=ground.clock(), checked=checked))
+
+
+def sign_as(gate: access.Gate, ground: Ground, principal: Principal, change_id: str, data: NewSignature) -> Change:
+    """Check the password, then sign. Raises Conflict when the evidence changed and so nothing could be signed."""
+    if principal.kind == "person" and principal.name != data.person:
+        raise NotAllowed(f"You are signed in as {principal.name!r}. Sign as yourself.", where="person")
+    change = ground.database.read(lambda tx: changes.get(tx, change_id))
+    proof = gate.passwords.check(data.person, data.password, purpose=f"signing {change_id}", now=ground.clock())
+    access.require(people.principal_of(proof.account.person), Permission.SIGN)
+    checked = facts.check_bytes(ground, change.model, change.version)
+    signed = ground.database.write(
+        lambda tx: changes.sign(tx, change_id, data, proof=proof, key=ground.key, now=ground.clock(), checked=checked)
+    )
+    if signed.state == "invalidated":
+        raise Conflict(f"Nothing was signed: {signed.ended_because}.")
+    return signed
+
+
+handlers = [open_change, list_changes, get_change, sign_change, list_envelopes, withdraw_change, ask_gate]

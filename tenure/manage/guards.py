@@ -1,0 +1,52 @@
+"""What the rules keep from being done through the side door: MLflow's own routes, for models under governance."""
+
+from __future__ import annotations
+
+from tenure.errors import NotAllowed
+from tenure.manage import facts, gates
+from tenure.store import model_files
+from tenure.store.database import Transaction
+
+GUARDED_ALIASES = ("champion", "challenger")
+_FORBIDDEN = {
+    "rename": "keeps its name, since its file, cards and approvals stand under it",
+    "delete": "is not deleted; retire its versions instead",
+    "delete_model": "is not deleted; retire its versions instead",
+    "delete_version": "keeps its versions; retire the version instead",
+}
+
+
+def is_governed(tx: Transaction, model: str) -> bool:
+    """Whether a model is under governance: its file declares `approval`."""
+    applied = model_files.current(tx, model)
+    return applied is not None and applied.file.approval is not None
+
+
+def check_registry_write(tx: Transaction, action: str, name: str, version: int | None = None) -> None:
+    """Refuse what MLflow's registry allows and governance does not.
+
+    Actions: `rename`, `delete_model`, `delete_version`; others, such as a stage (a label without effect), pass.
+    Models that are not under governance pass. Raises NotAllowed with what to do instead.
+    """
+    why = _FORBIDDEN.get(action)
+    if why is None or not is_governed(tx, name):
+        return
+    about = f"Version {version} of {name!r}: the model" if version is not None else repr(name)
+    raise NotAllowed(f"{about} is under governance and {why} (POST /api/v1/changes with kind 'retire').")
+
+
+def check_alias(tx: Transaction, name: str, alias: str, version: int) -> None:
+    """Refuse `champion` and `challenger` for a version of a governed model that may not be released."""
+    if alias in GUARDED_ALIASES:
+        check_release(tx, name, version)
+
+
+def check_release(tx: Transaction, model: str, version: int) -> None:
+    """Raise GateNotMet, with every rule that failed, unless a version may be released.
+
+    For a governed model it must be approved, be what was approved, and use no feature that is known too late or
+    forbidden by the model's file as it stands now. A model that is not under governance passes.
+    """
+    if is_governed(tx, model):
+        found = facts.gather_for_release(tx, model, version)
+        gates.require(gates.ask("deploy", found), f"Version {version} of {model!r} may not be released")

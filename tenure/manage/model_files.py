@@ -1,0 +1,101 @@
+"""The model's file: read, compared with what stands, applied as the next revision."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from tenure.manage import voiding
+from tenure.records import parsing
+from tenure.records.base import Instant, Record
+from tenure.records.digests import digest_of
+from tenure.records.model_files import AppliedFile, ModelFile
+from tenure.store import audit, model_files
+from tenure.store.database import Transaction
+
+
+class Applied(Record):
+    """What applying a file did, or would do. No changes and the same revision when it says what stands already."""
+
+    model: str
+    revision: int
+    digest: str
+    changes: list[str]
+    invalidated: list[str]
+
+
+def parse(raw: bytes | dict[str, Any]) -> ModelFile:
+    """JSON bytes, or a mapping such as YAML gives, as a model's file.
+
+    Raises InvalidInput with the path of what does not fit, and for an unknown key with what was probably meant.
+    """
+    return parsing.parse(raw, ModelFile, named="The model's file")
+
+
+def apply(tx: Transaction, file: ModelFile, *, by: str, now: Instant, dry_run: bool = False) -> Applied:
+    """Make a file the model's current one, unless it says what stands already.
+
+    Open approvals of the model are invalidated, since the file is part of what they sign. Writes one audit event.
+    """
+    before = model_files.current(tx, file.model)
+    digest = digest_of(file)
+    revision = before.revision if before else 0
+    changes = differences(before.file if before else None, file)
+    if dry_run or (before and before.digest == digest):
+        return Applied(model=file.model, revision=revision, digest=digest, changes=changes, invalidated=[])
+    applied = AppliedFile(
+        model=file.model, revision=revision + 1, digest=digest, applied_by=by, applied_at=now, file=file
+    )
+    model_files.add(tx, applied)
+    detail = {"revision": applied.revision, "digest": digest, "changes": changes}
+    audit.append(tx, "model_file.applied", subject=file.model, by=by, at=now, detail=detail)
+    invalidated = voiding.void_stale(tx, file.model, None, what="the model's file", by=by, now=now)
+    return Applied(model=file.model, revision=applied.revision, digest=digest, changes=changes, invalidated=invalidated)
+
+
+def current(tx: Transaction, model: str) -> AppliedFile | None:
+    """The model's file as it stands; None when none was applied."""
+    return model_files.current(tx, model)
+
+
+def all_current(tx: Transaction) -> list[AppliedFile]:
+    """Every model's file as it stands, by model."""
+    return model_files.all_current(tx)
+
+
+def differences(before: ModelFile | None, after: ModelFile) -> list[str]:
+    """What a file changes, a line for each path.
+
+    >>> old = ModelFile(model="m", purpose="p", owner="o")
+    >>> differences(old, ModelFile(model="m", purpose="p", owner="you"))
+    ["owner: 'o' → 'you'"]
+    """
+    old = _leaves(msgspec.to_builtins(before), "") if before else {}
+    new = _leaves(_unlike_default(after) if before is None else msgspec.to_builtins(after), "")
+    lines = []
+    for path in [*new, *(path for path in old if path not in new)]:
+        if path not in old:
+            lines.append(f"{path}: {new[path]!r} added")
+        elif path not in new:
+            lines.append(f"{path}: {old[path]!r} removed")
+        elif old[path] != new[path]:
+            lines.append(f"{path}: {old[path]!r} → {new[path]!r}")
+    return lines
+
+
+def _unlike_default(file: ModelFile) -> dict[str, Any]:
+    """A file without the fields that stand at their defaults: for the first revision they are no news."""
+    defaults = msgspec.to_builtins(ModelFile(model="", purpose="-", owner="-"))
+    plain: dict[str, Any] = msgspec.to_builtins(file)
+    return {key: value for key, value in plain.items() if value != defaults[key]}
+
+
+def _leaves(value: Any, path: str) -> dict[str, Any]:
+    if isinstance(value, dict) and value:
+        parts = [(f"{path}.{key}".lstrip("."), item) for key, item in value.items()]
+    elif isinstance(value, list | tuple) and any(isinstance(item, dict) for item in value):
+        parts = [(f"{path}[{index}]", item) for index, item in enumerate(value)]
+    else:
+        return {path: value}
+    return {leaf: found for inner, item in parts for leaf, found in _leaves(item, inner).items()}

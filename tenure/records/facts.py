@@ -1,0 +1,85 @@
+"""What a gate looks at: everything that is known about a version, typed and complete.
+
+A fact that is not known is None, and a rule that needs it fails. None of the facts says when it was gathered: the same
+version with the same evidence always gives the same record, and so the same digest.
+"""
+
+from __future__ import annotations
+
+from tenure.records.base import Record
+
+
+class FeatureFact(Record):
+    """One input column of the version and what the model's file says about it.
+
+    `available` is None when the file does not name the column. `forbidden` holds within the file's jurisdictions.
+    """
+
+    name: str
+    type: str
+    declared: bool
+    available: str | None
+    kind: str | None
+    semantic: str | None
+    source: str | None
+    forbidden: bool | None
+    forbidden_because: str
+
+
+class CardFact(Record):
+    revision: int
+    digest: str
+    missing: list[str]
+
+
+class BaselineFact(Record):
+    """The profile that was taken at training. `columns_missing` are inputs of the version that it does not hold."""
+
+    digest: str
+    rows: int
+    columns_missing: list[str]
+    has_scores: bool
+    judged_rows: int | None
+    roc_auc: float | None
+
+
+class ArtifactFact(Record):
+    """`intact` is None when nobody has read the bytes; else whether every pinned file was there with its digest."""
+
+    digest: str
+    file_count: int
+    intact: bool | None
+    problems: list[str]
+
+
+class ApprovalFact(Record):
+    """How the version stands since it was approved. Looked at when it is to be released, not when it is approved."""
+
+    required: bool
+    state: str
+    artifact_unchanged: bool
+    baseline_unchanged: bool
+
+
+class Facts(Record):
+    model: str
+    version: int
+    jurisdictions: list[str]
+    purpose: str
+    authors: list[str]
+    model_file_digest: str
+    features: list[FeatureFact] | None
+    card: CardFact | None
+    baseline: BaselineFact | None
+    artifact: ArtifactFact | None
+    approval: ApprovalFact | None = None
+
+
+class BytesChecked(Record):
+    """A version's files, read and hashed: what did not fit its pinned manifest. Made outside of any transaction."""
+
+    model: str
+    version: int
+    digest: str
+    file_count: int
+    problems: list[str]

@@ -1,0 +1,144 @@
+"""Change requests as stored. What was asked is never changed; only how it ended is added."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from tenure.records.base import Instant, Record
+from tenure.records.changes import Change, ChangeState, StepStatus, Subject
+from tenure.store import signatures, tables
+from tenure.store.database import Transaction
+
+_column = tables.changes.c
+
+
+class StepAsked(Record):
+    """A step of a change: how many signatures, each of a person who holds one of the roles."""
+
+    roles: list[str]
+    signatures: int
+
+    @property
+    def role(self) -> str:
+        return " or ".join(self.roles)
+
+
+class _Body(Record):
+    steps: list[StepAsked]
+    subject: Subject
+    authors: list[str]
+    ended_because: str = ""
+    approved_under: str | None = None
+    evidence: dict[str, Any] = {}
+
+
+class StoredChange(Record):
+    """A change with what only the server needs: its steps as asked, and who may not sign it."""
+
+    change: Change
+    steps: list[StepAsked]
+    authors: list[str]
+
+
+def add(tx: Transaction, change: Change, steps: list[StepAsked], authors: list[str]) -> None:
+    """Store a new change request."""
+    body = _Body(steps=steps, subject=change.subject, authors=authors)
+    tx.execute(
+        sa.insert(tables.changes).values(
+            change_id=change.change_id,
+            kind=change.kind,
+            model=change.model,
+            version=change.version,
+            state=change.state,
+            reason=change.reason,
+            body=msgspec.json.encode(body).decode(),
+            opened_by=change.opened_by,
+            opened_at=change.opened_at,
+            closed_at=change.closed_at,
+        )
+    )
+
+
+def get(tx: Transaction, change_id: str) -> StoredChange | None:
+    """A change request with its signatures; None when there is none of that id."""
+    row = tx.execute(sa.select(tables.changes).where(_column.change_id == change_id)).first()
+    return _stored(tx, row) if row else None
+
+
+def search(
+    tx: Transaction,
+    *,
+    state: str | None = None,
+    model: str | None = None,
+    version: int | None = None,
+    kind: str | None = None,
+    limit: int = 1000,
+) -> list[StoredChange]:
+    """Change requests, newest first: by state, model, version and kind."""
+    query = sa.select(tables.changes).order_by(_column.opened_at.desc(), _column.change_id.desc()).limit(limit)
+    wanted = ((_column.state, state), (_column.model, model), (_column.version, version), (_column.kind, kind))
+    for column, value in wanted:
+        if value is not None:
+            query = query.where(column == value)
+    return [_stored(tx, row) for row in tx.execute(query).all()]
+
+
+def close(
+    tx: Transaction,
+    change_id: str,
+    state: ChangeState,
+    because: str,
+    now: Instant,
+    *,
+    approved_under: str | None = None,
+    evidence: dict[str, Any] | None = None,
+) -> None:
+    """End a change request: how, why, and when it was approved under an envelope, whose and on what evidence."""
+    row = tx.execute(sa.select(_column.body).where(_column.change_id == change_id)).one()
+    body = msgspec.structs.replace(
+        msgspec.json.decode(row.body, type=_Body),
+        ended_because=because,
+        approved_under=approved_under,
+        evidence=evidence or {},
+    )
+    tx.execute(
+        sa.update(tables.changes)
+        .where(_column.change_id == change_id)
+        .values(state=state, closed_at=now, body=msgspec.json.encode(body).decode())
+    )
+
+
+def _stored(tx: Transaction, row: Any) -> StoredChange:
+    body = msgspec.json.decode(row.body, type=_Body)
+    signed = signatures.of_change(tx, row.change_id)
+    change = Change(
+        change_id=row.change_id,
+        kind=row.kind,
+        model=row.model,
+        version=row.version,
+        state=row.state,
+        reason=row.reason,
+        opened_by=row.opened_by,
+        opened_at=row.opened_at,
+        closed_at=row.closed_at,
+        ended_because=body.ended_because,
+        subject=body.subject,
+        steps=[
+            StepStatus(
+                role=step.role,
+                needed=step.signatures,
+                signed=sum(1 for one in signed if _counts(one.role, one.meaning, one.voided, step)),
+            )
+            for step in body.steps
+        ],
+        signatures=signed,
+        approved_under=body.approved_under,
+    )
+    return StoredChange(change=change, steps=body.steps, authors=body.authors)
+
+
+def _counts(role: str, meaning: str, voided: bool, step: StepAsked) -> bool:
+    return not voided and meaning == "approval" and role in step.roles

@@ -1,0 +1,59 @@
+"""Revisions of models' files. A revision is never changed; the latest is the current one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from tenure.records.model_files import AppliedFile, ModelFile
+from tenure.store import tables
+from tenure.store.database import Transaction
+
+_column = tables.model_files.c
+
+
+def add(tx: Transaction, applied: AppliedFile) -> None:
+    """Store a new revision."""
+    tx.execute(
+        sa.insert(tables.model_files).values(
+            model=applied.model,
+            revision=applied.revision,
+            body=msgspec.json.encode(applied.file).decode(),
+            digest=applied.digest,
+            applied_by=applied.applied_by,
+            applied_at=applied.applied_at,
+        )
+    )
+
+
+def current(tx: Transaction, model: str) -> AppliedFile | None:
+    """The latest revision of a model's file; None when none was applied."""
+    query = sa.select(tables.model_files).where(_column.model == model).order_by(_column.revision.desc()).limit(1)
+    row = tx.execute(query).first()
+    return _applied(row) if row else None
+
+
+def all_current(tx: Transaction) -> list[AppliedFile]:
+    """The latest revision of every model's file, by model."""
+    latest = (
+        sa.select(_column.model, sa.func.max(_column.revision).label("revision")).group_by(_column.model).subquery()
+    )
+    query = (
+        sa.select(tables.model_files)
+        .join(latest, (_column.model == latest.c.model) & (_column.revision == latest.c.revision))
+        .order_by(_column.model)
+    )
+    return [_applied(row) for row in tx.execute(query)]
+
+
+def _applied(row: Any) -> AppliedFile:
+    return AppliedFile(
+        model=row.model,
+        revision=row.revision,
+        digest=row.digest,
+        applied_by=row.applied_by,
+        applied_at=row.applied_at,
+        file=msgspec.json.decode(row.body, type=ModelFile),
+    )

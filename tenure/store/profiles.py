@@ -1,0 +1,54 @@
+"""Baseline profiles: one for each version."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+import sqlalchemy as sa
+
+from tenure.records.base import Instant
+from tenure.records.profiles import Profile
+from tenure.store import tables
+from tenure.store.database import Transaction
+
+_column = tables.profiles.c
+
+
+class StoredProfile(NamedTuple):
+    profile: Profile
+    digest: str
+    recorded_by: str
+    recorded_at: int
+
+
+def put(tx: Transaction, model: str, version: int, profile: Profile, digest: str, *, by: str, now: Instant) -> None:
+    """Keep a version's profile, in place of the one before."""
+    tx.execute(sa.delete(tables.profiles).where(_column.model == model, _column.version == version))
+    tx.execute(
+        sa.insert(tables.profiles).values(
+            model=model,
+            version=version,
+            body=msgspec.msgpack.encode(profile),
+            digest=digest,
+            recorded_by=by,
+            recorded_at=now,
+        )
+    )
+
+
+def get(tx: Transaction, model: str, version: int) -> StoredProfile | None:
+    """A version's profile; None when none was recorded."""
+    row = tx.execute(sa.select(tables.profiles).where(_column.model == model, _column.version == version)).first()
+    if row is None:
+        return None
+    profile = msgspec.msgpack.decode(row.body, type=Profile)
+    return StoredProfile(profile, row.digest, row.recorded_by, row.recorded_at)
+
+
+def digest(tx: Transaction, model: str, version: int) -> str | None:
+    """The digest of a version's profile, without reading the profile."""
+    found: str | None = tx.execute(
+        sa.select(_column.digest).where(_column.model == model, _column.version == version)
+    ).scalar()
+    return found

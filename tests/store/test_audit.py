@@ -1,0 +1,167 @@
+"""The audit log: appended to, guarded by the database, and proven by its chain."""
+
+import sqlite3
+
+import pytest
+import sqlalchemy as sa
+
+from tenure.errors import TenureError
+from tenure.records.base import Instant
+from tenure.store import audit, tables
+from tenure.store.database import Transaction
+from tenure.store.ground import Ground
+
+
+def tell(ground: Ground, count: int) -> None:
+    def append(tx: Transaction) -> None:
+        for number in range(1, count + 1):
+            audit.append(tx, "thing.done", subject=f"thing-{number}", by="ada", at=Instant(number))
+
+    ground.database.write(append)
+
+
+def tampering(ground: Ground, *statements: str) -> None:
+    """What somebody does who owns the database: drop the guards first, then change what was told."""
+    sqlite = ground.database.is_sqlite
+    drops = (
+        [f"DROP TRIGGER audit_no_{what}" for what in ("replace", "update", "delete")]
+        if sqlite
+        else ["DROP TRIGGER audit_no_change ON audit", "DROP TRIGGER audit_no_truncate ON audit"]
+    )
+    with ground.database.engine.begin() as tx:
+        for statement in [*drops, *statements]:
+            tx.execute(sa.text(statement))
+
+
+def test_a_log_that_nobody_touched_fits(each_ground: Ground):
+    tell(each_ground, 5)
+    verified = each_ground.database.read(audit.verify)
+    assert (verified.events, verified.first_bad, verified.problem) == (5, None, "")
+    newest = each_ground.database.read(lambda tx: audit.search(tx, limit=1))[0]
+    assert verified.head == newest.hash
+
+
+def test_an_empty_log_fits(each_ground: Ground):
+    assert each_ground.database.read(audit.verify).first_bad is None
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE audit SET actor = 'eve' WHERE sequence = 2",
+        "UPDATE audit SET sequence = 9 WHERE sequence = 2",
+        "DELETE FROM audit WHERE sequence = 2",
+        "DELETE FROM audit",
+    ],
+)
+def test_the_database_refuses_to_change_the_log(each_ground: Ground, statement: str):
+    tell(each_ground, 3)
+    with pytest.raises(sa.exc.DBAPIError, match="append-only"), each_ground.database.engine.begin() as tx:
+        tx.execute(sa.text(statement))
+    assert each_ground.database.read(audit.verify).events == 3
+
+
+def test_postgres_refuses_to_truncate_the_log(each_ground: Ground):
+    if each_ground.database.is_sqlite:
+        return
+    tell(each_ground, 3)
+    with pytest.raises(sa.exc.DBAPIError, match="append-only"), each_ground.database.engine.begin() as tx:
+        tx.execute(sa.text("TRUNCATE audit"))
+
+
+@pytest.mark.parametrize("recursive_triggers", ["ON", "OFF"])
+def test_sqlite_refuses_to_replace_an_event(ground: Ground, recursive_triggers: str):
+    """`REPLACE INTO` deletes without a delete trigger unless a pragma of the connection says otherwise."""
+    tell(ground, 3)
+    plain = sqlite3.connect(ground.settings.folder / "tenure.db")
+    plain.execute(f"PRAGMA recursive_triggers={recursive_triggers}")
+    columns = "sequence, at, actor, action, subject, body, previous_hash, hash"
+    with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+        plain.execute(
+            f"REPLACE INTO audit ({columns}) SELECT 2, at, 'eve', action, subject, body, previous_hash, 'x' "
+            "FROM audit WHERE sequence = 2"
+        )
+    plain.close()
+    assert ground.database.read(audit.verify).first_bad is None
+
+
+@pytest.mark.parametrize(
+    ("statements", "first_bad", "problem"),
+    [
+        (["UPDATE audit SET body = '{}' WHERE sequence = 3"], 3, "not what was hashed"),
+        (["UPDATE audit SET actor = 'eve' WHERE sequence = 3"], 3, "columns differ"),
+        (["UPDATE audit SET at = 99 WHERE sequence = 3"], 3, "columns differ"),
+        (["UPDATE audit SET hash = 'x' WHERE sequence = 3"], 3, "not what was hashed"),
+        (["UPDATE audit SET previous_hash = 'x' WHERE sequence = 3"], 3, "does not follow"),
+        (["DELETE FROM audit WHERE sequence = 3"], 4, "event 3 is missing"),
+        (["DELETE FROM audit WHERE sequence = 1"], 2, "event 1 is missing"),
+        (
+            [
+                "UPDATE audit SET sequence = 99 WHERE sequence = 3",
+                "UPDATE audit SET sequence = 3 WHERE sequence = 4",
+                "UPDATE audit SET sequence = 4 WHERE sequence = 99",
+            ],
+            3,
+            "does not follow",
+        ),
+        (["DELETE FROM audit WHERE sequence = 3", "UPDATE audit SET sequence = 3 WHERE sequence = 5"], 3, "not follow"),
+    ],
+)
+def test_tampering_is_named_by_its_event(each_ground: Ground, statements: list[str], first_bad: int, problem: str):
+    tell(each_ground, 5)
+    tampering(each_ground, *statements)
+    verified = each_ground.database.read(audit.verify)
+    assert verified.first_bad == first_bad
+    assert problem in verified.problem
+
+
+def test_an_event_put_in_with_a_right_hash_but_unreadable_content_is_named(each_ground: Ground):
+    tell(each_ground, 2)
+    head = each_ground.database.read(audit.verify).head
+    body = b"no json"
+    row = {
+        "sequence": 3,
+        "at": 3,
+        "actor": "eve",
+        "action": "x",
+        "subject": "x",
+        "body": body,
+        "previous_hash": head,
+        "hash": audit.chained(head, body),
+    }
+    each_ground.database.write(lambda tx: tx.execute(sa.insert(tables.audit).values(row)))
+    verified = each_ground.database.read(audit.verify)
+    assert (verified.first_bad, verified.problem) == (3, "its content cannot be read")
+
+
+def test_a_cut_tail_is_seen_only_by_who_kept_the_head(each_ground: Ground):
+    tell(each_ground, 5)
+    head = each_ground.database.read(audit.verify).head
+    tampering(each_ground, "DELETE FROM audit WHERE sequence > 3")
+    verified = each_ground.database.read(audit.verify)
+    assert verified.first_bad is None
+    assert (verified.events, verified.head) != (5, head)
+
+
+def test_a_failing_write_leaves_no_event(each_ground: Ground):
+    def fail(tx: Transaction) -> None:
+        audit.append(tx, "thing.done", subject="x", by="ada", at=Instant(1))
+        raise TenureError("no")
+
+    with pytest.raises(TenureError):
+        each_ground.database.write(fail)
+    assert each_ground.database.read(audit.verify).events == 0
+
+
+def test_events_are_found_by_who_what_and_about_what(each_ground: Ground):
+    tell(each_ground, 3)
+    each_ground.database.write(lambda tx: audit.append(tx, "other.done", subject="thing-1", by="eve", at=Instant(9)))
+
+    def found(**wanted: object) -> list[int]:
+        return [event.sequence for event in each_ground.database.read(lambda tx: audit.search(tx, **wanted))]  # type: ignore[arg-type]
+
+    assert found(actor="ada") == [3, 2, 1]
+    assert found(action="thing.") == [3, 2, 1]
+    assert found(subject="thing-1") == [4, 1]
+    assert found(before=3, limit=1) == [2]
+    assert found(action="%") == []
