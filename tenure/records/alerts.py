@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Literal
 
 from tenure.records.base import Record
+from tenure.records.changes import Reason
 
 AlertState = Literal["pending", "firing", "acknowledged", "resolved"]
+Severity = Literal["note", "warning", "critical"]
 MonitorKind = Literal["drift", "accuracy", "calibration", "data_quality"]
 
 
@@ -32,10 +34,14 @@ class Alert(Record):
     monitor: MonitorKind
     subject: str
     state: AlertState
-    severity: Literal["note", "warning", "critical"]
+    severity: Severity
     message: str
     evidence: Evidence
     event_at: int
     opened_at: int
     changed_at: int
     resolved_event_at: int | None = None
+
+
+class Acknowledgement(Record, forbid_unknown_fields=True):
+    reason: Reason

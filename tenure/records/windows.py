@@ -50,7 +50,9 @@ class Confusion(Record):
 
 class Window(Record):
     """Event time [start_at, end_at). `maturity` is the share of predictions whose outcome is known; below what the
-    model's file asks, figures that need outcomes are provisional."""
+    model's file asks, figures that need outcomes are provisional. The states of accuracy and calibration rest on
+    the `judged` figures: this window's outcomes and, when they are too few, those of the windows before it; their
+    confidence follows from the budget of false alerts."""
 
     endpoint: str
     model: str
@@ -77,6 +79,9 @@ class Window(Record):
     accuracy_state: State
     calibration_state: State
     profile: Profile | None = None
+    judged_outcomes: int = 0
+    judged_roc_auc: Interval | None = None
+    judged_calibration_gap: Interval | None = None
 
 
 class Progress(Record):

@@ -119,6 +119,7 @@ run_inputs = Table(
     Column("run_id", Text, ForeignKey("runs.run_id"), primary_key=True),
     Column("dataset_id", Integer, ForeignKey("datasets.dataset_id"), primary_key=True),
     _text("tags"),  # JSON: list of {key, value}
+    _text("context", null=True),  # what the tag mlflow.data.context says: training, evaluation, …
 )
 run_models = Table(
     "run_models",
@@ -217,6 +218,8 @@ model_versions = Table(
     _text("state"),  # registered | in_review | approved | suspended | retired | rejected
     _text("digest", null=True),  # of the pinned manifest below: "sha256:…"
     _text("signature", null=True),  # MLflow's input and output schema, as JSON
+    Index("ix_model_versions_by_location", "storage_location"),
+    Index("ix_model_versions_by_logged_model", "model_id"),
 )
 model_version_tags = Table(
     "model_version_tags",
@@ -379,12 +382,15 @@ lake_files = Table(
     "lake_files",
     metadata,
     _text("path", key=True),  # relative to the lake's root
-    _text("kind"),  # predictions | outcomes
+    _text("kind"),  # predictions | shadows | outcomes
     _text("endpoint"),
     _number("row_count"),
     _number("first_event_at"),
     _number("last_event_at"),
+    _text("first_id"),  # least and greatest prediction id: ids begin with the time they were made at
+    _text("last_id"),
     _number("added_at"),
+    _number("replaced_at", null=True),  # merged into another file; deleted after a while
     Index("ix_lake_files_by_endpoint", "endpoint", "kind", "first_event_at"),
 )
 journal_cursors = Table(
@@ -392,7 +398,6 @@ journal_cursors = Table(
     metadata,
     _text("segment", key=True),
     _number("offset_bytes"),
-    Column("finished", sa.Boolean, nullable=False, server_default=sa.false()),
 )
 watermarks = Table(
     "watermarks",
@@ -401,7 +406,15 @@ watermarks = Table(
     _number("received_until"),  # greatest event time of a prediction in the lake
     _number("monitored_until"),  # windows that end at or before this instant have been judged
     _number("outcomes_until"),  # greatest event time of an outcome
-    _number("dirty_from", null=True),  # earliest event time whose windows must be judged again
+    _number("origin_at"),  # where the grid of windows begins: midnight before the first prediction
+    Column("window_days", Integer, nullable=False),  # width of that grid; 0 = not yet known
+)
+dirty_days = Table(
+    "dirty_days",
+    metadata,
+    _text("endpoint", key=True),
+    _number("day_at", key=True),  # UTC midnight: windows that hold this day of event time must be judged again
+    _number("marked_at"),
 )
 windows = Table(
     "windows",
@@ -410,7 +423,7 @@ windows = Table(
     _number("start_at", key=True),
     _number("end_at", key=True),
     _number("release_version", key=True),  # the model version it is about
-    _text("role"),  # champion | challenger | shadow
+    _text("role", key=True),  # champion | challenger | shadow
     Column("body", LargeBinary, nullable=False),  # msgpack of records.windows.Window
     _number("judged_at"),
 )

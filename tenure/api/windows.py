@@ -1,0 +1,45 @@
+"""Routes about what is monitored: progress, windows, report."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from litestar import get
+from litestar.params import Parameter
+
+from tenure.monitor import progress, report, windows
+from tenure.records.people import Permission
+from tenure.records.routing import ReleaseRole
+from tenure.records.windows import Progress, ReportRow, Window
+from tenure.store.ground import Ground
+
+
+@get("/api/v1/endpoints/{name:str}/progress", permission=Permission.READ, sync_to_thread=True)
+def get_progress(name: str, ground: Ground) -> Progress:
+    """How far the server has come with an endpoint, in event time."""
+    return progress.of(ground, name)
+
+
+@get("/api/v1/endpoints/{name:str}/windows", permission=Permission.READ, sync_to_thread=True)
+def search_windows(
+    name: str,
+    ground: Ground,
+    version: int | None = None,
+    role: ReleaseRole | None = None,
+    limit: Annotated[int, Parameter(ge=1, le=1000)] = 100,
+    profiles: bool = False,
+) -> list[Window]:
+    """Judged windows, latest first; `profiles=true` adds the counts of every column."""
+    return ground.database.read(
+        lambda tx: windows.search(tx, name, version=version, role=role, limit=limit, profiles=profiles)
+    )
+
+
+@get("/api/v1/endpoints/{name:str}/report", permission=Permission.READ, sync_to_thread=True)
+def get_report(name: str, ground: Ground, by: Literal["month"] = "month") -> list[ReportRow]:
+    """What an endpoint did, a row for each calendar month of event time."""
+    del by
+    return report.by_month(ground, name)
+
+
+handlers = [get_progress, search_windows, get_report]

@@ -1,0 +1,208 @@
+"""What a judged window says to each monitor: breach or not, on which evidence, in one plain sentence. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import msgspec
+
+from tenure.monitor import judging
+from tenure.records.alerts import Evidence, MonitorKind, Severity
+from tenure.records.base import moment_of
+from tenure.records.model_files import Feature, Monitors
+from tenure.records.profiles import CategoricalProfile, ColumnProfile, NumericProfile, Profile
+from tenure.records.windows import DriftOfColumn, Interval, Window
+from tenure.stats.intervals import clopper_pearson
+
+STRANGE_SHARE = 0.01
+SEVERITY: dict[MonitorKind, Severity] = {
+    "accuracy": "critical",
+    "calibration": "warning",
+    "drift": "warning",
+    "data_quality": "warning",
+}
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One monitor's word on one subject. `provisional`: outcomes that are still missing may change it."""
+
+    monitor: MonitorKind
+    subject: str
+    breach: bool
+    provisional: bool
+    message: str
+    evidence: Evidence
+
+
+def findings_of(
+    window: Window, monitors: Monitors, baseline: Profile | None, features: dict[str, Feature]
+) -> list[Finding]:
+    """Everything a window could tell, breaches and what is in order; what could not be told is not among them."""
+    alpha = judging.level(monitors)
+    found = [_drift(window, column, alpha) for column in window.drift if column.state != "not_enough_data"]
+    if baseline is not None:
+        found += _quality(window, baseline, features, alpha)
+    if window.accuracy_state != "not_enough_data" and monitors.accuracy and window.judged_roc_auc:
+        found.append(_accuracy(window, window.judged_roc_auc, monitors.accuracy.at_least, alpha))
+    if window.calibration_state != "not_enough_data" and monitors.calibration and window.judged_calibration_gap:
+        found.append(_calibration(window, window.judged_calibration_gap, monitors.calibration.at_most, alpha))
+    return found
+
+
+def _drift(window: Window, column: DriftOfColumn, alpha: float) -> Finding:
+    breach = column.state == "breach"
+    said = "has drifted" if breach else "has not drifted"
+    message = (
+        f"Column {column.column!r} of endpoint {window.endpoint!r} {said} from the baseline of version "
+        f"{window.version}: PSI {column.psi:.3f}, {column.psi_excess:.3f} above what sampling gives "
+        f"(floor {column.floor:g}), q = {column.q_value:.2g} at level {alpha:.2g}, on {column.n_window:,} rows "
+        f"{_span(window)}."
+    )
+    evidence = _evidence(
+        window,
+        measure="psi_excess",
+        value=column.psi_excess,
+        threshold=column.floor,
+        direction="above",
+        p_value=column.p_value,
+        level=alpha,
+        n_baseline=column.n_baseline,
+        n_window=column.n_window,
+    )
+    return Finding(
+        monitor="drift", subject=column.column, breach=breach, provisional=False, message=message, evidence=evidence
+    )
+
+
+def _quality(window: Window, baseline: Profile, features: dict[str, Feature], alpha: float) -> Iterable[Finding]:
+    """New levels and range breaches, each proven by an exact bound to be more than a little."""
+    watched = [column for column in window.drift if column.column in baseline.columns]
+    share_of_level = alpha / max(len(watched), 1)
+    for column in watched:
+        like = baseline.columns[column.column]
+        share = column.new_level_share if isinstance(like, CategoricalProfile) else column.out_of_range_share
+        if share is None or column.n_window == 0:
+            continue
+        declared = features[column.column].range if column.column in features else None
+        threshold = _strange_share(like, declared is not None, share_of_level)
+        n = column.n_window - round(column.null_share * column.n_window)
+        low = clopper_pearson(min(round(share * n), n), n, 1 - 2 * share_of_level).low if n else 0.0
+        what = "levels never seen at training" if isinstance(like, CategoricalProfile) else _outside(like, declared)
+        message = (
+            f"Column {column.column!r} of endpoint {window.endpoint!r} has {share:.1%} {what}, on {n:,} rows "
+            f"{_span(window)}; {threshold:.1%} are tolerated for version {window.version}."
+        )
+        evidence = _evidence(
+            window,
+            measure="new_level_share" if isinstance(like, CategoricalProfile) else "out_of_range_share",
+            value=share,
+            threshold=threshold,
+            direction="above",
+            level=share_of_level,
+            n_baseline=column.n_baseline,
+            n_window=n,
+        )
+        yield Finding(
+            monitor="data_quality",
+            subject=column.column,
+            breach=low is not None and low > threshold,
+            provisional=False,
+            message=message,
+            evidence=evidence,
+        )
+
+
+def _strange_share(like: ColumnProfile, declared: bool, level: float) -> float:
+    """How much of the unseen is normal: 1 %, and what a baseline of this size could have missed.
+
+    A sample of n rows misses the values beyond its least and greatest: each tail holds more than ln(1/level)/n with
+    a chance below `level`. It misses levels too: about as many rows as it has levels that occur once (Good, 1953).
+    """
+    if isinstance(like, NumericProfile):
+        return STRANGE_SHARE if declared else STRANGE_SHARE + 2 * math.log(1 / level) / max(like.n, 1)
+    once = sum(count == 1 for count in like.counts) + len(like.other_levels)
+    return min(1.0, STRANGE_SHARE + (like.new_count + once) / max(like.n, 1))
+
+
+def _outside(like: NumericProfile, declared: object) -> str:
+    if isinstance(declared, tuple):
+        return f"values outside its declared range of {declared[0]:g} to {declared[1]:g}"
+    return f"values outside the baseline's {like.min:g} to {like.max:g}"
+
+
+def _accuracy(window: Window, judged: Interval, at_least: float, alpha: float) -> Finding:
+    breach = window.accuracy_state == "breach"
+    said = f"is proven to lie below {at_least:g}" if breach else f"is not proven to lie below {at_least:g}"
+    message = (
+        f"ROC AUC of version {window.version} at endpoint {window.endpoint!r} {said}: {_figure(judged)}, on "
+        f"{window.judged_outcomes:,} outcomes up to {_day(window.end_at)}."
+    )
+    evidence = _evidence(
+        window,
+        measure="roc_auc",
+        value=judged.value or 0.0,
+        threshold=at_least,
+        direction="below",
+        level=alpha / judging.LOOKS,
+        n_window=window.judged_outcomes,
+    )
+    return Finding(
+        monitor="accuracy",
+        subject="roc_auc",
+        breach=breach,
+        provisional=window.provisional,
+        message=message,
+        evidence=evidence,
+    )
+
+
+def _calibration(window: Window, judged: Interval, at_most: float, alpha: float) -> Finding:
+    breach = window.calibration_state == "breach"
+    value = judged.value or 0.0
+    more = "more" if value > 0 else "fewer"
+    said = (
+        f"is proven to be off by more than {at_most:g}"
+        if breach
+        else f"is not proven to be off by more than {at_most:g}"
+    )
+    message = (
+        f"Calibration of version {window.version} at endpoint {window.endpoint!r} {said}: the scores promise {more} "
+        f"events than came, by {_figure(judged)}, on {window.judged_outcomes:,} outcomes up to {_day(window.end_at)}."
+    )
+    evidence = _evidence(
+        window,
+        measure="calibration_gap",
+        value=value,
+        threshold=math.copysign(at_most, value),
+        direction="above" if value > 0 else "below",
+        level=alpha / judging.LOOKS,
+        n_window=window.judged_outcomes,
+    )
+    return Finding(
+        monitor="calibration",
+        subject="mean_score",
+        breach=breach,
+        provisional=window.provisional,
+        message=message,
+        evidence=evidence,
+    )
+
+
+def _evidence(window: Window, **figures: object) -> Evidence:
+    about = {"window_start_at": window.start_at, "window_end_at": window.end_at, "version": window.version}
+    return msgspec.convert({**figures, **about}, Evidence)
+
+
+def _figure(told: Interval) -> str:
+    if told.value is None or told.low is None or told.high is None:
+        return "an unknown amount"
+    return f"{told.value:.3f} ({told.low:.3f} to {told.high:.3f} at {told.confidence:.1%} confidence)"
+
+
+def _span(window: Window) -> str:
+    return f"from {_day(window.start_at)} to {_day(window.end_at)}"
+
+
+def _day(instant: int) -> str:
+    return moment_of(instant).date().isoformat()

@@ -1,0 +1,203 @@
+"""The journal becomes the lake, exactly once.
+
+For each segment, also the one that is still being written: read new whole frames, write their rows to Parquet files
+whose names follow from the segment and the offset, then register the files and move the cursor in one transaction.
+Killed between, nothing is registered and the cursor stands still: the next look writes files of the same names again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from tenure.monitor import compaction, joining, tables
+from tenure.records.base import DAY_US, SECOND_US, Instant
+from tenure.records.frames import Frame, OutcomeFrame, PredictionFrame
+from tenure.serving.journal import MIB, Segment, read_frames, segments
+from tenure.store import journal_cursors, lake_files, outcomes, watermarks
+from tenure.store.database import Transaction
+from tenure.store.ground import Ground
+from tenure.store.lake import Lake
+from tenure.store.lake_files import LakeFile
+from tenure.store.outcomes import Told
+
+OUTCOMES_NAME = "control"
+PREDICTIONS_A_BITE = 4 * MIB
+OUTCOMES_A_BITE = MIB // 8  # about 2,000 outcomes: what a transaction of 20 ms can keep waiting
+LOOK_US = SECOND_US
+KEPT_US = DAY_US
+
+
+class EndpointIntake(msgspec.Struct):
+    """What one bite of a segment brings for one endpoint: files that are written, and what is yet to be stored."""
+
+    endpoint: str
+    files: list[LakeFile] = []
+    predictions: list[LakeFile] = []
+    found: list[str] = []
+    waiting: list[Told] = []
+    refused: list[outcomes.Refused] = []
+    outcomes_until: int = 0
+
+
+def folder_of(ground: Ground) -> Path:
+    """Where every process journals to, each in a folder of its own."""
+    return ground.settings.folder / "journal"
+
+
+def lake_of(ground: Ground) -> Lake:
+    return Lake(ground.settings.folder / "lake", fsync=ground.settings.journal_fsync)
+
+
+def take_in(ground: Ground, now: Instant) -> bool:
+    """Take new frames of every segment into the lake; False when there was nothing to do.
+
+    One call works for about a second, then returns so that what came in can be judged meanwhile.
+    """
+    lake, moved = lake_of(ground), False
+    found = segments(folder_of(ground))
+    cursors = ground.database.read(journal_cursors.all_of)
+    started = time.monotonic_ns()
+    for segment in sorted(found, key=lambda one: one.process == OUTCOMES_NAME):  # predictions before their outcomes
+        offset = cursors.get(segment.key, 0)
+        while offset < _size(segment):
+            reached = _take_bite(ground, lake, segment, offset, now)
+            if reached == offset:
+                break
+            offset, moved = reached, True
+            cursors[segment.key] = offset
+            if time.monotonic_ns() - started > LOOK_US * 1000:
+                return True
+    if not moved:
+        _forget_old(ground, found, cursors, now)
+    return compaction.tidy(ground, lake, now) or moved
+
+
+def bytes_waiting(ground: Ground, tx: Transaction) -> int:
+    """Bytes of the journal that are not in the lake yet."""
+    cursors = journal_cursors.all_of(tx)
+    return sum(max(0, _size(segment) - cursors.get(segment.key, 0)) for segment in segments(folder_of(ground)))
+
+
+def _take_bite(ground: Ground, lake: Lake, segment: Segment, offset: int, now: Instant) -> int:
+    """Take in some frames of a segment from an offset on; the offset after them."""
+    limit = OUTCOMES_A_BITE if segment.process == OUTCOMES_NAME else PREDICTIONS_A_BITE
+    frames, reached = read_frames(segment.path, offset, limit)
+    if not frames:
+        return offset
+    name = f"{segment.key.replace('/', '-')}-{offset}"
+    with ground.database.reading() as tx:
+        parts = [_prepared(tx, lake, name, endpoint, mine) for endpoint, mine in _by_endpoint(frames).items()]
+
+    def commit(tx: Transaction) -> None:
+        journal_cursors.move(tx, segment.key, from_bytes=offset, to_bytes=reached)
+        for part in parts:
+            _store(tx, part, now)
+
+    ground.database.write(commit)
+    return reached
+
+
+def _by_endpoint(frames: Iterable[Frame]) -> dict[str, list[Frame]]:
+    grouped: dict[str, list[Frame]] = defaultdict(list)
+    for frame in frames:
+        grouped[frame.endpoint].append(frame)
+    return grouped
+
+
+def _prepared(tx: Transaction, lake: Lake, name: str, endpoint: str, frames: list[Frame]) -> EndpointIntake:
+    """Write what frames of one endpoint bring to the lake, without registering anything."""
+    part = EndpointIntake(endpoint)
+    predicted = [frame for frame in frames if isinstance(frame, PredictionFrame) and frame.rows]
+    answered = [frame for frame in predicted if frame.role != "shadow"]
+    shadows = [frame for frame in predicted if frame.role == "shadow"]
+    told = [one for frame in frames if isinstance(frame, OutcomeFrame) for one in _told(frame)]
+    if answered:
+        _prepare_answered(tx, lake, name, part, answered)
+    if shadows:
+        part.predictions += lake.write(endpoint, "shadows", name, tables.of_shadows(shadows))
+    if told:
+        _prepare_outcomes(tx, lake, name, part, told)
+    part.files += part.predictions
+    return part
+
+
+def _prepare_answered(
+    tx: Transaction, lake: Lake, name: str, part: EndpointIntake, frames: list[PredictionFrame]
+) -> None:
+    """Write predictions, and the outcomes that were told before their prediction came."""
+    table = tables.of_predictions(frames)
+    part.predictions += lake.write(part.endpoint, "predictions", name, table)
+    if outcomes.waiting_count(tx, part.endpoint) == 0:
+        return
+    named = joining.named_by(table)
+    waited = outcomes.waiting_among(tx, part.endpoint, list(named))
+    part.found = list(waited)
+    matched: dict[str, joining.Matched] = {}
+    for key, told in waited.items():
+        first = matched.setdefault(named[key].prediction_id, joining.Matched(told, named[key]))
+        if first.told.value != told.value:  # told by id and by reference, differently
+            part.refused.append(outcomes.Refused(key, first.told.value, told.value, told.event_at))
+    _write_outcomes(lake, f"{name}-waited", part, list(matched.values()))
+
+
+def _prepare_outcomes(tx: Transaction, lake: Lake, name: str, part: EndpointIntake, told: list[Told]) -> None:
+    waiting = outcomes.waiting_among(tx, part.endpoint, [one.key for one in told])
+    joined = joining.join(tx, lake, part.endpoint, told, waiting)
+    part.waiting, part.refused = joined.unknown, part.refused + joined.refused
+    _write_outcomes(lake, name, part, joined.matched)
+
+
+def _write_outcomes(lake: Lake, name: str, part: EndpointIntake, matched: list[joining.Matched]) -> None:
+    if matched:
+        part.files += lake.write(part.endpoint, "outcomes", name, joining.of_matched(matched))
+        part.outcomes_until = max(part.outcomes_until, *(one.told.event_at for one in matched), 0)
+
+
+def _store(tx: Transaction, part: EndpointIntake, now: Instant) -> None:
+    """Register an endpoint's new files, and store what waits, what was refused, and which days changed."""
+    lake_files.add(tx, part.files, now)
+    outcomes.stop_waiting(tx, part.endpoint, part.found)
+    outcomes.keep_waiting(tx, part.endpoint, part.waiting, now)
+    outcomes.keep_refused(tx, part.endpoint, part.refused, now)
+    if part.predictions:
+        first = min(file.first_event_at for file in part.predictions)
+        watermarks.received(tx, part.endpoint, first, max(file.last_event_at for file in part.predictions))
+    if part.outcomes_until:
+        watermarks.outcomes_received(tx, part.endpoint, part.outcomes_until)
+    days = {file.first_event_at // DAY_US * DAY_US for file in part.files}  # a new file holds one day
+    watermarks.mark_days(tx, part.endpoint, days, now)
+
+
+def _told(frame: OutcomeFrame) -> list[Told]:
+    return [Told(*one) for one in zip(frame.key, frame.value, frame.event_at, strict=True)]
+
+
+def _size(segment: Segment) -> int:
+    try:
+        return segment.path.stat().st_size
+    except FileNotFoundError:  # sealed since it was listed
+        return segment.path.with_suffix(".sealed").stat().st_size
+
+
+def _forget_old(ground: Ground, found: list[Segment], cursors: dict[str, int], now: Instant) -> None:
+    """Delete segments that have been in the lake for a day. A process's latest stays, so that no number comes again."""
+    latest = {segment.process: segment.sequence for segment in found}  # in the order of writing
+    old = [
+        segment
+        for segment in found
+        if segment.sealed
+        and segment.sequence < latest[segment.process]
+        and segment.path.stat().st_mtime_ns // 1000 < now - KEPT_US
+        and cursors.get(segment.key, 0) >= _size(segment)
+    ][:200]
+    for segment in old:
+        segment.path.unlink()
+    present = {segment.key for segment in found} - {segment.key for segment in old}
+    gone = [key for key in cursors if key not in present][:500]
+    if gone:
+        ground.database.write(lambda tx: journal_cursors.forget(tx, gone))

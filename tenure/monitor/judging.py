@@ -1,0 +1,272 @@
+"""From rows to a judged window: pure, arrays in, one record out.
+
+Levels come from the budget of false alerts (`stats/budget.py`): drift and data quality test each window once; what
+needs outcomes tests it again as they arrive, from its maturity on, which counts as two tests. Between 90 % and all of
+the outcomes the estimate moves so little that the looks together stay below twice the level.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tenure.monitor import profiling
+from tenure.monitor.rows import Array, Floats, Mask, Rows, is_binary
+from tenure.records.model_files import Feature, ModelFile, Monitors
+from tenure.records.profiles import CategoricalProfile, ColumnProfile, NumericProfile, Profile
+from tenure.records.routing import ReleaseRole
+from tenure.records.windows import Confusion, DriftOfColumn, Interval, State, Window
+from tenure.stats import accuracy, budget, distances, drift_bins
+from tenure.stats.columns import numbers_of
+from tenure.stats.histograms import Integers
+from tenure.stats.intervals import Interval3, poisson_bootstrap_mean, wilson
+from tenure.stats.multiplicity import benjamini_hochberg
+
+CONFIDENCE = 0.95
+MIN_OUTCOMES = 1_000  # for calibration, where the model's file asks for no accuracy
+LOOKS = 2
+SCORE = "score"
+UNKNOWN = Interval(value=None, low=None, high=None)
+NOTHING = Interval3(None, None, None, None)
+
+
+@dataclass(frozen=True)
+class Judgeable:
+    """What one version did at one endpoint in [start_at, end_at) of event time.
+
+    `action` and `value` are the model file's expressions for each row, None where there is none or it failed;
+    value is NaN where the outcome is not known.
+    """
+
+    endpoint: str
+    model: str
+    version: int
+    role: ReleaseRole
+    start_at: int
+    end_at: int
+    rows: Rows
+    action: Mask | None = None
+    value: Floats | None = None
+
+
+@dataclass(frozen=True)
+class Past:
+    """Scores and outcomes of one trailing window of the same version and role."""
+
+    score: Floats
+    y: Floats
+
+
+def judge(what: Judgeable, baseline: Profile | None, file: ModelFile | None, history: Sequence[Past] = ()) -> Window:
+    """Judge one window against its version's own baseline and the model's file.
+
+    Accuracy and calibration are judged on this window's outcomes; when they are fewer than `min_outcomes`, trailing
+    windows (`history`, latest first) are added one by one until there are enough. What is asked of nothing, or of
+    too little, is `not_enough_data`.
+    """
+    rows, monitors = what.rows, file.monitors if file else Monitors()
+    known = rows.known
+    outcomes = int(known.sum())
+    maturity = outcomes / len(rows) if len(rows) else 0.0
+    profile = profiling.profile_like(baseline, rows.columns, rows.score, rows.y) if baseline else None
+    drift = _drift(rows, baseline, profile, monitors, file.features if file else {}) if baseline and profile else []
+    judged = _pooled(Past(rows.score, rows.y), history, min_outcomes(monitors))
+    alpha = level(monitors) / LOOKS
+    auc, gap = _auc(judged, 1 - 2 * alpha), _gap(judged, 1 - 2 * alpha)
+    enough = len(judged.y) >= min_outcomes(monitors)
+    own = Past(rows.score[known], rows.y[known])
+    value = _value(what, known)
+    return Window(
+        endpoint=what.endpoint,
+        model=what.model,
+        version=what.version,
+        role=what.role,
+        start_at=what.start_at,
+        end_at=what.end_at,
+        predictions=len(rows),
+        outcomes=outcomes,
+        maturity=maturity,
+        provisional=maturity < monitors.maturity,
+        mean_score=_mean(rows.score),
+        event_rate=_event_rate(own.y),
+        roc_auc=_interval(_auc(own, CONFIDENCE), CONFIDENCE),
+        brier=_brier(own),
+        calibration_gap=_interval(_gap(own, CONFIDENCE), CONFIDENCE),
+        confusion=_confusion(what, known),
+        value=_times(value, outcomes),
+        value_per_prediction=value,
+        latency_p50_ms=_latency(rows, 50),
+        latency_p99_ms=_latency(rows, 99),
+        drift=drift,
+        drift_state=_state_of(drift),
+        accuracy_state=_accuracy_state(auc, monitors, alpha) if enough else "not_enough_data",
+        calibration_state=_calibration_state(gap, monitors, alpha) if enough else "not_enough_data",
+        profile=profile,
+        judged_outcomes=len(judged.y),
+        judged_roc_auc=_interval(auc, 1 - 2 * alpha),
+        judged_calibration_gap=_interval(gap, 1 - 2 * alpha),
+    )
+
+
+def level(monitors: Monitors) -> float:
+    """The level of one test of one window, such that false alerts stay within the model file's budget."""
+    watching = 2 + (monitors.accuracy is not None) + (monitors.calibration is not None)  # drift, data quality, …
+    return budget.level_per_test(monitors.false_alerts_per_year, 365.25 / monitors.window_days, watching)
+
+
+def min_outcomes(monitors: Monitors) -> int:
+    """Outcomes below which accuracy and calibration are not judged."""
+    return monitors.accuracy.min_outcomes if monitors.accuracy else MIN_OUTCOMES
+
+
+def _pooled(own: Past, history: Sequence[Past], wanted: int) -> Past:
+    """Scored rows with known outcomes: this window's, and of as many trailing ones as are needed."""
+    scores, outcomes, count = [], [], 0
+    for past in (own, *history):
+        usable = ~np.isnan(past.score) & ~np.isnan(past.y)
+        scores.append(past.score[usable])
+        outcomes.append(past.y[usable])
+        count += int(usable.sum())
+        if count >= wanted:
+            break
+    return Past(np.concatenate(scores), np.concatenate(outcomes))
+
+
+def _drift(
+    rows: Rows, baseline: Profile, profile: Profile, monitors: Monitors, features: Mapping[str, Feature]
+) -> list[DriftOfColumn]:
+    """Every column's distance from the baseline, the score's too, judged together."""
+    pairs = [(name, baseline.columns[name], seen) for name, seen in profile.columns.items()]
+    if baseline.score is not None and profile.score is not None and SCORE not in baseline.columns:
+        pairs.append((SCORE, baseline.score, profile.score))
+    tests = [distances.psi_test(*_bins(expected, seen)) for _, expected, seen in pairs]
+    q_values = benjamini_hochberg([test.p_value for test in tests])
+    alpha, found = level(monitors), []
+    for (name, expected, seen), test, q_value in zip(pairs, tests, q_values.tolist(), strict=True):
+        moved = q_value < alpha and test.excess > monitors.psi_floor
+        found.append(
+            DriftOfColumn(
+                column=name,
+                psi=test.psi,
+                psi_excess=test.excess,
+                p_value=test.p_value,
+                q_value=q_value,
+                floor=monitors.psi_floor,
+                n_baseline=test.n_expected,
+                n_window=test.n_observed,
+                new_level_share=_new_level_share(seen),
+                out_of_range_share=_out_of_range_share(expected, rows.columns.get(name), features.get(name)),
+                null_share=seen.null_count / max(test.n_observed, 1),
+                state="not_enough_data" if not test.enough else "breach" if moved else "ok",
+            )
+        )
+    return found
+
+
+def _bins(expected: ColumnProfile, seen: ColumnProfile) -> tuple[Integers, Integers]:
+    if isinstance(expected, NumericProfile) and isinstance(seen, NumericProfile):
+        return drift_bins.numeric_bins(profiling.numeric_counts(expected), profiling.numeric_counts(seen))
+    assert isinstance(expected, CategoricalProfile)
+    assert isinstance(seen, CategoricalProfile)
+    return drift_bins.categorical_bins(profiling.categorical_counts(expected), profiling.categorical_counts(seen))
+
+
+def _new_level_share(seen: ColumnProfile) -> float | None:
+    return seen.new_count / max(seen.n, 1) if isinstance(seen, CategoricalProfile) else None
+
+
+def _out_of_range_share(expected: ColumnProfile, values: Array | None, feature: Feature | None) -> float | None:
+    """The share of a numeric column's values outside its declared range, else outside what the baseline saw."""
+    if not isinstance(expected, NumericProfile) or values is None:
+        return None
+    low, high = feature.range if feature and feature.range else (expected.min, expected.max)
+    if low is None or high is None:
+        return None
+    numbers = numbers_of(values)
+    there = numbers[~np.isnan(numbers)]
+    return float(np.mean((there < low) | (there > high))) if len(there) else 0.0
+
+
+def _state_of(drift: Sequence[DriftOfColumn]) -> State:
+    states = {column.state for column in drift}
+    return "breach" if "breach" in states else "ok" if "ok" in states else "not_enough_data"
+
+
+def _accuracy_state(auc: Interval3, monitors: Monitors, alpha: float) -> State:
+    if monitors.accuracy is None or auc.value is None:
+        return "not_enough_data"
+    proof = budget.proven_below(auc.value, auc.variance, monitors.accuracy.at_least, alpha)
+    return "breach" if proof.proven else "ok"
+
+
+def _calibration_state(gap: Interval3, monitors: Monitors, alpha: float) -> State:
+    if monitors.calibration is None or gap.value is None:
+        return "not_enough_data"
+    allowed = monitors.calibration.at_most
+    above = budget.proven_above(gap.value, gap.variance, allowed, alpha / 2)  # two sides share the level
+    below = budget.proven_below(gap.value, gap.variance, -allowed, alpha / 2)
+    return "breach" if above.proven or below.proven else "ok"
+
+
+def _auc(past: Past, confidence: float) -> Interval3:
+    return accuracy.roc_auc_interval(past.y, past.score, confidence) if is_binary(past.y) else NOTHING
+
+
+def _gap(past: Past, confidence: float) -> Interval3:
+    return accuracy.calibration_gap(past.y, past.score, confidence) if are_chances(past.y, past.score) else NOTHING
+
+
+def _brier(past: Past) -> Interval:
+    return (
+        _interval(accuracy.brier_interval(past.y, past.score, CONFIDENCE), CONFIDENCE)
+        if are_chances(past.y, past.score)
+        else UNKNOWN
+    )
+
+
+def are_chances(y: Floats, score: Floats) -> bool:
+    """Whether scores can be read as chances of a yes: only then have Brier score and calibration a meaning."""
+    scores = score[~np.isnan(score)]
+    return is_binary(y) and bool(np.all((scores >= 0) & (scores <= 1)))
+
+
+def _event_rate(y: Floats) -> Interval:
+    return _interval(wilson(int(y.sum()), len(y), CONFIDENCE), CONFIDENCE) if len(y) and is_binary(y) else UNKNOWN
+
+
+def _confusion(what: Judgeable, known: Mask) -> Confusion | None:
+    y = what.rows.y[known]
+    if what.action is None or not len(y) or not is_binary(y):
+        return None
+    return Confusion(**accuracy.confusion(y, what.action[known])._asdict())
+
+
+def _value(what: Judgeable, known: Mask) -> Interval:
+    """The mean value of a row whose outcome is known; the bootstrap is seeded by the rows' ids."""
+    if what.value is None or not known.any():
+        return UNKNOWN
+    return _interval(poisson_bootstrap_mean(what.value[known], what.rows.prediction_id[known], CONFIDENCE), CONFIDENCE)
+
+
+def _times(mean: Interval, count: int) -> Interval:
+    def scaled(number: float | None) -> float | None:
+        return None if number is None else number * count
+
+    return Interval(value=scaled(mean.value), low=scaled(mean.low), high=scaled(mean.high), confidence=mean.confidence)
+
+
+def _mean(values: Floats) -> float | None:
+    there = values[~np.isnan(values)]
+    return float(there.mean()) if len(there) else None
+
+
+def _latency(rows: Rows, percentile: float) -> float | None:
+    """A percentile over requests, in milliseconds: the rows of a batch share their request's latency."""
+    firsts = np.array([str(key).endswith(":0") for key in rows.prediction_id], dtype=bool)
+    return float(np.percentile(rows.latency_us[firsts], percentile)) / 1000 if firsts.any() else None
+
+
+def _interval(told: Interval3, confidence: float) -> Interval:
+    return Interval(value=told.value, low=told.low, high=told.high, confidence=confidence)

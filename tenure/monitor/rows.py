@@ -1,0 +1,244 @@
+"""Rows of an endpoint as arrays: what was asked, what was scored, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tenure.monitor.intake import lake_of
+from tenure.records.routing import ReleaseRole
+from tenure.store import lake_files
+from tenure.store.database import Transaction
+from tenure.store.ground import Ground
+from tenure.store.lake import FEATURE_PREFIX, Lake, Table, instants
+
+Floats = npt.NDArray[np.float64]
+Instants = npt.NDArray[np.int64]
+Array = npt.NDArray[Any]
+Mask = npt.NDArray[np.bool_]
+OF_A_SCORE = ("prediction_id", "event_at", "version", "role", "score", "latency_us", "model")
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Scored rows in the order of event time; every array has shape (n,).
+
+    `score` is NaN where the output was not one number, `y` where the outcome is not known. `columns` holds the
+    features by their names: float64 (NaN is missing), int64, bool, or object (text, None is missing).
+    """
+
+    prediction_id: Array
+    event_at: Instants
+    model: Array
+    version: npt.NDArray[np.int64]
+    role: Array
+    score: Floats
+    y: Floats
+    latency_us: Instants
+    columns: dict[str, Array] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.event_at)
+
+    def where(self, mask: Mask) -> Rows:
+        """The rows for which `mask` is true."""
+        return Rows(
+            prediction_id=self.prediction_id[mask],
+            event_at=self.event_at[mask],
+            model=self.model[mask],
+            version=self.version[mask],
+            role=self.role[mask],
+            score=self.score[mask],
+            y=self.y[mask],
+            latency_us=self.latency_us[mask],
+            columns={name: values[mask] for name, values in self.columns.items()},
+        )
+
+    @property
+    def known(self) -> Mask:
+        """Rows whose outcome is known."""
+        return ~np.isnan(self.y)
+
+
+@dataclass(frozen=True)
+class Paired:
+    """Rows that two versions scored and whose outcome is known, in the order of event time; shape (n,)."""
+
+    prediction_id: Array
+    event_at: Instants
+    y: Floats
+    champion_score: Floats
+    challenger_score: Floats
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+
+def matured(
+    ground: Ground,
+    endpoint: str,
+    *,
+    from_at: int,
+    until_at: int,
+    versions: Collection[int] | None = None,
+    role: ReleaseRole | None = None,
+    features: bool = True,
+) -> Rows:
+    """Rows with a known outcome and an event time in [from_at, until_at).
+
+    Without `role` those that were answered (by champion or challenger); role 'shadow' are the shadow's scores, with
+    the features of the prediction that was answered. `versions`: only these. Rows without a score are among them.
+    """
+    with ground.database.reading() as tx:
+        shadow = role == "shadow"
+        rows = load(tx, lake_of(ground), endpoint, from_at, until_at, shadow=shadow, features=features)
+    wanted = rows.known
+    if role is not None:
+        wanted &= rows.role == role
+    if versions is not None:
+        wanted &= np.isin(rows.version, list(versions))
+    return rows.where(wanted)
+
+
+def paired(
+    ground: Ground, endpoint: str, champion_version: int, challenger_version: int, from_at: int, until_at: int
+) -> Paired:
+    """Rows with an event time in [from_at, until_at) that both versions scored, answering or in the shadow."""
+    with ground.database.reading() as tx:
+        lake = lake_of(ground)
+        parts = [load(tx, lake, endpoint, from_at, until_at, shadow=shadow, features=False) for shadow in (False, True)]
+    sides = []
+    for version in (champion_version, challenger_version):
+        mine = [part.where((part.version == version) & ~np.isnan(part.score)) for part in parts]
+        sides.append(mine[0] if len(mine[0]) >= len(mine[1]) else mine[1])
+        if len(mine[0]) and len(mine[1]):
+            sides[-1] = _together(mine)
+    champion, challenger = sides
+    place = _places(champion.prediction_id, challenger.prediction_id)
+    both = (place >= 0) & champion.known
+    return Paired(
+        prediction_id=champion.prediction_id[both],
+        event_at=champion.event_at[both],
+        y=champion.y[both],
+        champion_score=champion.score[both],
+        challenger_score=challenger.score[place[both]],
+    )
+
+
+def load(
+    tx: Transaction,
+    lake: Lake,
+    endpoint: str,
+    from_at: int,
+    until_at: int,
+    *,
+    shadow: bool = False,
+    features: bool | Sequence[str] = True,
+) -> Rows:
+    """Rows that were answered, or scored in the shadow, with an event time in [from_at, until_at), and their outcomes.
+
+    `features`: all, none, or those named.
+    """
+    names = None if features is True else [FEATURE_PREFIX + name for name in features or ()]
+    files = lake_files.between(tx, endpoint, "predictions", from_at, until_at)
+    if shadow:
+        shadows = lake_files.between(tx, endpoint, "shadows", from_at, until_at)
+        table = lake.read(shadows, columns=OF_A_SCORE, from_at=from_at, until_at=until_at)
+        if features:
+            columns = None if names is None else ["prediction_id", *names]
+            answered = lake.read(files, columns=columns, from_at=from_at, until_at=until_at)
+            table = _with_features(table, answered)
+    else:
+        columns = None if names is None else [*OF_A_SCORE, *names]
+        table = lake.read(files, columns=columns, from_at=from_at, until_at=until_at)
+    if table.num_rows == 0:
+        return _no_rows()
+    told = lake.read(
+        lake_files.between(tx, endpoint, "outcomes", from_at, until_at),
+        columns=["prediction_id", "value"],
+        from_at=from_at,
+        until_at=until_at,
+    )
+    return _rows(table.sort_by("event_at"), told)
+
+
+def is_binary(y: Floats) -> bool:
+    """Whether outcomes, without the unknown ones, are all yes or no."""
+    return bool(np.all((y == 0) | (y == 1)))
+
+
+def _with_features(table: Table, answered: Table) -> Table:
+    """Shadow scores with the features of the predictions of the same ids; null where there is none."""
+    if table.num_rows == 0 or answered.num_rows == 0:
+        return table
+    import pyarrow.compute as pc
+
+    place = pc.index_in(table.column("prediction_id"), value_set=answered.column("prediction_id").combine_chunks())
+    for name in answered.column_names:
+        if name.startswith(FEATURE_PREFIX):
+            table = table.append_column(name, answered.column(name).take(place))
+    return table
+
+
+def _rows(table: Table, told: Table) -> Rows:
+    columns = {
+        name.removeprefix(FEATURE_PREFIX): _array(table.column(name))
+        for name in table.column_names
+        if name.startswith(FEATURE_PREFIX)
+    }
+    return Rows(
+        prediction_id=_array(table.column("prediction_id")),
+        event_at=instants(table.column("event_at")),
+        model=_array(table.column("model")),
+        version=_array(table.column("version")).astype(np.int64),
+        role=_array(table.column("role")),
+        score=_array(table.column("score")).astype(np.float64),
+        y=_outcomes(table.column("prediction_id"), told),
+        latency_us=_array(table.column("latency_us")).astype(np.int64),
+        columns=columns,
+    )
+
+
+def _outcomes(ids: Any, told: Table) -> Floats:
+    if told.num_rows == 0:
+        return np.full(len(ids), np.nan)
+    import pyarrow.compute as pc
+
+    place = pc.index_in(ids, value_set=told.column("prediction_id").combine_chunks())
+    values: Floats = told.column("value").take(place).to_numpy().astype(np.float64)
+    return values
+
+
+def _array(column: Any) -> Array:
+    array: Array = column.to_numpy()
+    return array
+
+
+def _places(ids: Array, among: Array) -> Instants:
+    """Where each id stands among others; −1 where it does not."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not len(ids) or not len(among):
+        return np.full(len(ids), -1, dtype=np.int64)
+    place = pc.index_in(pa.array(ids, pa.string()), value_set=pa.array(among, pa.string()))
+    places: Instants = place.fill_null(-1).to_numpy().astype(np.int64)
+    return places
+
+
+def _together(parts: Sequence[Rows]) -> Rows:
+    """Rows without features of several parts, in the order of event time."""
+    names = ("prediction_id", "event_at", "model", "version", "role", "score", "y", "latency_us")
+    joined: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+    order = np.argsort(joined["event_at"], kind="stable")
+    return Rows(**{name: values[order] for name, values in joined.items()})
+
+
+def _no_rows() -> Rows:
+    text, numbers = np.empty(0, dtype=object), np.empty(0)
+    whole = np.empty(0, dtype=np.int64)
+    return Rows(text, whole, text, whole, text, numbers, numbers, whole)

@@ -1,0 +1,96 @@
+"""Frames of the journal as tables of the lake, column by column."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from tenure.records.frames import PredictionFrame
+from tenure.store.lake import FEATURE_PREFIX, Table, timestamps
+
+
+def of_predictions(frames: Sequence[PredictionFrame]) -> Table:
+    """One row a prediction, with its features: what champions and challengers answered at one endpoint."""
+    import pyarrow as pa
+
+    table = of_shadows(frames)
+    table = table.append_column("reference", pa.array(_references(frames), pa.string()))
+    table = table.append_column("caller", _repeated(pa.array([frame.caller for frame in frames]), frames))
+    for name in dict.fromkeys(chain.from_iterable(frame.columns for frame in frames)):
+        column = _feature(list(chain.from_iterable(_values(frame, name) for frame in frames)))
+        if column is not None:
+            table = table.append_column(FEATURE_PREFIX + name, column)
+    return table
+
+
+def of_shadows(frames: Sequence[PredictionFrame]) -> Table:
+    """One row a score, without features: those stand with the prediction of the same id that was answered."""
+    import pyarrow as pa
+
+    encode = msgspec.json.encode
+    return pa.table(
+        {
+            "prediction_id": pa.array(
+                [f"{frame.prediction_id}:{row}" for frame in frames for row in range(frame.rows)]
+            ),
+            "at": _repeated(timestamps([frame.at for frame in frames]), frames),
+            "event_at": timestamps(list(chain.from_iterable(frame.event_at for frame in frames))),
+            "release_id": _repeated(pa.array([frame.release_id for frame in frames]), frames),
+            "model": _repeated(pa.array([frame.model for frame in frames]), frames),
+            "version": _repeated(pa.array([frame.version for frame in frames], pa.int32()), frames),
+            "role": _repeated(pa.array([frame.role for frame in frames]), frames),
+            "score": pa.array(list(chain.from_iterable(frame.score for frame in frames)), pa.float64()),
+            "latency_us": _repeated(pa.array([frame.latency_us for frame in frames], pa.int64()), frames),
+            "output": pa.array([encode(one).decode() for frame in frames for one in frame.output]),
+        }
+    )
+
+
+def _repeated(per_frame: Any, frames: Sequence[PredictionFrame]) -> Any:
+    """A value of each frame for each of its rows."""
+    return per_frame.take(np.repeat(np.arange(len(frames)), [frame.rows for frame in frames]))
+
+
+def _references(frames: Iterable[PredictionFrame]) -> list[str | None]:
+    unnamed: list[str | None] = [None]
+    return list(chain.from_iterable(frame.reference or unnamed * frame.rows for frame in frames))
+
+
+def _values(frame: PredictionFrame, name: str) -> list[Any]:
+    return frame.columns.get(name) or [None] * frame.rows
+
+
+def _feature(values: list[Any]) -> Any:
+    """Values as a column of bool, int64, double or string; None when every one is missing.
+
+    What is of mixed or nested kind becomes JSON text, so that nothing that was sent is lost.
+    """
+    import pyarrow as pa
+
+    try:
+        column = pa.array(values)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+        return _as_json(values)
+    kind = column.type
+    if pa.types.is_null(kind):
+        return None
+    plain = (
+        pa.types.is_boolean(kind) or pa.types.is_int64(kind) or pa.types.is_float64(kind) or pa.types.is_string(kind)
+    )
+    return column if plain else _as_json(values)
+
+
+def _as_json(values: list[Any]) -> Any:
+    import pyarrow as pa
+
+    return pa.array(
+        [None if one is None else one if isinstance(one, str) else _json(one) for one in values], pa.string()
+    )
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()

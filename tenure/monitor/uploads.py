@@ -1,0 +1,116 @@
+"""Outcomes as files: CSV or Parquet with the columns value, prediction_id or reference, and event_time."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+import msgspec
+
+from tenure.errors import InvalidInput, TooLarge
+from tenure.records.outcomes import Outcome, OutcomeBatch
+
+COLUMNS = ("prediction_id", "reference", "value", "event_time")
+UNPACKED_LIMIT = 256 * 1024 * 1024
+YES_NO = {"true": True, "false": False}
+
+
+def from_csv(body: bytes, max_rows: int) -> OutcomeBatch:
+    """A CSV file with a header line, UTF-8. Raises InvalidInput naming the line."""
+    try:
+        lines = csv.DictReader(io.StringIO(body.decode("utf-8-sig"), newline=""), strict=True)
+        _check_columns(list(lines.fieldnames or []))
+        rows = []
+        for number, line in enumerate(lines):
+            if number >= max_rows:
+                raise _too_many(max_rows)
+            if None in line or None in line.values():
+                raise InvalidInput(
+                    f"Line {number + 2} must have as many fields as the header.", where=f"outcomes[{number}]"
+                )
+            rows.append({name: value for name, value in line.items() if value != ""})
+    except UnicodeDecodeError as problem:
+        raise InvalidInput(f"The file must be UTF-8. Byte {problem.start} is not.") from None
+    except csv.Error as problem:
+        raise InvalidInput(f"The file cannot be read as CSV: {problem}.") from None
+    return _batch([{**row, **_from_text(row)} for row in rows])
+
+
+def from_parquet(body: bytes, max_rows: int) -> OutcomeBatch:
+    """A Parquet file. Sizes are checked by its foot before anything is unpacked. Raises InvalidInput."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(pa.BufferReader(body)) as file:
+            if file.metadata.num_rows > max_rows:
+                raise _too_many(max_rows)
+            groups = [file.metadata.row_group(number) for number in range(file.metadata.num_row_groups)]
+            if sum(group.total_byte_size for group in groups) > UNPACKED_LIMIT:
+                raise TooLarge(f"The file may unpack to {UNPACKED_LIMIT // 1024**2} MiB at most. Send several.")
+            _check_columns(file.schema_arrow.names)
+            table = file.read(use_threads=False)
+        return _batch(_plain(table).to_pylist())
+    except (pa.ArrowException, OSError, OverflowError) as problem:
+        raise InvalidInput(f"The file cannot be read as Parquet: {str(problem).splitlines()[0]}.") from None
+
+
+def _plain(table: Any) -> Any:
+    """The table with instants as whole microseconds UTC."""
+    import pyarrow as pa
+
+    for place, field in enumerate(table.schema):
+        if pa.types.is_timestamp(field.type):
+            column = table.column(place).cast(pa.timestamp("us", tz=field.type.tz)).cast(pa.int64())
+            table = table.set_column(place, field.name, column)
+    return table
+
+
+def _from_text(row: dict[str, str]) -> dict[str, Any]:
+    """Fields of a line that are not text."""
+    found: dict[str, Any] = {}
+    if "value" in row:
+        found["value"] = YES_NO.get(row["value"].strip().lower(), _number(row["value"], float))
+    if "event_time" in row:
+        found["event_time"] = _number(row["event_time"], int)
+    return found
+
+
+def _number(text: str, kind: type[int] | type[float]) -> int | float | str:
+    """A number, or the text as it is: what checks it next says what it must be."""
+    try:
+        return kind(text)
+    except ValueError:
+        return text
+
+
+def _batch(rows: list[dict[str, Any]]) -> OutcomeBatch:
+    told = []
+    for number, row in enumerate(rows):
+        try:
+            told.append(msgspec.convert({name: value for name, value in row.items() if value is not None}, Outcome))
+        except msgspec.ValidationError as problem:
+            reason, _, where = str(problem).partition(" - at ")
+            raise InvalidInput(
+                f"Row {number}: {reason}.", where=f"outcomes[{number}]{where.strip('`').lstrip('$')}"
+            ) from None
+    return OutcomeBatch(outcomes=told)
+
+
+def _check_columns(names: list[str]) -> None:
+    unknown = sorted(set(names) - set(COLUMNS))
+    if (
+        unknown
+        or "value" not in names
+        or not {"prediction_id", "reference"} & set(names)
+        or len(set(names)) < len(names)
+    ):
+        raise InvalidInput(
+            "The columns must be `value`, one or both of `prediction_id` and `reference`, and perhaps `event_time`. "
+            f"Got {', '.join(names[:20]) or 'none'}."
+        )
+
+
+def _too_many(max_rows: int) -> TooLarge:
+    return TooLarge(f"A file may hold {max_rows:,} outcomes. Send several.", where="outcomes")

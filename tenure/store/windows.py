@@ -1,0 +1,72 @@
+"""Judged windows as stored."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from tenure.records.base import Instant
+from tenure.records.windows import Window
+from tenure.store import tables
+from tenure.store.database import Transaction
+
+_column = tables.windows.c
+_decoder = msgspec.msgpack.Decoder(Window)
+
+
+def put(tx: Transaction, window: Window, now: Instant) -> None:
+    """Store a window, in place of what was judged of it before."""
+    values = {"body": msgspec.msgpack.encode(window), "judged_at": now}
+    key = {
+        "endpoint": window.endpoint,
+        "start_at": window.start_at,
+        "end_at": window.end_at,
+        "release_version": window.version,
+        "role": window.role,
+    }
+    same = sa.and_(*(_column[name] == value for name, value in key.items()))
+    if tx.execute(sa.update(tables.windows).where(same).values(**values)).rowcount == 0:
+        tx.execute(sa.insert(tables.windows).values(**key, **values))
+
+
+def search(
+    tx: Transaction,
+    endpoint: str,
+    *,
+    version: int | None = None,
+    role: str | None = None,
+    from_at: int | None = None,
+    until_at: int | None = None,
+    limit: int = 100,
+) -> list[Window]:
+    """Windows of an endpoint, latest first: of one version, of one role, that begin in [from_at, until_at)."""
+    query = sa.select(_column.body).where(_column.endpoint == endpoint)
+    if version is not None:
+        query = query.where(_column.release_version == version)
+    if role is not None:
+        query = query.where(_column.role == role)
+    if from_at is not None:
+        query = query.where(_column.start_at >= from_at)
+    if until_at is not None:
+        query = query.where(_column.start_at < until_at)
+    query = query.order_by(_column.start_at.desc(), _column.role, _column.release_version.desc()).limit(limit)
+    return [_decoder.decode(body) for body in tx.execute(query).scalars()]
+
+
+def span_with(tx: Transaction, endpoint: str, instant: int) -> tuple[int, int] | None:
+    """Start and end of the judged window that holds an instant; None when there is none."""
+    query = sa.select(_column.start_at, _column.end_at).where(
+        _column.endpoint == endpoint, _column.start_at <= instant, _column.end_at > instant
+    )
+    row: Any = tx.execute(query.limit(1)).first()
+    return (row.start_at, row.end_at) if row else None
+
+
+def last_judged_at(tx: Transaction, endpoint: str) -> Instant | None:
+    """When a window of an endpoint was last judged, for the first time or again; None before the first."""
+    latest: int | None = tx.execute(
+        sa.select(sa.func.max(_column.judged_at)).where(_column.endpoint == endpoint)
+    ).scalar()
+    return None if latest is None else Instant(latest)

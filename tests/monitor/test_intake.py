@@ -1,0 +1,247 @@
+"""The journal becomes the lake, exactly once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tenure.monitor import intake, joining, progress, rows
+from tenure.records.base import DAY_US
+from tenure.serving.journal import framed, segments
+from tenure.store import lake_files, outcomes, watermarks
+
+from .year import ENDPOINT, START, Traffic, ids
+
+FOREVER = {"from_at": -(1 << 62), "until_at": 1 << 62}
+
+
+def all_rows(traffic: Traffic, shadow: bool = False) -> rows.Rows:
+    with traffic.ground.database.reading() as tx:
+        return rows.load(
+            tx, intake.lake_of(traffic.ground), ENDPOINT, FOREVER["from_at"], FOREVER["until_at"], shadow=shadow
+        )
+
+
+def test_predictions_come_into_the_lake_with_their_columns_and_types(traffic: Traffic) -> None:
+    traffic.predict(
+        score=[0.1, None],
+        columns={"n": [1, 2], "x": [1.5, None], "carrier": ["UA", None], "wet": [True, False], "mixed": [1, "a"]},
+        reference=["a", "b"],
+        event_at=[START, START + DAY_US],
+    )
+    traffic.look()
+    got = all_rows(traffic)
+    assert len(got) == 2
+    assert got.columns["n"].tolist() == [1, 2]
+    assert got.columns["x"][0] == 1.5
+    assert got.columns["carrier"].tolist() == ["UA", None]
+    assert got.columns["wet"].tolist() == [True, False]
+    assert got.columns["mixed"].tolist() == ["1", "a"]
+    assert got.score[0] == 0.1
+    assert got.score[1] != got.score[1]
+    assert got.event_at.tolist() == [START, START + DAY_US]
+
+
+def test_columns_whose_type_changes_between_files_still_meet(traffic: Traffic) -> None:
+    for values in ([1], [2.5], [None], ["three"]):
+        traffic.predict(columns={"n": values, "m": [values[0] if values[0] != "three" else 4]})
+        traffic.look()
+    got = all_rows(traffic)
+    assert sorted(got.columns["n"].tolist(), key=str) == ["1", "2.5", None, "three"]
+    assert sorted(got.columns["m"].tolist(), key=str)[:3] == [1.0, 2.5, 4.0]
+
+
+@pytest.mark.parametrize("killed_in", ["written", "committed"])
+def test_a_kill_between_files_and_commit_neither_loses_nor_doubles(
+    traffic: Traffic, monkeypatch: pytest.MonkeyPatch, killed_in: str
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def die(*_: Any, **__: Any) -> None:
+        raise Killed
+
+    made = traffic.predict(score=[0.1] * 10)
+    traffic.tell(ids(made)[:5], [1.0] * 5)
+    with monkeypatch.context() as patched:
+        if killed_in == "written":
+            patched.setattr(intake.journal_cursors, "move", die)
+        else:
+            patched.setattr(intake, "_store", die)
+        with pytest.raises(Killed):
+            intake.take_in(traffic.ground, traffic.now())
+    assert len(all_rows(traffic)) == 0
+    traffic.predict(score=[0.2] * 3)  # more came before the worker was back
+    traffic.look()
+    got = all_rows(traffic)
+    assert len(got) == 13
+    assert len(set(got.prediction_id)) == 13
+    assert int(got.known.sum()) == 5
+
+
+def test_looking_twice_takes_in_once(traffic: Traffic) -> None:
+    traffic.predict(score=[0.1] * 4)
+    assert intake.take_in(traffic.ground, traffic.now())
+    assert not intake.take_in(traffic.ground, traffic.now())
+    assert progress.of(traffic.ground, ENDPOINT).predictions == 4
+
+
+def test_a_torn_frame_waits_until_it_is_whole(traffic: Traffic) -> None:
+    made = traffic.predict(score=[0.1] * 2)
+    [segment] = [one for one in segments(intake.folder_of(traffic.ground)) if one.process == "gateway-1"]
+    whole = framed(made)
+    with segment.path.open("ab") as file:
+        file.write(whole[: len(whole) // 2])
+    traffic.look()
+    assert len(all_rows(traffic)) == 2
+    assert progress.of(traffic.ground, ENDPOINT).journal_bytes_waiting == len(whole) // 2
+    with segment.path.open("ab") as file:
+        file.write(whole[len(whole) // 2 :])
+    traffic.look()
+    assert len(all_rows(traffic)) == 4
+    assert progress.of(traffic.ground, ENDPOINT).journal_bytes_waiting == 0
+
+
+def test_a_segment_that_is_sealed_meanwhile_keeps_its_cursor(traffic: Traffic) -> None:
+    traffic.predict()
+    traffic.look()
+    traffic.gateway.seal()
+    traffic.predict()
+    traffic.look()
+    assert len(all_rows(traffic)) == 2
+
+
+def test_shadow_scores_borrow_the_features_of_what_was_answered(traffic: Traffic) -> None:
+    made = traffic.predict(score=[0.1, 0.2], columns={"x": [1.0, 2.0]})
+    traffic.predict(of=made, score=[0.7, 0.8], version=2, role="shadow")
+    traffic.tell(ids(made), [1.0, 0.0])
+    traffic.look()
+    got = all_rows(traffic, shadow=True)
+    assert got.columns["x"].tolist() == [1.0, 2.0]
+    assert got.score.tolist() == [0.7, 0.8]
+    assert got.y.tolist() == [1.0, 0.0]
+    both = rows.paired(traffic.ground, ENDPOINT, 1, 2, START, START + 1)
+    assert both.champion_score.tolist() == [0.1, 0.2]
+    assert both.challenger_score.tolist() == [0.7, 0.8]
+    assert both.y.tolist() == [1.0, 0.0]
+
+
+def test_rows_are_chosen_by_time_version_and_role(traffic: Traffic) -> None:
+    first = traffic.predict(event_at=START, version=1)
+    second = traffic.predict(event_at=START + DAY_US, version=2)
+    traffic.predict(of=second, version=3, role="shadow")
+    traffic.tell(ids(first) + ids(second), [1.0, 0.0])
+    traffic.look()
+    assert rows.matured(traffic.ground, ENDPOINT, **FOREVER).version.tolist() == [1, 2]
+    assert rows.matured(traffic.ground, ENDPOINT, from_at=START, until_at=START + 1).version.tolist() == [1]
+    assert rows.matured(traffic.ground, ENDPOINT, **FOREVER, versions=[2]).version.tolist() == [2]
+    assert rows.matured(traffic.ground, ENDPOINT, **FOREVER, role="shadow").version.tolist() == [3]
+
+
+def test_many_small_files_become_one_and_the_old_ones_go(traffic: Traffic) -> None:
+    for number in range(70):
+        traffic.predict(event_at=START + number * DAY_US, columns={"x": [float(number)]}, reference=[f"r{number}"])
+        intake.take_in(traffic.ground, traffic.now())
+    traffic.look()
+    with traffic.ground.database.reading() as tx:
+        files = lake_files.latest_first(tx, ENDPOINT, "predictions")
+    assert len(files) < 15
+    got = all_rows(traffic)
+    assert got.columns["x"].tolist() == [float(number) for number in range(70)]
+    traffic.clock += 120_000_000
+    traffic.look()
+    on_disk = sorted(path.name for path in intake.lake_of(traffic.ground).root.rglob("*.parquet"))
+    assert on_disk == sorted(file.path.rsplit("/", 1)[1] for file in files)
+    traffic.tell(["ref:r3"], [1.0])
+    traffic.look()
+    assert int(all_rows(traffic).known.sum()) == 1
+
+
+def test_an_outcome_finds_its_prediction_by_id_and_by_reference(traffic: Traffic) -> None:
+    made = traffic.predict(score=[0.1, 0.2], reference=["UA1", "UA2"], event_at=[START, START + DAY_US])
+    traffic.look()
+    traffic.tell([ids(made)[0], "ref:UA2"], [1.0, 0.0])
+    traffic.look()
+    assert all_rows(traffic).y.tolist() == [1.0, 0.0]
+
+
+def test_a_reference_means_its_latest_prediction(traffic: Traffic) -> None:
+    traffic.predict(score=[0.1], reference=["UA1"], event_at=START + 2 * DAY_US)
+    traffic.look()
+    traffic.predict(score=[0.2], reference=["UA1"], event_at=START)
+    traffic.look()
+    traffic.tell(["ref:UA1"], [1.0])
+    traffic.look()
+    got = all_rows(traffic)
+    assert got.score[got.known].tolist() == [0.1]
+
+
+def test_an_outcome_that_comes_first_waits_for_its_prediction(traffic: Traffic) -> None:
+    traffic.tell(["ref:UA1"], [1.0])
+    traffic.look()
+    assert progress.of(traffic.ground, ENDPOINT).outcomes_waiting == 1
+    traffic.predict(score=[0.3, 0.4], reference=["UA1", "UA9"])
+    traffic.look()
+    after = progress.of(traffic.ground, ENDPOINT)
+    assert (after.outcomes_waiting, after.outcomes) == (0, 1)
+    got = all_rows(traffic)
+    assert got.score[got.known].tolist() == [0.3]
+
+
+def test_an_equal_repetition_is_ignored_and_a_different_one_is_kept_as_a_conflict(traffic: Traffic) -> None:
+    made = traffic.predict(reference=["UA1"])
+    [key] = ids(made)
+    traffic.look()
+    for keys, values in (([key, key], [1.0, 1.0]), (["ref:UA1"], [1.0]), ([key], [0.0]), (["ref:UA1"], [0.0])):
+        traffic.tell(keys, values)
+        traffic.look()
+    after = progress.of(traffic.ground, ENDPOINT)
+    assert (after.outcomes, after.outcomes_conflicting, after.outcomes_waiting) == (1, 2, 0)
+    assert all_rows(traffic).y.tolist() == [1.0]
+
+
+def test_conflicts_are_seen_among_outcomes_that_wait_too(traffic: Traffic) -> None:
+    traffic.tell(["ref:UA1", "ref:UA1"], [1.0, 0.0])
+    traffic.look()
+    traffic.tell(["ref:UA1"], [0.0])
+    traffic.look()
+    after = progress.of(traffic.ground, ENDPOINT)
+    assert (after.outcomes_waiting, after.outcomes_conflicting) == (1, 2)
+    traffic.predict(reference=["UA1"])
+    traffic.look()
+    assert all_rows(traffic).y.tolist() == [1.0]
+
+
+def test_an_outcome_for_another_endpoint_is_not_taken(traffic: Traffic) -> None:
+    made = traffic.predict()
+    traffic.tell([ids(made)[0].replace(":0", ":7")], [1.0])
+    traffic.look()
+    assert progress.of(traffic.ground, ENDPOINT).outcomes_waiting == 1
+
+
+def test_a_hundred_thousand_waiting_outcomes_do_not_slow_new_predictions(traffic: Traffic) -> None:
+    with traffic.ground.database.reading() as tx:
+        told = [outcomes.Told(f"ref:gone-{number}", 1.0, START) for number in range(100_000)]
+        assert outcomes.waiting_count(tx, ENDPOINT) == 0
+    traffic.ground.database.write(lambda tx: outcomes.keep_waiting(tx, ENDPOINT, told, traffic.now()))
+    traffic.predict(score=[0.1] * 100, reference=[f"gone-{number}" for number in range(100)])
+    traffic.look()
+    after = progress.of(traffic.ground, ENDPOINT)
+    assert (after.outcomes, after.outcomes_waiting) == (100, 99_900)
+
+
+def test_late_outcomes_mark_the_days_of_their_predictions(traffic: Traffic) -> None:
+    made = traffic.predict(score=[0.1, 0.2], event_at=[START, START + 9 * DAY_US])
+    traffic.look()
+    traffic.ground.database.write(lambda tx: watermarks.clear_days(tx, ENDPOINT, START, START + 99 * DAY_US, 1 << 62))
+    traffic.tell(ids(made)[1:], [1.0])
+    traffic.look()
+    with traffic.ground.database.reading() as tx:
+        assert [day for day, _ in watermarks.marked_days(tx, ENDPOINT, 1 << 62)] == [START + 9 * DAY_US]
+
+
+def test_nothing_is_found_where_nothing_is(traffic: Traffic) -> None:
+    with traffic.ground.database.reading() as tx:
+        assert joining.find(tx, intake.lake_of(traffic.ground), ENDPOINT, ["ref:a", "b:0"]) == {}
+    assert len(rows.paired(traffic.ground, ENDPOINT, 1, 2, START, START + 1)) == 0
