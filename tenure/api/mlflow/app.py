@@ -1,0 +1,159 @@
+"""MLflow's protocol as a bare ASGI application: a table of routes, and one way from a request to its answer.
+
+Requests that wait at the same time share a transaction (`Database.submit`), so the event loop never waits for a disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+
+from tenure import access
+from tenure.api.mlflow import artifacts, experiments, logged_models, metrics, registry, respond, runs, service
+from tenure.api.mlflow.routes import Asked, Route
+from tenure.api.mlflow.wire import Reader
+from tenure.errors import InvalidInput, TooLarge
+from tenure.records.people import Permission
+from tenure.store.ground import Ground
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+ROUTES: tuple[Route, ...] = (
+    *experiments.ROUTES,
+    *runs.ROUTES,
+    *metrics.ROUTES,
+    *logged_models.ROUTES,
+    *registry.ROUTES,
+    *artifacts.ROUTES,
+    *service.ROUTES,
+)
+PLACE = re.compile(r"\{(\w+)(:path)?\}")
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    route: Route
+    reader: Reader
+
+
+class _Table:
+    """Finds a route by path and method: exact paths first, then patterns."""
+
+    def __init__(self, routes: tuple[Route, ...]) -> None:
+        self._exact: dict[str, dict[str, _Entry]] = {}
+        patterns: dict[str, dict[str, _Entry]] = {}
+        for route in routes:
+            kept = patterns if "{" in route.path else self._exact
+            kept.setdefault(route.path, {})[route.method] = _Entry(route, Reader(route.request))
+        self._patterns = [(_compiled(path), methods) for path, methods in patterns.items()]
+
+    def find(self, method: str, path: str) -> tuple[_Entry, dict[str, str]]:
+        methods = self._exact.get(path)
+        if methods is not None and method in methods:
+            return methods[method], {}
+        for pattern, entries in self._patterns:
+            matched = pattern.fullmatch(path)
+            if matched and method in entries:
+                return entries[method], matched.groupdict()
+        raise respond.NoSuchRoute(f"There is no route {method} {path[:200]} on this server.")
+
+
+def _compiled(path: str) -> re.Pattern[str]:
+    pattern, at = "", 0
+    for place in PLACE.finditer(path):
+        pattern += re.escape(path[at : place.start()]) + (
+            f"(?P<{place[1]}>.+)" if place[2] else f"(?P<{place[1]}>[^/]+)"
+        )
+        at = place.end()
+    return re.compile(pattern + re.escape(path[at:]), re.DOTALL)
+
+
+TABLE = _Table(ROUTES)
+
+
+def declared() -> dict[str, Permission]:
+    """The permission of every route, by method and path."""
+    return {f"{route.method} {route.path}": route.permission for route in ROUTES}
+
+
+def make_app(ground: Ground) -> ASGIApp:
+    """The application. The front has put who is asking into `scope["state"]["principal"]`."""
+    limit_bytes = ground.settings.max_body_mib * MIB
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        try:
+            path: str = scope["path"]
+            if path.startswith("/ajax-api/"):
+                path = path[5:]
+            entry, parts = TABLE.find(scope["method"], path)
+            route, principal = entry.route, scope["state"]["principal"]
+            access.require(principal, route.permission)
+            asked = Asked(ground, principal.name, ground.clock())
+            if route.kind == "stream":
+                await route.handler(asked, scope, receive, send, parts)
+                return
+            request = await _request(entry.reader, scope, receive, parts, limit_bytes)
+            status, body = 200, respond.answer(await _handled(route, request, asked))
+        except Exception as error:
+            status, body = respond.refusal(error)
+        headers = [respond.JSON, (b"content-length", b"%d" % len(body))]
+        await send({"type": "http.response.start", "status": int(status), "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    return app
+
+
+async def _handled(route: Route, request: Any, asked: Asked) -> Any:
+    if route.kind == "apart":
+        return await route.handler(request, asked)
+    handler, database = route.handler, asked.ground.database
+    submit = database.submit if route.kind == "write" else database.submit_read
+    return await asyncio.wrap_future(submit(lambda tx: handler(tx, request, asked)))
+
+
+async def _request(reader: Reader, scope: Scope, receive: Receive, parts: dict[str, str], limit_bytes: int) -> Any:
+    """The request of a call: from the query string of a GET, else from the JSON body."""
+    query: bytes = scope["query_string"]
+    body = await _body(receive, limit_bytes)
+    if scope["method"] == "GET" and (query or not body):
+        return reader.query(query, parts)
+    if body and scope["method"] in ("POST", "PUT") and not _is_json(scope):
+        raise InvalidInput("Bad Request. Content-Type must be application/json.")
+    if not body and query:
+        return reader.query(query, parts)
+    return reader.body(body, parts)
+
+
+async def _body(receive: Receive, limit_bytes: int) -> bytes:
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    if message.get("more_body"):
+        chunks, size = [body], len(body)
+        while message.get("more_body"):
+            message = await receive()
+            chunks.append(message.get("body", b""))
+            size += len(chunks[-1])
+            if size > limit_bytes:
+                raise TooLarge(f"A body may have at most {limit_bytes // MIB} MiB. Split the request.")
+        body = b"".join(chunks)
+    if message["type"] == "http.disconnect":
+        raise InvalidInput("The client went away before its request was complete.")
+    if len(body) > limit_bytes:
+        raise TooLarge(f"A body may have at most {limit_bytes // MIB} MiB. Split the request.")
+    return body
+
+
+def _is_json(scope: Scope) -> bool:
+    for name, value in scope["headers"]:
+        if name == b"content-type":
+            return bytes(value).lstrip().startswith(b"application/json")
+    return False

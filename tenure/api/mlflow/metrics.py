@@ -1,0 +1,90 @@
+"""Routes about metrics, and the batch that carries params and tags too."""
+
+from __future__ import annotations
+
+import msgspec
+
+from tenure.api.mlflow.routes import V2, Asked, reads, writes
+from tenure.api.mlflow.runs import Named, named
+from tenure.build import metrics
+from tenure.records.tracking import Int64, KeyValue, Metric, MetricPoint, Part
+from tenure.store.database import Transaction
+
+
+class LogMetric(Named, kw_only=True):
+    key: str
+    value: float
+    timestamp: Int64
+    step: Int64 = 0
+    model_id: str | None = None
+    dataset_name: str | None = None
+    dataset_digest: str | None = None
+
+
+class LogBatch(Named):
+    metrics: list[MetricPoint] = []
+    params: list[KeyValue] = []
+    tags: list[KeyValue] = []
+
+
+class GetHistory(Named):
+    metric_key: str | None = None
+    page_token: str | None = None
+    max_results: Int64 | None = None
+
+
+class GetSampled(msgspec.Struct):
+    run_ids: list[str] = []
+    metric_key: str | None = None
+    start_step: Int64 | None = None
+    end_step: Int64 | None = None
+    max_results: Int64 | None = None
+
+
+class History(Part):
+    metrics: list[Metric] = []
+    next_page_token: str | None = None
+
+
+def log_metric(tx: Transaction, sent: LogMetric, _asked: Asked) -> None:
+    point = MetricPoint(
+        key=sent.key,
+        value=sent.value,
+        timestamp=sent.timestamp,
+        step=sent.step,
+        model_id=sent.model_id,
+        dataset_name=sent.dataset_name,
+        dataset_digest=sent.dataset_digest,
+    )
+    metrics.log(tx, named(sent), point)
+
+
+def log_batch(tx: Transaction, sent: LogBatch, _asked: Asked) -> None:
+    metrics.log_batch(tx, named(sent), sent.metrics, sent.params, sent.tags)
+
+
+def get_history(tx: Transaction, sent: GetHistory, _asked: Asked) -> History:
+    found, token = metrics.history(
+        tx, named(sent), sent.metric_key, max_results=sent.max_results, page_token=sent.page_token
+    )
+    return History(metrics=found, next_page_token=token)
+
+
+def get_sampled(tx: Transaction, sent: GetSampled, _asked: Asked) -> History:
+    found = metrics.sampled(
+        tx,
+        sent.run_ids,
+        sent.metric_key,
+        start_step=sent.start_step,
+        end_step=sent.end_step,
+        max_results=sent.max_results,
+    )
+    return History(metrics=found)
+
+
+ROUTES = (
+    writes("POST", f"{V2}runs/log-metric", log_metric, LogMetric),
+    writes("POST", f"{V2}runs/log-batch", log_batch, LogBatch),
+    reads("GET", f"{V2}metrics/get-history", get_history, GetHistory),
+    reads("GET", f"{V2}metrics/get-history-bulk-interval", get_sampled, GetSampled),
+)

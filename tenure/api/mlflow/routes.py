@@ -1,0 +1,57 @@
+"""How a route is declared: as data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import msgspec
+
+from tenure.records.base import Instant
+from tenure.records.people import Permission
+from tenure.store.ground import Ground
+
+V2 = "/api/2.0/mlflow/"
+V3 = "/api/3.0/mlflow/"
+FILES = "/api/2.0/mlflow-artifacts/"
+
+Kind = Literal["read", "write", "apart", "stream"]
+"""What a handler is given.
+
+`read`, `write`: (tx, request, asked), inside a transaction. `apart`: async (request, asked), opens its own.
+`stream`: async (asked, scope, receive, send, path), answers by itself.
+"""
+
+
+class Nothing(msgspec.Struct):
+    """A request without fields."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who asks, when, and on which ground."""
+
+    ground: Ground
+    by: str
+    now: Instant
+
+
+@dataclass(frozen=True)
+class Route:
+    """`path` may hold `{name}` for one segment and `{name:path}` for the rest."""
+
+    method: str
+    path: str
+    handler: Callable[..., Any]
+    request: type[msgspec.Struct] = Nothing
+    kind: Kind = "write"
+    permission: Permission = Permission.TRACK
+
+
+def reads(method: str, path: str, handler: Callable[..., Any], request: type[msgspec.Struct]) -> Route:
+    return Route(method, path, handler, request, "read", Permission.READ)
+
+
+def writes(method: str, path: str, handler: Callable[..., Any], request: type[msgspec.Struct]) -> Route:
+    return Route(method, path, handler, request)

@@ -1,0 +1,298 @@
+"""Versions of registered models. What a version is made of is pinned when it is registered and never changes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from tenure.build import locations, logged_models, manifests, registered_models, runs, searchable
+from tenure.build.limits import (
+    LOCATION_LENGTH,
+    REGISTRY_TAG_LENGTH,
+    check_key,
+    check_length,
+    check_max_results,
+    check_model_name,
+    checked_tags,
+    parse_version,
+    refuse,
+    required,
+)
+from tenure.build.pages import cut, read
+from tenure.build.search import parse, parse_order
+from tenure.errors import InvalidInput, NotFound
+from tenure.records.base import Instant
+from tenure.records.changes import VersionState
+from tenure.records.registry import ModelVersionInfo, NewVersion, Pinned
+from tenure.records.tracking import KeyValue
+from tenure.store import audit, model_versions
+from tenure.store import registered_models as stored_models
+from tenure.store.database import Transaction
+
+DEFAULT_RESULTS = 10_000
+MOST_RESULTS = 200_000
+STAGES = {stage.lower(): stage for stage in ("None", "Staging", "Production", "Archived")}
+WITH_ARCHIVE = ("Staging", "Production")
+MODEL_SOURCE = re.compile(r"models:/+(m-[0-9a-f]{32})/?")
+VERSION_SOURCE = re.compile(r"models:/+([^/@]+)/([0-9]+)/?")
+ALIAS_SOURCE = re.compile(r"models:/+([^/@]+)@([\w-]+)/?")
+RUN_SOURCE = re.compile(r"runs:/+([0-9a-f]{32})(?:/(.*))?")
+
+
+def resolve(
+    tx: Transaction,
+    name: str | None,
+    source: str | None,
+    *,
+    run_id: str | None,
+    run_link: str | None,
+    model_id: str | None,
+    description: str | None,
+    tags: Sequence[KeyValue],
+) -> NewVersion:
+    """Where the files of a version to be registered lie, after checking that the source is the client's to name."""
+    name = registered_models.check_exists(tx, name)
+    source = required(source, "source")
+    check_length(source, LOCATION_LENGTH, "source")
+    checked_tags(tags, limit=REGISTRY_TAG_LENGTH, cut=False)
+    if model_id:
+        run_id = run_id or logged_models.get(tx, model_id).info.source_run_id
+    from_model = MODEL_SOURCE.fullmatch(source)
+    if from_model:
+        if model_id and model_id != from_model[1]:
+            refuse(source, "source", "Invalid model version source: it must name the model of 'model_id'.")
+        model_id = from_model[1]
+        run_id = run_id or logged_models.get(tx, model_id).info.source_run_id
+    return NewVersion(
+        name=name,
+        source=source,
+        storage_location=_location(tx, source, run_id, model_id),
+        run_id=run_id or None,
+        run_link=run_link,
+        model_id=model_id or None,
+        description=description,
+        tags=list(tags),
+    )
+
+
+def register(tx: Transaction, new: NewVersion, pinned: Pinned, *, by: str, now: Instant) -> ModelVersionInfo:
+    """Add the next version of a model with the files that were pinned for it. Writes one audit event."""
+    registered_models.check_exists(tx, new.name)
+    now_ms = now // 1000
+    number = model_versions.next_number(tx, new.name)
+    model_versions.insert(tx, new, number, pinned, by, now_ms)
+    labels = checked_tags(new.tags, limit=REGISTRY_TAG_LENGTH, cut=False)
+    model_versions.set_tags(tx, new.name, number, labels.items())
+    stored_models.touch(tx, new.name, now_ms)
+    if new.model_id:
+        logged_models.note_version(tx, new.model_id, new.name, number)
+    detail = {"digest": pinned.digest or None, "files": len(pinned.files), "run_id": new.run_id}
+    audit.append(tx, "version.registered", subject=f"{new.name}/{number}", by=by, at=now, detail=detail)
+    return get(tx, new.name, number)
+
+
+def get(tx: Transaction, name: str | None, version: int | str | None) -> ModelVersionInfo:
+    """A version with its files. Raises NotFound when there is none, or it was deleted."""
+    name, number = check_model_name(name), parse_version(version)
+    row = model_versions.get(tx, name, number)
+    if row is None:
+        raise NotFound(f"Model Version (name={name}, version={number}) not found")
+    return _whole(tx, [row], with_files=True)[0]
+
+
+def set_state(tx: Transaction, name: str, version: int, state: VersionState, now: Instant) -> None:
+    """Move a version to another state of its life. Who calls this decides and audits."""
+    model_versions.update(tx, name, version, now // 1000, state=state)
+
+
+def describe(
+    tx: Transaction, name: str | None, version: int | str | None, description: str | None, *, now: Instant
+) -> ModelVersionInfo:
+    found = get(tx, name, version)
+    model_versions.update(tx, found.name, found.version, now // 1000, description=description or "")
+    return get(tx, found.name, found.version)
+
+
+def delete(tx: Transaction, name: str | None, version: int | str | None, *, by: str, now: Instant) -> None:
+    """Delete a version and its aliases; its number is not used again. Writes one audit event."""
+    found = get(tx, name, version)
+    model_versions.redact(tx, found.name, found.version, now // 1000)
+    stored_models.touch(tx, found.name, now // 1000)
+    detail = {"digest": found.digest}
+    audit.append(tx, "version.deleted", subject=f"{found.name}/{found.version}", by=by, at=now, detail=detail)
+
+
+def set_stage(
+    tx: Transaction,
+    name: str | None,
+    version: int | str | None,
+    stage: str | None,
+    *,
+    archive_others: bool,
+    by: str,
+    now: Instant,
+) -> ModelVersionInfo:
+    """Put MLflow's old stage label on a version; it has no effect of its own. Writes one audit event."""
+    found, chosen = get(tx, name, version), checked_stage(stage)
+    if archive_others and chosen not in WITH_ARCHIVE:
+        refuse(stage, "stage", "Versions can be archived when moving to Staging or Production only.")
+    now_ms = now // 1000
+    others = model_versions.in_stage(tx, found.name, chosen) if archive_others else []
+    for other in others:
+        if other != found.version:
+            model_versions.update(tx, found.name, other, now_ms, stage="Archived")
+    model_versions.update(tx, found.name, found.version, now_ms, stage=chosen)
+    stored_models.touch(tx, found.name, now_ms)
+    detail = {"from": found.current_stage, "to": chosen, "archived": [one for one in others if one != found.version]}
+    audit.append(tx, "version.staged", subject=f"{found.name}/{found.version}", by=by, at=now, detail=detail)
+    return get(tx, found.name, found.version)
+
+
+def checked_stage(stage: str | None) -> str:
+    """MLflow's stage in its one spelling."""
+    chosen = STAGES.get(required(stage, "stage").lower())
+    if chosen is None:
+        refuse(stage, "stage", f"Invalid Model Version stage: it must be one of {', '.join(STAGES.values())}.")
+    return chosen
+
+
+def set_tag(
+    tx: Transaction, name: str | None, version: int | str | None, key: str | None, value: str, *, now: Instant
+) -> None:
+    found, key = get(tx, name, version), required(key, "key")
+    check_key(key, "key")
+    check_length(value, REGISTRY_TAG_LENGTH, "value")
+    model_versions.set_tags(tx, found.name, found.version, [(key, value)])
+    model_versions.update(tx, found.name, found.version, now // 1000)
+
+
+def delete_tag(tx: Transaction, name: str | None, version: int | str | None, key: str | None, *, now: Instant) -> None:
+    """Remove a tag; one that is not there is no error, as in MLflow's registry."""
+    found = get(tx, name, version)
+    model_versions.delete_tag(tx, found.name, found.version, required(key, "key"))
+    model_versions.update(tx, found.name, found.version, now // 1000)
+
+
+def latest(tx: Transaction, names: Sequence[str], stages: Sequence[str] | None = None) -> list[ModelVersionInfo]:
+    """The newest version of each stage (or of the named stages) of these models, without files."""
+    wanted = {checked_stage(stage) for stage in stages} if stages else None
+    found = _whole(tx, model_versions.latest(tx, names), with_files=False)
+    return [one for one in found if wanted is None or one.current_stage in wanted]
+
+
+def search(
+    tx: Transaction,
+    *,
+    text: str | None = None,
+    order_by: Sequence[str] | None = None,
+    max_results: int | None = None,
+    page_token: str | None = None,
+    with_files: bool = False,
+) -> tuple[list[ModelVersionInfo], str | None]:
+    """One page of versions and the token of the next."""
+    limit = check_max_results(max_results, DEFAULT_RESULTS, MOST_RESULTS)
+    offset = read(page_token)
+    found = model_versions.search(
+        tx,
+        parse(text, searchable.MODEL_VERSIONS),
+        parse_order(order_by, searchable.MODEL_VERSIONS),
+        limit=limit + 1,
+        offset=offset,
+    )
+    page, token = cut(found, limit, offset)
+    return _whole(tx, page, with_files=with_files), token
+
+
+def of_model(tx: Transaction, name: str) -> list[ModelVersionInfo]:
+    """Every version of a model, the newest first, without files."""
+    quoted = name.replace("'", "''")
+    return search(tx, text=f"name = '{quoted}'", order_by=["version_number DESC"], max_results=MOST_RESULTS)[0]
+
+
+def folder_of(location: str) -> str | None:
+    """The folder of the artifact store that a storage location means; None when this server does not open it."""
+    return locations.folder_of(location)
+
+
+def pins(tx: Transaction, key: str) -> tuple[str, int] | None:
+    """The version to which a file of the artifact store is pinned, if any: its bytes must not change."""
+    parts = key.split("/")
+    places = {locations.location_of("/".join(parts[:depth])): "/".join(parts[depth:]) for depth in range(2, len(parts))}
+    return model_versions.pins(tx, places)
+
+
+def _location(tx: Transaction, source: str, run_id: str | None, model_id: str | None) -> str:
+    """The storage location that a source means. Raises InvalidInput for one that is not the client's to name."""
+    if MODEL_SOURCE.fullmatch(source):
+        return logged_models.get(tx, model_id).info.artifact_uri
+    other = VERSION_SOURCE.fullmatch(source)
+    if other:
+        return get(tx, other[1], other[2]).storage_location
+    other = ALIAS_SOURCE.fullmatch(source)
+    if other:
+        return get(tx, other[1], registered_models.version_of(tx, other[1], other[2])).storage_location
+    of_run = RUN_SOURCE.fullmatch(source)
+    if of_run:
+        if run_id and run_id != of_run[1]:
+            refuse(source, "source", "Invalid model version source: it must name the run of 'run_id'.")
+        root = runs.info(tx, of_run[1]).artifact_uri
+        return _inside(locations.below(root, of_run[2]) if of_run[2] else root, [root])
+    if source.startswith(("models:", "runs:")):
+        refuse(
+            source,
+            "source",
+            "Invalid model version source: it must read models:/m-<id>, models:/<name>/<version> or runs:/<id>/<path>.",
+        )
+    scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]*):", source)
+    if scheme and scheme[1].lower() not in ("file", locations.SCHEME):
+        return locations.checked_location(source)
+    roots = [runs.info(tx, run_id).artifact_uri] if run_id else []
+    roots += [logged_models.get(tx, model_id).info.artifact_uri] if model_id else []
+    return _inside(source, roots)
+
+
+def _inside(location: str, roots: Iterable[str]) -> str:
+    """The location, if it lies at or below one of the roots and plays no tricks."""
+    plain = locations.folder_of(location) is not None or not location.startswith(f"{locations.SCHEME}:")
+    decoded = locations.decoded(location)
+    tricky = ".." in decoded.split("/") or "?" in decoded or "#" in decoded or "\\" in decoded
+    below = any(location.rstrip("/") == root or location.startswith(f"{root}/") for root in roots)
+    if tricky or not plain or not below:
+        raise InvalidInput(
+            "Invalid model version source: a path must lie inside the artifacts of the run of 'run_id' or of the "
+            "logged model of 'model_id', without '..', query or fragment.",
+            where="source",
+        )
+    return location.rstrip("/")
+
+
+def _whole(tx: Transaction, rows: Sequence[Any], *, with_files: bool) -> list[ModelVersionInfo]:
+    tags, known = model_versions.tags_and_aliases(tx, sorted({row.name for row in rows}))
+    return [
+        ModelVersionInfo(
+            name=row.name,
+            version=row.version,
+            state=row.state,
+            digest=row.digest,
+            storage_location=row.storage_location,
+            folder=locations.folder_of(row.storage_location),
+            run_id=row.run_id,
+            model_id=row.model_id,
+            files=model_versions.files(tx, row.name, row.version) if with_files else [],
+            inputs=manifests.inputs(row.signature),
+            signature=row.signature,
+            source=row.source,
+            description=row.description,
+            user_id=row.user_id,
+            current_stage=row.current_stage,
+            run_link=row.run_link,
+            status=row.status,
+            status_message=row.status_message,
+            created_at=row.creation_time * 1000,
+            updated_at=row.last_updated_time * 1000,
+            tags=tags.get((row.name, row.version), []),
+            aliases=known.get((row.name, row.version), []),
+        )
+        for row in rows
+    ]

@@ -1,0 +1,52 @@
+"""Page tokens: where the next page starts, opaque to clients."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Sequence
+from typing import TypeVar
+
+import msgspec
+
+from tenure.errors import InvalidInput
+
+Item = TypeVar("Item")
+LARGEST_OFFSET = 2**40
+
+
+class Place(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`scope` is a digest of what was asked, where a token must only continue the same question."""
+
+    offset: int
+    scope: str = ""
+
+
+def written(place: Place) -> str:
+    return base64.urlsafe_b64encode(msgspec.json.encode(place)).decode()
+
+
+def read(token: str | None, *, scope: str = "") -> int:
+    """The offset that a token stands for; 0 when there is none. Raises InvalidInput for a token we did not make."""
+    if not token:
+        return 0
+    try:
+        place = msgspec.json.decode(base64.b64decode(token.encode(), altchars=b"-_", validate=True), type=Place)
+    except (binascii.Error, msgspec.MsgspecError, UnicodeError, ValueError):
+        place = None
+    if place is None or not 0 < place.offset < LARGEST_OFFSET:
+        raise InvalidInput(
+            "Invalid page token: pass on the `next_page_token` of the previous answer, unchanged.", where="page_token"
+        )
+    if place.scope != scope:
+        raise InvalidInput(
+            "Invalid page token: it belongs to another question. Keep experiments, filter and order while paging.",
+            where="page_token",
+        )
+    return place.offset
+
+
+def cut(found: Sequence[Item], limit: int, offset: int, *, scope: str = "") -> tuple[list[Item], str | None]:
+    """One page of `limit` from `limit + 1` found, and the token of the next page if there is one."""
+    token = written(Place(offset + limit, scope)) if len(found) > limit else None
+    return list(found[:limit]), token

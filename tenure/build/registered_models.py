@@ -1,0 +1,159 @@
+"""Registered models: a name under which versions are counted, with tags and aliases."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tenure.build import searchable
+from tenure.build.limits import (
+    REGISTRY_TAG_LENGTH,
+    check_alias,
+    check_key,
+    check_length,
+    check_max_results,
+    check_model_name,
+    checked_tags,
+    required,
+)
+from tenure.build.pages import cut, read
+from tenure.build.search import parse, parse_order
+from tenure.errors import AlreadyExists, InvalidInput, NotFound
+from tenure.records.base import Instant
+from tenure.records.registry import RegisteredModelInfo
+from tenure.records.tracking import KeyValue
+from tenure.store import audit, registered_models
+from tenure.store.database import Transaction
+
+DEFAULT_RESULTS = 100
+MOST_RESULTS = 1000
+
+
+def create(
+    tx: Transaction,
+    name: str | None,
+    *,
+    description: str | None,
+    tags: Sequence[KeyValue],
+    by: str,
+    now: Instant,
+) -> RegisteredModelInfo:
+    """Add a registered model without versions. Writes one audit event."""
+    name = check_model_name(name)
+    labels = checked_tags(tags, limit=REGISTRY_TAG_LENGTH, cut=False)
+    _must_be_free(tx, name)
+    registered_models.insert(tx, name, description, now // 1000)
+    registered_models.set_tags(tx, name, labels.items())
+    audit.append(tx, "model.created", subject=name, by=by, at=now)
+    return get(tx, name)
+
+
+def get(tx: Transaction, name: str | None) -> RegisteredModelInfo:
+    found = registered_models.get(tx, check_model_name(name))
+    if found is None:
+        raise _unknown(name)
+    return found
+
+
+def check_exists(tx: Transaction, name: str | None) -> str:
+    """The name, if a model has it."""
+    name = check_model_name(name)
+    if not registered_models.exists(tx, name):
+        raise _unknown(name)
+    return name
+
+
+def list_all(tx: Transaction) -> list[RegisteredModelInfo]:
+    """Every registered model, by name."""
+    return registered_models.list_all(tx)
+
+
+def rename(tx: Transaction, name: str | None, new_name: str | None, *, by: str, now: Instant) -> RegisteredModelInfo:
+    """Give a model another name; versions, tags and aliases follow. Writes one audit event."""
+    name = check_exists(tx, name)
+    new_name = check_model_name(new_name, "new_name")
+    if new_name != name:
+        _must_be_free(tx, new_name)
+        registered_models.rename(tx, name, new_name, now // 1000)
+        audit.append(tx, "model.renamed", subject=new_name, by=by, at=now, detail={"from": name})
+    return get(tx, new_name)
+
+
+def describe(tx: Transaction, name: str | None, description: str | None, *, now: Instant) -> RegisteredModelInfo:
+    name = check_exists(tx, name)
+    registered_models.describe(tx, name, description or "", now // 1000)
+    return get(tx, name)
+
+
+def delete(tx: Transaction, name: str | None, *, by: str, now: Instant) -> None:
+    """Remove a model with its versions and aliases. Writes one audit event."""
+    name = check_exists(tx, name)
+    registered_models.delete(tx, name)
+    audit.append(tx, "model.deleted", subject=name, by=by, at=now)
+
+
+def set_tag(tx: Transaction, name: str | None, key: str | None, value: str, *, now: Instant) -> None:
+    name, key = check_exists(tx, name), required(key, "key")
+    check_key(key, "key")
+    check_length(value, REGISTRY_TAG_LENGTH, "value")
+    registered_models.set_tags(tx, name, [(key, value)])
+    registered_models.touch(tx, name, now // 1000)
+
+
+def delete_tag(tx: Transaction, name: str | None, key: str | None, *, now: Instant) -> None:
+    """Remove a tag; one that is not there is no error, as in MLflow's registry."""
+    name = check_exists(tx, name)
+    registered_models.delete_tag(tx, name, required(key, "key"))
+    registered_models.touch(tx, name, now // 1000)
+
+
+def aliases(tx: Transaction, name: str) -> dict[str, int]:
+    """The version that each alias of a model points at."""
+    return {one.alias: one.version for one in registered_models.aliases(tx, name)}
+
+
+def version_of(tx: Transaction, name: str | None, alias: str | None) -> int:
+    """The version that an alias points at."""
+    known = aliases(tx, check_exists(tx, name))
+    if required(alias, "alias") not in known:
+        raise InvalidInput(f"Registered model alias {alias} not found.", where="alias")
+    return known[str(alias)]
+
+
+def set_alias(tx: Transaction, name: str, alias: str, version: int) -> None:
+    """Point an alias at a version. Who calls this audits it."""
+    registered_models.set_alias(tx, name, check_alias(alias), version)
+
+
+def delete_alias(tx: Transaction, name: str, alias: str) -> bool:
+    """Remove an alias and say whether it was there. Who calls this audits it."""
+    return registered_models.delete_alias(tx, name, required(alias, "alias"))
+
+
+def search(
+    tx: Transaction,
+    *,
+    text: str | None,
+    order_by: Sequence[str] | None,
+    max_results: int | None,
+    page_token: str | None,
+) -> tuple[list[RegisteredModelInfo], str | None]:
+    """One page of models and the token of the next."""
+    limit = check_max_results(max_results, DEFAULT_RESULTS, MOST_RESULTS)
+    offset = read(page_token)
+    found = registered_models.search(
+        tx,
+        parse(text, searchable.REGISTERED_MODELS),
+        parse_order(order_by, searchable.REGISTERED_MODELS),
+        limit=limit + 1,
+        offset=offset,
+    )
+    return cut(found, limit, offset)
+
+
+def _must_be_free(tx: Transaction, name: str) -> None:
+    if registered_models.exists(tx, name):
+        raise AlreadyExists(f"Registered Model (name={name}) already exists.")
+
+
+def _unknown(name: str | None) -> NotFound:
+    return NotFound(f"Registered Model with name={name} not found")

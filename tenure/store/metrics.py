@@ -1,0 +1,164 @@
+"""Metric points and the latest of each key. These statements run for every metric, so they go to the driver."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from tenure.records.tracking import Metric, MetricPoint, number
+from tenure.store import driver
+from tenure.store.database import Transaction
+
+ADD_POINT = (
+    "INSERT INTO metrics (run_id, key, timestamp, step, identity, value, model_id, dataset_name, dataset_digest)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+)
+# NaN is stored as NULL and compares as 0: the latest is the greatest (step, timestamp, value), whatever came last.
+KEEP_LATEST = (
+    "INSERT INTO latest_metrics (run_id, key, value, timestamp, step) VALUES (?, ?, ?, ?, ?)"
+    " ON CONFLICT (run_id, key) DO UPDATE SET value = excluded.value, timestamp = excluded.timestamp,"
+    " step = excluded.step WHERE (excluded.step, excluded.timestamp, COALESCE(excluded.value, 0.0))"
+    " > (latest_metrics.step, latest_metrics.timestamp, COALESCE(latest_metrics.value, 0.0))"
+)
+ADD_MODEL_POINT = (
+    "INSERT INTO logged_model_metrics (model_id, key, timestamp, step, run_id, value, dataset_name, dataset_digest)"
+    " SELECT ?, ?, ?, ?, ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM logged_models WHERE model_id = ?)"
+    " ON CONFLICT DO NOTHING"
+)
+
+
+def add(tx: Transaction, run_id: str, points: Sequence[MetricPoint]) -> None:
+    """Store points of a run; a point that is there already is left alone. 1000 points cost about 3 ms."""
+    rows: list[driver.Row] = []
+    latest: dict[str, tuple[int, int, float]] = {}
+    about_models = []
+    for point in points:
+        value, key, step, timestamp = point.value, point.key, point.step, point.timestamp
+        rank = (step, timestamp, 0.0 if value != value else value)  # noqa: PLR0124 - true for NaN alone
+        if key not in latest or latest[key] < rank:
+            latest[key] = rank
+        rows.append(
+            (
+                run_id,
+                key,
+                timestamp,
+                step,
+                repr(value),
+                stored(value),
+                point.model_id,
+                point.dataset_name,
+                point.dataset_digest,
+            )
+        )
+        if point.model_id:
+            about_models.append(point)
+    if len(rows) == 1:
+        driver.execute(tx, ADD_POINT, rows[0])
+        driver.execute(tx, KEEP_LATEST, _latest(run_id, points[0]))
+    else:
+        driver.execute_many(tx, ADD_POINT, rows)
+        greatest = _greatest(points, latest)
+        driver.execute_many(tx, KEEP_LATEST, [_latest(run_id, point) for point in greatest])
+    driver.execute_many(tx, ADD_MODEL_POINT, [_of_model(run_id, point) for point in about_models])
+
+
+def stored(value: float) -> float | None:
+    """How a value is kept: NaN as NULL."""
+    return None if math.isnan(value) else value
+
+
+def _greatest(points: Sequence[MetricPoint], latest: dict[str, tuple[int, int, float]]) -> Iterable[MetricPoint]:
+    found = {
+        point.key: point
+        for point in points
+        if (point.step, point.timestamp, 0.0 if math.isnan(point.value) else point.value) == latest[point.key]
+    }
+    return found.values()
+
+
+def _latest(run_id: str, point: MetricPoint) -> driver.Row:
+    return run_id, point.key, stored(point.value), point.timestamp, point.step
+
+
+def _of_model(run_id: str, point: MetricPoint) -> driver.Row:
+    return (
+        point.model_id,
+        point.key,
+        point.timestamp,
+        point.step,
+        run_id,
+        stored(point.value),
+        point.dataset_name,
+        point.dataset_digest,
+        point.model_id,
+    )
+
+
+def history(tx: Transaction, run_id: str, key: str, limit: int | None, offset: int) -> list[Metric]:
+    """Points of one key by timestamp, step, value."""
+    found = driver.execute(
+        tx,
+        "SELECT value, timestamp, step, model_id, dataset_name, dataset_digest FROM metrics"
+        " WHERE run_id = ? AND key = ? ORDER BY timestamp, step, COALESCE(value, 0.0) LIMIT ? OFFSET ?",
+        (run_id, key, 2**62 if limit is None else limit, offset),
+    )
+    return [
+        Metric(
+            key=key,
+            value=number(value),
+            timestamp=timestamp,
+            step=step,
+            dataset_name=dataset_name,
+            dataset_digest=dataset_digest,
+            model_id=model_id,
+            run_id=run_id,
+        )
+        for value, timestamp, step, model_id, dataset_name, dataset_digest in found.fetchall()
+    ]
+
+
+def steps(tx: Transaction, run_ids: Sequence[str], key: str, low: int, high: int) -> list[list[int]]:
+    """The steps of one key from `low` to `high`, rising, for each run that has any."""
+    found = []
+    for run_id in run_ids:
+        rows = driver.execute(
+            tx,
+            "SELECT DISTINCT step FROM metrics WHERE run_id = ? AND key = ? AND step BETWEEN ? AND ? ORDER BY step",
+            (run_id, key, low, high),
+        ).fetchall()
+        if rows:
+            found.append([row[0] for row in rows])
+    return found
+
+
+def at_steps(tx: Transaction, run_id: str, key: str, wanted: set[int], limit: int) -> list[Metric]:
+    """Points of one key at the wanted steps, by step and timestamp, at most `limit`."""
+    rows = driver.execute(
+        tx,
+        "SELECT value, timestamp, step FROM metrics WHERE run_id = ? AND key = ? ORDER BY step, timestamp",
+        (run_id, key),
+    )
+    found = []
+    for value, timestamp, step in rows:
+        if step in wanted:
+            found.append(Metric(key=key, value=number(value), timestamp=timestamp, step=step, run_id=run_id))
+        if len(found) == limit:
+            break
+    return found
+
+
+def count(tx: Transaction, run_id: str) -> tuple[int, int]:
+    """How many points and how many keys a run has."""
+    points = driver.execute(tx, "SELECT COUNT(*) FROM metrics WHERE run_id = ?", (run_id,)).fetchone()[0]
+    keys = driver.execute(tx, "SELECT COUNT(*) FROM latest_metrics WHERE run_id = ?", (run_id,)).fetchone()[0]
+    return int(points), int(keys)
+
+
+def each(tx: Transaction, run_id: str) -> Iterator[Any]:
+    """Every point of a run in the order of its key: (key, timestamp, step, identity)."""
+    yield from driver.execute(
+        tx,
+        "SELECT key, timestamp, step, identity FROM metrics WHERE run_id = ? ORDER BY key, timestamp, step, identity",
+        (run_id,),
+    )
