@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -80,8 +80,10 @@ def levels_of(values: Values) -> list[str | None]:
     """
     if isinstance(values, np.ma.MaskedArray):
         return [level_name(value) for value in values.tolist()]
-    plain: Iterable[Any] = values.tolist() if isinstance(values, np.ndarray) else values
-    return [value if type(value) is str else level_name(value) for value in plain]
+    plain: list[Any] = values.tolist() if isinstance(values, np.ndarray) else list(values)
+    if set(map(type, plain)) <= {str, type(None)}:
+        return plain
+    return [level_name(value) for value in plain]
 
 
 def level_name(value: Any) -> str | None:

@@ -20,12 +20,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from tenure.stats.bin_finder import BinFinder
 from tenure.stats.columns import Numbers, Values, levels_of, numbers_of
 
 Integers = npt.NDArray[np.int64]
 
-CHUNK = 65_536
-"""Values sorted at a time: half a megabyte, which stays in a core's cache."""
+CHUNK = 32_768
+"""Values counted at a time: a quarter of a megabyte, which stays in a core's cache."""
 
 POINTS_LIMIT = 16
 POINT_SHARE = 0.01
@@ -123,8 +124,6 @@ def quantile_edges(values: Values, bins: int = 256) -> tuple[Numbers, Numbers]:
 def count_numeric(values: Values, edges: npt.ArrayLike, points: npt.ArrayLike = ()) -> NumericCounts:
     """Count a numeric column in bins that were cut before.
 
-    Sorting a chunk and looking up the edges in it is several times faster than looking up the values in the edges.
-
     Parameters
     ----------
     values
@@ -138,35 +137,54 @@ def count_numeric(values: Values, edges: npt.ArrayLike, points: npt.ArrayLike = 
     >>> counted.counts.tolist(), counted.point_counts.tolist(), counted.null_count, counted.pos_inf, counted.n
     ([1, 1], [2], 1, 1, 4)
     """
-    edge_array, point_array = np.asarray(edges, np.float64), np.asarray(points, np.float64)
+    bins = _Bins(np.asarray(edges, np.float64), np.asarray(points, np.float64))
     column = numbers_of(values)
-    parts = [
-        _count_chunk(column[start : start + CHUNK], edge_array, point_array) for start in range(0, len(column), CHUNK)
-    ]
-    return merge_numeric(parts) if parts else _nothing(len(edge_array), len(point_array))
+    return merge_numeric(
+        [_count_chunk(column[start : start + CHUNK], bins) for start in range(0, max(len(column), 1), CHUNK)]
+    )
 
 
-def _count_chunk(chunk: npt.NDArray[np.floating], edges: Numbers, points: Numbers) -> NumericCounts:
-    ordered = np.sort(chunk).astype(np.float64, copy=False)  # NaN goes to the end, after +inf
-    after_low, after_high, known = np.searchsorted(ordered, [-np.inf, np.inf, np.nan], side="left")
-    after_low = int(np.searchsorted(ordered, -np.inf, side="right"))
-    finite = ordered[after_low:after_high]
-    bounds = np.concatenate(([0], np.searchsorted(finite, edges, side="left"), [len(finite)]))
-    counts = np.diff(bounds).astype(np.int64)
-    point_counts = np.searchsorted(finite, points, side="right") - np.searchsorted(finite, points, side="left")
-    np.subtract.at(counts, np.searchsorted(edges, points, side="right"), point_counts)
+class _Bins:
+    """Bins and points as one row of finer bins: a point mass p is the bin from p to the next float after it."""
+
+    def __init__(self, edges: Numbers, points: Numbers) -> None:
+        with np.errstate(over="ignore"):
+            after_points = np.nextafter(points, np.inf)
+        fine = np.unique(np.concatenate((edges, points, after_points)))
+        fine = fine[np.isfinite(fine)]
+        self._finder = BinFinder(fine)
+        self._points = np.searchsorted(fine, points, side="right")
+        self._owners = np.concatenate(([0], np.searchsorted(edges, fine, side="right")))
+        self._size = len(edges) + 1
+
+    def count(self, finite: Numbers) -> tuple[Integers, Integers]:
+        fine = self._finder.count(finite)
+        point_counts = fine[self._points]
+        fine[self._points] = 0
+        counts = np.zeros(self._size, np.int64)
+        np.add.at(counts, self._owners, fine)
+        return counts, point_counts
+
+
+def _count_chunk(chunk: npt.NDArray[np.floating], bins: _Bins) -> NumericCounts:
+    wide = chunk.astype(np.float64, copy=False)
+    is_finite = np.isfinite(wide)
+    finite = wide if is_finite.all() else wide[is_finite]
+    left_out = wide[~is_finite] if len(finite) < len(wide) else finite[:0]
+    pos_inf, neg_inf = int(np.count_nonzero(left_out == np.inf)), int(np.count_nonzero(left_out == -np.inf))
+    counts, point_counts = bins.count(finite)
     mean, m2 = _moments(finite)
     return NumericCounts(
         counts=counts,
-        point_counts=point_counts.astype(np.int64),
-        null_count=len(ordered) - int(known),
-        pos_inf=int(known - after_high),
-        neg_inf=after_low,
+        point_counts=point_counts,
+        null_count=len(left_out) - pos_inf - neg_inf,
+        pos_inf=pos_inf,
+        neg_inf=neg_inf,
         n=len(finite),
         mean=mean,
         m2=m2,
-        min=float(finite[0]) + 0.0 if len(finite) else None,
-        max=float(finite[-1]) + 0.0 if len(finite) else None,
+        min=float(finite.min()) + 0.0 if len(finite) else None,
+        max=float(finite.max()) + 0.0 if len(finite) else None,
     )
 
 
@@ -182,10 +200,6 @@ def _moments(finite: Numbers) -> tuple[float, float]:
         np.multiply(deviations, deviations, out=deviations)
         m2 = float(np.add.reduce(deviations))
     return mean, min(m2, _LARGEST)
-
-
-def _nothing(edges: int, points: int) -> NumericCounts:
-    return NumericCounts(np.zeros(edges + 1, np.int64), np.zeros(points, np.int64), 0, 0, 0, 0, 0.0, 0.0, None, None)
 
 
 def merge_numeric(parts: Sequence[NumericCounts]) -> NumericCounts:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from tenure.stats.histograms import (
     vocabulary,
 )
 
+_LARGEST = sys.float_info.max
 ANY_FLOAT = st.floats(allow_nan=True, allow_infinity=True, width=64)
 TIED_FLOAT = st.sampled_from([0.0, -0.0, 1.0, 1.0, 2.5, -3.0, 7.0, math.nan, math.inf, -math.inf])
 
@@ -190,6 +192,11 @@ def test_huge_values_do_not_overflow_into_infinity():
     assert math.isfinite(counted.mean)
     assert math.isfinite(counted.m2)
     assert (counted.min, counted.max) == (-1.7e308, 1.7e308)
+
+
+def test_the_largest_float_may_be_a_point():
+    counted = count_numeric([_LARGEST, 1.0], [_LARGEST], [_LARGEST])
+    assert (counted.counts.tolist(), counted.point_counts.tolist()) == ([1, 0], [1])
 
 
 def test_integers_too_large_for_a_float_are_counted_as_infinite():
