@@ -7,6 +7,7 @@ an error; monitoring counts it.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from difflib import get_close_matches
@@ -17,6 +18,7 @@ from tenure.records.routing import InputColumn
 from tenure.serving.decoding import Asked, Columns, Split
 from tenure.serving.saying import PROBLEMS_SHOWN, clipped, kind, listed, quoted
 
+FLOAT64_MAX = sys.float_info.max
 FLOAT32_MAX = 3.4028234663852886e38
 
 
@@ -147,24 +149,23 @@ def _refusal(problems: list[tuple[InputColumn, _Wrong]], form: str) -> InvalidIn
 
 
 def _checked(column: InputColumn, values: list[Any]) -> list[Any]:
-    """A column's values as the version takes them, or _Wrong. Types are looked at as a set: one pass in C."""
+    """A column's values as the version takes them, or _Wrong."""
     check = _CHECKS.get(column.type, _as_it_comes)
     kinds = set(map(type, values))
-    if type(None) not in kinds:
-        return check(values, kinds)
     if column.required:
-        raise _Wrong(f"have a value in every row ({column.type})", "null", values.index(None))
-    kinds.discard(type(None))
-    if not kinds:
+        if type(None) in kinds:
+            raise _Wrong(f"have a value in every row ({column.type})", "null", values.index(None))
+        return check(values, kinds)
+    rows = [row for row, value in enumerate(values) if value is not None]
+    if not rows:
         return values
-    rows = [position for position, value in enumerate(values) if value is not None]
     try:
-        held = check([values[position] for position in rows], kinds)
+        held = check([values[row] for row in rows], kinds - {type(None)})
     except _Wrong as wrong:
-        raise _Wrong(wrong.must + " or null", wrong.got, rows[wrong.row]) from None
+        raise _Wrong(f"{wrong.must} or null", wrong.got, rows[wrong.row]) from None
     filled = list(values)
-    for position, value in zip(rows, held, strict=True):
-        filled[position] = value
+    for row, value in zip(rows, held, strict=True):
+        filled[row] = value
     return filled
 
 
@@ -181,7 +182,7 @@ def _double(values: list[Any], kinds: set[type]) -> list[Any]:
     try:
         return [float(value) for value in values]
     except OverflowError:
-        row = next(position for position, value in enumerate(values) if abs(value) > 1.8e308)
+        row = next(position for position, value in enumerate(values) if abs(value) > FLOAT64_MAX)
         raise _Wrong("hold numbers up to 1.8e308", "a larger one", row) from None
 
 

@@ -13,7 +13,7 @@ import msgspec
 
 from tenure.errors import InvalidInput, TooLarge
 from tenure.records.base import Instant, instant_of
-from tenure.serving.saying import clipped, kind, listed, quoted
+from tenure.serving.saying import clipped, kind, listed, listed_kinds, quoted
 
 FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 REFERENCE_CHARACTERS = 512
@@ -107,8 +107,7 @@ def _counted(form: str, table: Any) -> tuple[Any, int]:
     if all(type(row) is list for row in table):
         return Split(table), len(table)
     raise InvalidInput(
-        "Rows must be objects with the columns' names, or lists in the columns' order. "
-        f"Got {kind(next(row for row in table if type(row) not in (dict, list)), 'a mixture')} among them.",
+        f"Rows must be objects with the columns' names, or lists in the columns' order. Got {listed_kinds(table)}.",
         where=form,
     )
 

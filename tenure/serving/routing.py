@@ -128,7 +128,8 @@ def _write_whole(path: Path, content: bytes) -> None:
         draft.write_bytes(content)
         draft.rename(path)
     except OSError as problem:
-        draft.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            draft.unlink()
         raise Unavailable(f"{path.name} cannot be written: {problem.strerror}. Make room in the data folder.") from None
 
 

@@ -8,17 +8,24 @@ from typing import Any
 PROBLEMS_SHOWN = 5
 
 
-def kind(value: Any, otherwise: str = "something else") -> str:
-    kinds = {
-        str: "text",
-        bool: "true or false",
-        int: "a whole number",
-        float: "a number",
-        dict: "an object",
-        list: "a list",
-        type(None): "null",
-    }
-    return kinds.get(type(value), otherwise)
+KINDS: dict[type, str] = {
+    str: "text",
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    dict: "an object",
+    list: "a list",
+    type(None): "null",
+}
+
+
+def kind(value: Any) -> str:
+    """What a JSON value is, in words."""
+    return KINDS[type(value)]
+
+
+def listed_kinds(values: Iterable[Any]) -> str:
+    return " and ".join(sorted({kind(value) for value in values}))
 
 
 def clipped(text: str, characters: int = 100) -> str:
