@@ -16,18 +16,16 @@ import os
 import threading
 from collections.abc import Iterable, Mapping
 from http.cookies import CookieError, SimpleCookie
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import parse_qs
 
 from tenure.errors import CannotStart, NotAllowed, NotSignedIn
-from tenure.manage import people
-from tenure.manage.passwords import Passwords
 from tenure.records.base import HOUR_US, SECOND_US, Instant
 from tenure.records.people import Permission, Principal
-from tenure.store.database import Transaction
-from tenure.store.ground import Ground
-from tenure.store.people import Account
-from tenure.store.people import get as find
+
+if TYPE_CHECKING:  # the gateway has a gate but no people, and should not load a database for it
+    from tenure.store.ground import Ground
+    from tenure.store.people import Account
 
 ALL_BUT_SIGN = frozenset(Permission) - {Permission.SIGN}
 OWNER = Principal(name="owner", kind="owner", permissions=ALL_BUT_SIGN)
@@ -101,6 +99,8 @@ class Gate:
         self._kept: dict[bytes, tuple[Account, Instant]] = {}
         self._kept_key = os.urandom(32)
         if ground is not None:
+            from tenure.manage.passwords import Passwords
+
             self.sessions = Sessions(ground.key.private.private_bytes_raw())
             self.passwords = Passwords(ground.database)
 
@@ -130,7 +130,7 @@ class Gate:
         if token and account is not None:
             given = headers.get(CSRF_HEADER) or form_csrf or ""
             self._require_csrf(method, token, given)
-            return people.principal_of(account.person)
+            return _person(account)
         return READER if self._from_a_browser(headers) else OWNER
 
     def account_of(self, token: str | None) -> Account | None:
@@ -146,7 +146,7 @@ class Gate:
     def _by_authorization(self, given: str) -> Principal:
         scheme, _, value = given.partition(" ")
         if scheme.lower() == "basic":
-            return people.principal_of(self._by_password(value.strip()).person)
+            return _person(self._by_password(value.strip()))
         if scheme.lower() == "bearer" and hmac.compare_digest(value.encode(), self._internal_token.encode()):
             return WORKER
         raise NotSignedIn("The bearer token is not known. Leave it out to act as the local owner of this machine.")
@@ -170,12 +170,10 @@ class Gate:
         return account
 
     def _account(self, name: str) -> Account | None:
+        from tenure.store import people
+
         assert self._ground is not None
-
-        def ask(tx: Transaction) -> Account | None:
-            return find(tx, name)
-
-        return self._ground.database.read(ask)
+        return self._ground.database.read(lambda tx: people.get(tx, name))
 
     def _require_csrf(self, method: str, token: str, given: str) -> None:
         if method in SAFE_METHODS or hmac.compare_digest(given.encode(), self.sessions.csrf(token).encode()):
@@ -220,6 +218,12 @@ def check_declared(routes: Mapping[str, object]) -> None:
     open_routes = sorted(path for path, declared in routes.items() if not isinstance(declared, Permission))
     if open_routes:
         raise CannotStart(f"Every route must declare a permission. Without one: {', '.join(open_routes)}.")
+
+
+def _person(account: Account) -> Principal:
+    from tenure.manage import people
+
+    return people.principal_of(account.person)
 
 
 def _name_and_password(encoded: str) -> tuple[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from litestar import Litestar, Router
@@ -38,7 +38,7 @@ from tenure.records.people import Permission, Principal
 from tenure.store.ground import Ground
 
 if TYPE_CHECKING:
-    from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
+    from litestar.types import ASGIApp, Receive, Scope, Send
 
 ROOMS = (
     service,
@@ -74,7 +74,7 @@ class Front:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         form = None
         try:
-            method = cast("HTTPScope", scope)["method"]
+            method = scope["method"]
             if _needs_form_token(method, headers):
                 form, receive = await _read_form(receive)
             principal = await self._who_asks(method, headers, form)

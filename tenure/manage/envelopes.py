@@ -60,7 +60,7 @@ def covers_change(
     if old.inputs != new.inputs:
         return _no(f"version {change.version} takes other features than the champion, version {champion}")
     score_psi = evidence.get("score_psi")
-    if not isinstance(score_psi, int | float) or not math.isfinite(score_psi):
+    if isinstance(score_psi, bool) or not isinstance(score_psi, int | float) or not math.isfinite(score_psi):
         return _no("nobody measured how far the challenger's scores lie from the champion's (`score_psi`)")
     if score_psi > envelope.score_psi_max:
         return _no(f"the scores moved by a PSI of {score_psi:.3f}, more than {envelope.score_psi_max:g}")
@@ -85,8 +85,9 @@ def _broken_signatures(tx: Transaction, stored: StoredChange, public_pem: str) -
             statement = signatures.verify(envelope, public_pem)
         except InvalidInput as problem:
             return f"a signature of change {change.change_id} does not hold: {problem.message}"
-        if statement.change_id == change.change_id and statement.subject == change.subject:
-            approvals += [statement] if statement.meaning == "approval" else []
+        about = (statement.change_id, statement.model, statement.version, statement.subject, statement.meaning)
+        if about == (change.change_id, change.model, change.version, change.subject, "approval"):
+            approvals.append(statement)
     for step in stored.steps:
         people = {statement.person for statement in approvals if statement.role in step.roles}
         if len(people) < step.signatures:
