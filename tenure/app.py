@@ -19,6 +19,7 @@ from tenure import settings as settings_
 from tenure.errors import CannotStart, TenureError
 from tenure.serving import lifeline
 from tenure.settings import Settings
+from tenure.store import lean
 
 if TYPE_CHECKING:
     from litestar.types import ASGIApp
@@ -95,7 +96,6 @@ def _model_fetcher(settings: Settings) -> Any:
 
     def fetch(release: Release) -> Path:
         from tenure.deploy.fetching import fetch as from_store
-
         from tenure.store.artifacts import ArtifactStore
 
         if not opened:
@@ -165,6 +165,7 @@ def main(kind: str) -> None:
     """Entry of a child process."""
     logging.basicConfig(level=logging.WARNING, format=f"%(asctime)s {kind} %(levelname)s %(name)s: %(message)s")
     lifeline.die_with_parent(int(os.environ[PARENT_VARIABLE]))
+    lean.refuse_frameworks()
     try:
         PROCESSES[kind](settings_.load({}, os.environ))
     except TenureError as problem:

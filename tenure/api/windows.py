@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from litestar import get
 from litestar.params import Parameter
 
-from tenure.monitor import progress, report, windows
+from tenure.monitor import progress, windows
 from tenure.records.people import Permission
 from tenure.records.routing import ReleaseRole
 from tenure.records.windows import Progress, ReportRow, Window
@@ -38,6 +38,8 @@ def search_windows(
 @get("/api/v1/endpoints/{name:str}/report", permission=Permission.READ, sync_to_thread=True)
 def get_report(name: str, ground: Ground, by: Literal["month"] = "month") -> list[ReportRow]:
     """What an endpoint did, a row for each calendar month of event time."""
+    from tenure.monitor import report  # here, since it brings scipy, and most servers of pages never need it
+
     del by
     return report.by_month(ground, name)
 

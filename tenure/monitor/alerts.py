@@ -11,14 +11,30 @@ from collections.abc import Iterable
 import msgspec
 
 from tenure.errors import Conflict, NotFound
-from tenure.monitor.findings import SEVERITY, Finding
-from tenure.records.alerts import Alert
+from tenure.records.alerts import Alert, Evidence, MonitorKind, Severity
 from tenure.records.base import Instant, new_id
 from tenure.store import alerts as stored
 from tenure.store import audit
 from tenure.store.database import Transaction
 
 WATCHER = "tenure-worker"
+SEVERITY: dict[MonitorKind, Severity] = {
+    "accuracy": "critical",
+    "calibration": "warning",
+    "drift": "warning",
+    "data_quality": "warning",
+}
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One monitor's word on one subject. `provisional`: outcomes that are still missing may change it."""
+
+    monitor: MonitorKind
+    subject: str
+    breach: bool
+    provisional: bool
+    message: str
+    evidence: Evidence
 
 
 def follow(tx: Transaction, endpoint: str, findings: Iterable[Finding], *, now: Instant) -> list[Alert]:

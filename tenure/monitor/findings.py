@@ -8,7 +8,8 @@ from collections.abc import Iterable
 import msgspec
 
 from tenure.monitor import judging
-from tenure.records.alerts import Evidence, MonitorKind, Severity
+from tenure.monitor.alerts import Finding
+from tenure.records.alerts import Evidence
 from tenure.records.base import moment_of
 from tenure.records.model_files import Feature, Monitors
 from tenure.records.profiles import CategoricalProfile, ColumnProfile, NumericProfile, Profile
@@ -16,23 +17,6 @@ from tenure.records.windows import DriftOfColumn, Interval, Window
 from tenure.stats.intervals import clopper_pearson
 
 STRANGE_SHARE = 0.01
-SEVERITY: dict[MonitorKind, Severity] = {
-    "accuracy": "critical",
-    "calibration": "warning",
-    "drift": "warning",
-    "data_quality": "warning",
-}
-
-
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """One monitor's word on one subject. `provisional`: outcomes that are still missing may change it."""
-
-    monitor: MonitorKind
-    subject: str
-    breach: bool
-    provisional: bool
-    message: str
-    evidence: Evidence
 
 
 def findings_of(

@@ -7,6 +7,7 @@ Killed between, nothing is registered and the cursor stands still: the next look
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import defaultdict
 from collections.abc import Iterable
@@ -25,8 +26,9 @@ from tenure.store.lake import Lake
 from tenure.store.lake_files import LakeFile
 from tenure.store.outcomes import Told
 
+log = logging.getLogger("tenure.monitor")
 OUTCOMES_NAME = "control"
-PREDICTIONS_A_BITE = 4 * MIB
+PREDICTIONS_A_BITE = MIB
 OUTCOMES_A_BITE = MIB // 8  # about 2,000 outcomes: what a transaction of 20 ms can keep waiting
 LOOK_US = SECOND_US
 KEPT_US = DAY_US
@@ -56,25 +58,36 @@ def lake_of(ground: Ground) -> Lake:
 def take_in(ground: Ground, now: Instant) -> bool:
     """Take new frames of every segment into the lake; False when there was nothing to do.
 
-    One call works for about a second, then returns so that what came in can be judged meanwhile.
+    One call works for about a second, then returns so that what came in can be judged meanwhile. A segment that
+    cannot be taken in is logged and holds nothing else back; its bytes keep waiting.
     """
     lake, moved = lake_of(ground), False
     found = segments(folder_of(ground))
     cursors = ground.database.read(journal_cursors.all_of)
-    started = time.monotonic_ns()
+    until = time.monotonic_ns() + LOOK_US * 1000
     for segment in sorted(found, key=lambda one: one.process == OUTCOMES_NAME):  # predictions before their outcomes
-        offset = cursors.get(segment.key, 0)
-        while offset < _size(segment):
-            reached = _take_bite(ground, lake, segment, offset, now)
-            if reached == offset:
-                break
-            offset, moved = reached, True
-            cursors[segment.key] = offset
-            if time.monotonic_ns() - started > LOOK_US * 1000:
-                return True
+        if time.monotonic_ns() > until:
+            return True
+        try:
+            reached = _take_segment(ground, lake, segment, cursors.get(segment.key, 0), until, now)
+        except Exception:
+            log.exception("segment %s of the journal cannot be taken in; it is tried again", segment.key)
+            continue
+        moved = moved or reached > cursors.get(segment.key, 0)
+        cursors[segment.key] = reached
     if not moved:
         _forget_old(ground, found, cursors, now)
     return compaction.tidy(ground, lake, now) or moved
+
+
+def _take_segment(ground: Ground, lake: Lake, segment: Segment, offset: int, until_ns: int, now: Instant) -> int:
+    """Take in a segment from an offset on, bite by bite; the offset after the last whole frame that is there."""
+    while offset < _size(segment) and time.monotonic_ns() < until_ns:
+        reached = _take_bite(ground, lake, segment, offset, now)
+        if reached == offset:
+            break
+        offset = reached
+    return offset
 
 
 def bytes_waiting(ground: Ground, tx: Transaction) -> int:

@@ -13,7 +13,7 @@ from tenure.store.lake import Lake, Table, instants, timestamps
 from tenure.store.outcomes import Refused, Told
 
 BY_REFERENCE = "ref:"
-FILES_A_LOOK = 16
+MOST_FILES_A_LOOK = 64
 
 
 class Named(msgspec.Struct, frozen=True):
@@ -128,16 +128,18 @@ def _by_reference(tx: Transaction, lake: Lake, endpoint: str, keys: set[str]) ->
     found: dict[str, Named] = {}
     open_keys = set(keys)
     files = lake_files.latest_first(tx, endpoint, "predictions")
-    for start in range(0, len(files), FILES_A_LOOK):
+    start, count = 0, 2  # outcomes are mostly about the latest predictions: look far back only for what is left
+    while start < len(files):
         reaches_until = files[start].last_event_at
         open_keys = {key for key in open_keys if key not in found or found[key].event_at < reaches_until}
         if not open_keys:
             break
-        table = lake.read(files[start : start + FILES_A_LOOK], columns=["prediction_id", "event_at", "reference"])
+        table = lake.read(files[start : start + count], columns=["prediction_id", "event_at", "reference"])
         references = [key.removeprefix(BY_REFERENCE) for key in open_keys]
         for key, named in _latest_by_reference(_rows_with(table, "reference", references)).items():
             if key not in found or found[key].event_at <= named.event_at:
                 found[key] = named
+        start, count = start + count, min(count * 2, MOST_FILES_A_LOOK)
     return found
 
 

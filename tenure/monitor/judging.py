@@ -77,7 +77,7 @@ def judge(what: Judgeable, baseline: Profile | None, file: ModelFile | None, his
     auc, gap = _auc(judged, 1 - 2 * alpha), _gap(judged, 1 - 2 * alpha)
     enough = len(judged.y) >= min_outcomes(monitors)
     own = Past(rows.score[known], rows.y[known])
-    value = _value(what, known)
+    value, latencies = _value(what, known), _latencies(rows)
     return Window(
         endpoint=what.endpoint,
         model=what.model,
@@ -97,8 +97,8 @@ def judge(what: Judgeable, baseline: Profile | None, file: ModelFile | None, his
         confusion=_confusion(what, known),
         value=_times(value, outcomes),
         value_per_prediction=value,
-        latency_p50_ms=_latency(rows, 50),
-        latency_p99_ms=_latency(rows, 99),
+        latency_p50_ms=latencies[0],
+        latency_p99_ms=latencies[1],
         drift=drift,
         drift_state=_state_of(drift),
         accuracy_state=_accuracy_state(auc, monitors, alpha) if enough else "not_enough_data",
@@ -262,10 +262,13 @@ def _mean(values: Floats) -> float | None:
     return float(there.mean()) if len(there) else None
 
 
-def _latency(rows: Rows, percentile: float) -> float | None:
-    """A percentile over requests, in milliseconds: the rows of a batch share their request's latency."""
-    firsts = np.array([str(key).endswith(":0") for key in rows.prediction_id], dtype=bool)
-    return float(np.percentile(rows.latency_us[firsts], percentile)) / 1000 if firsts.any() else None
+def _latencies(rows: Rows) -> tuple[float | None, float | None]:
+    """Median and 99th percentile over requests, in milliseconds: the rows of a batch share their request's latency."""
+    firsts = np.array([key.endswith(":0") for key in rows.prediction_id.tolist()], dtype=bool)
+    if not firsts.any():
+        return None, None
+    median, greatest = np.percentile(rows.latency_us[firsts], [50, 99]) / 1000
+    return float(median), float(greatest)
 
 
 def _interval(told: Interval3, confidence: float) -> Interval:
