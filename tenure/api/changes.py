@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Annotated, Any
 
 from litestar import Request, get, post
+from litestar.params import QueryParameter
 
 from tenure import access
 from tenure.api.people import gate_of
@@ -27,10 +28,13 @@ def open_change(data: NewChange, ground: Ground, principal: Principal) -> Change
 
 @get("/api/v1/changes", permission=Permission.READ, sync_to_thread=True)
 def list_changes(
-    ground: Ground, state: ChangeState | None = None, model: str | None = None, version: int | None = None
+    ground: Ground,
+    in_state: Annotated[ChangeState | None, QueryParameter(name="state")] = None,
+    model: str | None = None,
+    version: int | None = None,
 ) -> list[Change]:
     """Change requests, newest first."""
-    return ground.database.read(lambda tx: changes.search(tx, state=state, model=model, version=version))
+    return ground.database.read(lambda tx: changes.search(tx, state=in_state, model=model, version=version))
 
 
 @get("/api/v1/changes/{change_id:str}", permission=Permission.READ, sync_to_thread=True)
