@@ -62,6 +62,7 @@ def _log(
             signature=mlflow.models.infer_signature(fitting[features], estimator.predict_proba(fitting[features][:5])),
             input_example=fitting[features][:2],
             pip_requirements=_requirements(),
+            skops_trusted_types=["numpy.dtype"],
             pyfunc_predict_fn="predict_proba",
         )
         registered = mlflow.register_model(logged.model_uri, stage.model)
