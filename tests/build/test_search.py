@@ -1,0 +1,267 @@
+"""The search language: it answers like a plain reading of it in Python, or it refuses."""
+
+from __future__ import annotations
+
+import fnmatch
+import math
+import random
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tenure.build import experiments, metrics, runs, searchable
+from tenure.build.search import parse, parse_order
+from tenure.errors import InvalidInput
+from tenure.records.base import Instant
+from tenure.records.tracking import KeyValue, MetricPoint, Run
+from tenure.store.database import Database
+from tests.conftest import make_ground
+
+NOW = Instant(1_750_000_000_000_000)
+KEYS = ("a", "b c", "dotted.key")
+TEXTS = ("forest", "Forest", "line_r", "50%", "it's", "[x]*?", "")
+VALUES = (0.0, 0.5, -1.0, math.nan, math.inf, 1e300)
+
+
+# --- parsing ---
+
+
+def test_every_comparison_is_read_with_its_entity_key_operator_and_value() -> None:
+    found = parse(
+        "metrics.auc>=0.7 and params.`model name` != 'forest' AND tag.\"a b\" LIKE 'x%' AND status = \"FINISHED\" "
+        "AND run_id NOT IN ('a', 'b') AND tags.t IS NOT NULL",
+        searchable.RUNS,
+    )
+
+    assert [(one.entity, one.key, one.op, one.value) for one in found] == [
+        ("metric", "auc", ">=", 0.7),
+        ("param", "model name", "!=", "forest"),
+        ("tag", "a b", "LIKE", "x%"),
+        ("attribute", "status", "=", "FINISHED"),
+        ("attribute", "run_id", "NOT IN", ["a", "b"]),
+        ("tag", "t", "IS NOT NULL", None),
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "metrics.a = '1'",
+        "params.a = 1",
+        "params.a = forest",
+        "params.a > '1'",
+        "status IN ('a')",
+        "metrics.a = 1 OR metrics.b = 1",
+        "NOT metrics.a = 1",
+        "(metrics.a = 1)",
+        "metrics.a",
+        "metrics. = 1",
+        "metrics.a == 1",
+        "nonsense.a = 'b'",
+        "unknown = 'b'",
+        "params.a = 'open",
+        "run_id IN ()",
+        "run_id IN ('a',)",
+        "run_id IN 'a'",
+        "params.a IS NIL",
+        "metrics.a = 1 AND",
+        "start_time > 'x'",
+        "dataset.color = 'x'",
+        "params.a = 'b' ; DROP TABLE runs",
+    ],
+)
+def test_what_is_not_in_the_language_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(InvalidInput, match="Invalid filter"):
+        parse(text, searchable.RUNS)
+
+
+@given(st.text(max_size=60))
+def test_any_text_is_read_or_refused_and_nothing_else(text: str) -> None:
+    for grammar in (searchable.RUNS, searchable.EXPERIMENTS, searchable.LOGGED_MODELS, searchable.MODEL_VERSIONS):
+        try:
+            parse(text, grammar)
+            parse_order([text], grammar)
+        except InvalidInput:
+            pass
+
+
+def test_a_key_may_not_be_ordered_by_twice() -> None:
+    with pytest.raises(InvalidInput, match="duplicate"):
+        parse_order(["start_time DESC", "attribute.start_time"], searchable.RUNS)
+
+
+# --- answering ---
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Database, list[Run]]]:
+    """Sixty runs in two experiments with every kind of value, and what is known of them."""
+    ground = make_ground(Path(tmp_path_factory.mktemp("search")))
+    draw = random.Random(7)
+
+    def fill(tx: Any) -> list[Run]:
+        other = experiments.create(tx, "other", location=None, tags=[], now=NOW)
+        made = []
+        for number in range(60):
+            run = runs.create(
+                tx,
+                draw.choice(["0", other]),
+                name=draw.choice(["Alpha", "alpha", "beta_1"]),
+                user_id="me",
+                start_time=draw.randrange(5),
+                tags=[KeyValue(key=key, value=draw.choice(TEXTS)) for key in KEYS if draw.random() < 0.6],
+                now=NOW,
+            )
+            points = [
+                MetricPoint(key=key, value=draw.choice(VALUES), timestamp=1) for key in KEYS if draw.random() < 0.6
+            ]
+            params = [KeyValue(key=key, value=draw.choice(TEXTS)) for key in KEYS if draw.random() < 0.6]
+            metrics.log_batch(tx, run.info.run_id, points, params, [])
+            if number % 7 == 0:
+                runs.delete(tx, run.info.run_id, by="me", now=NOW)
+            made.append(run.info.run_id)
+        return [runs.get(tx, run_id) for run_id in made]
+
+    yield ground.database, ground.database.write(fill)
+    ground.database.close()
+
+
+OPERATORS = {
+    "=": lambda a, b: a == b,
+    "!=": lambda a, b: a != b,
+    "<": lambda a, b: a < b,
+    "<=": lambda a, b: a <= b,
+    ">": lambda a, b: a > b,
+    ">=": lambda a, b: a >= b,
+}
+
+
+def quoted(key: str) -> str:
+    return f"`{key}`" if " " in key else key
+
+
+def like(value: str, pattern: str, *, ignoring_case: bool) -> bool:
+    parts = [".*" if one == "%" else "." if one == "_" else re.escape(one) for one in pattern]
+    flags = re.DOTALL | (re.IGNORECASE if ignoring_case else re.NOFLAG)
+    return re.fullmatch("".join(parts), value, flags) is not None
+
+
+def pairs(run: Run, entity: str) -> dict[str, Any]:
+    return {one.key: one.value for one in (run.data.params if entity == "params" else run.data.tags)}
+
+
+@st.composite
+def comparison(draw: st.DrawFn) -> tuple[str, Any]:
+    """A comparison as text, and what it means in Python."""
+    key = draw(st.sampled_from(KEYS))
+    entity = draw(st.sampled_from(["metrics", "params", "tags", "name", "start"]))
+    if entity == "start":
+        operator, number = draw(st.sampled_from(sorted(OPERATORS))), draw(st.integers(-1, 6))
+        return f"start_time {operator} {number}", lambda run: OPERATORS[operator](run.info.start_time, number)
+    if entity == "metrics":
+        operator, value = draw(st.sampled_from(sorted(OPERATORS))), draw(st.sampled_from([0, 0.5, -1, 1e299, 2]))
+
+        def holds(run: Run) -> bool:
+            known = {one.key: float(one.value) for one in run.data.metrics}
+            if key not in known:
+                return False
+            return operator == "!=" if math.isnan(known[key]) else OPERATORS[operator](known[key], value)
+
+        return f"metrics.{quoted(key)} {operator} {value}", holds
+    text = draw(st.sampled_from([*TEXTS, "fo%", "%r%", "_orest", "Beta%", "alpha", "%"]))
+    written = "'" + text.replace("'", "''") + "'"
+    if entity == "name":
+        operator = draw(st.sampled_from(["=", "!=", "LIKE", "ILIKE"]))
+        return f"attributes.run_name {operator} {written}", lambda run: matches(run.info.run_name, operator, text)
+    operator = draw(st.sampled_from(["=", "!=", "LIKE", "ILIKE", "IS NULL", "IS NOT NULL"]))
+    if operator.endswith("NULL"):
+        wanted = operator == "IS NOT NULL"
+        return f"{entity}.{quoted(key)} {operator}", lambda run: (key in pairs(run, entity)) is wanted
+    return f"{entity}.{quoted(key)} {operator} {written}", lambda run: (
+        key in pairs(run, entity) and matches(pairs(run, entity)[key], operator, text)
+    )
+
+
+def matches(value: str, operator: str, text: str) -> bool:
+    if operator in OPERATORS:
+        return bool(OPERATORS[operator](value, text))
+    return like(value, text, ignoring_case=operator == "ILIKE")
+
+
+def rank(run: Run, key: str, ascending: bool) -> Any:
+    """Values first, then NaN, then missing; in either direction."""
+    known = {one.key: float(one.value) for one in run.data.metrics}
+    if key not in known:
+        return 2, 0.0
+    return (1, 0.0) if math.isnan(known[key]) else (0, known[key] if ascending else -known[key])
+
+
+@given(
+    asked=st.lists(comparison(), max_size=3),
+    order=st.sampled_from([None, "start_time ASC", "metrics.a DESC", "metrics.`b c`", "params.a ASC"]),
+    both=st.booleans(),
+    few=st.sampled_from([0, 2000]),
+)
+@settings(max_examples=250, deadline=None)
+def test_searching_answers_like_plain_python(
+    filled: tuple[Database, list[Run]], asked: Any, order: str | None, both: bool, few: int
+) -> None:
+    database, every = filled
+    scope = {"0", "1"} if both else {"0"}
+    found = walked(database, asked, order, sorted(scope), few)
+
+    expected = [
+        run
+        for run in every
+        if run.info.experiment_id in scope
+        and run.info.lifecycle_stage == "active"
+        and all(holds(run) for _, holds in asked)
+    ]
+    expected.sort(key=lambda run: (-run.info.start_time, run.info.run_id))
+    if order == "start_time ASC":
+        expected.sort(key=lambda run: run.info.start_time)
+    elif order == "params.a ASC":
+        expected.sort(key=lambda run: ("a" not in pairs(run, "params"), pairs(run, "params").get("a", "")))
+    elif order is not None:
+        key, ascending = ("a", False) if "DESC" in order else ("b c", True)
+        expected.sort(key=lambda run: rank(run, key, ascending))
+    assert found == [run.info.run_id for run in expected]
+
+
+def walked(database: Database, asked: Any, order: str | None, scope: list[str], few: int) -> list[str]:
+    """Ids of all runs found, page by page; with `few` at 0 every index is walked, as among very many runs."""
+    from tenure.store import run_search
+
+    ids: list[str] = []
+    token: str | None = None
+    before, run_search.FEW = run_search.FEW, few
+    try:
+        while True:
+            page, token = database.read(
+                lambda tx, token=token: runs.search(
+                    tx,
+                    scope,
+                    text=" AND ".join(text for text, _ in asked),
+                    order_by=[order] if order else None,
+                    view=None,
+                    max_results=7,
+                    page_token=token,
+                )
+            )
+            ids += [run.info.run_id for run in page]
+            if token is None:
+                return ids
+    finally:
+        run_search.FEW = before
+
+
+def test_like_and_fnmatch_agree_on_what_a_glob_is() -> None:
+    from tenure.store.conditions import glob
+
+    assert fnmatch.fnmatchcase("50% [x]*?", glob("50% [x]*?"))
+    assert not fnmatch.fnmatchcase("50x [x]*?", glob("50_ [y]*?"))
