@@ -20,12 +20,14 @@ def run(ground: Ground, stopping: threading.Event) -> None:
     from tenure.monitor import intake, watch
     from tenure.retrain import jobs, loop
 
+    runner = jobs.Runner()
     while not stopping.is_set():
         moved = False
-        for step in (intake.take_in, watch.judge_due, loop.advance, jobs.run_waiting):
+        for step in (intake.take_in, watch.judge_due, loop.advance, runner.run_waiting):
             try:
                 moved = step(ground, ground.clock()) or moved
             except Exception:
                 log.exception("the worker's step %s failed; it is tried again", step.__module__)
         if not moved:
             stopping.wait(ground.settings.worker_tick_ms / 1000)
+    runner.stop()

@@ -98,7 +98,8 @@ def _columns(exported: rows.Rows, champion: ModelVersionInfo) -> dict[str, Any]:
             "retraining keeps the same features. Log the model with `signature=infer_signature(...)`."
         )
     empty = [None] * len(exported)
-    return {column.name: exported.columns.get(column.name, empty) for column in champion.inputs}
+    sent = {name: values.tolist() for name, values in exported.columns.items()}
+    return {column.name: sent.get(column.name, empty) for column in champion.inputs}
 
 
 class _Judged(NamedTuple):

@@ -27,6 +27,7 @@ from tenure.store.database import Transaction
 from tenure.store.ground import Ground
 
 log = logging.getLogger("tenure.jobs")
+Command = Callable[[str], list[str]]
 PARENT_VARIABLE = "TENURE_WORKER_PID"
 MOST_ATTEMPTS = 3
 LONGEST_S = 2 * 3600.0
@@ -81,7 +82,7 @@ class _Child:
 class Runner:
     """One worker's hands: it starts waiting jobs as child processes, at most `limit` at a time, and settles them."""
 
-    def __init__(self, *, limit: int = 1, command: Callable[[str], list[str]] = command) -> None:
+    def __init__(self, *, limit: int = 1, command: Command = command) -> None:
         self.name = f"{os.uname().nodename}:{os.getpid()}:{secrets.token_hex(4)}"
         self._limit = limit
         self._command = command

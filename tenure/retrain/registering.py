@@ -56,6 +56,7 @@ def register(order: TrainingOrder, champion: ModelVersionInfo, fitted: Fitted, m
             signature=_signature(champion),
             pip_requirements=[f"{name}=={packages[name]}" for name in NEEDED],
             pyfunc_predict_fn="predict_proba",
+            serialization_format="cloudpickle",
             registered_model_name=order.model,
         )
     version = int(logged.registered_model_version)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from tenure.deploy import endpoints
+from tenure.monitor import judging
 from tenure.records.base import DAY_US, Instant
 from tenure.records.endpoints import Endpoint
 from tenure.records.model_files import AppliedFile, Retraining
@@ -70,7 +71,7 @@ def _situation(tx: Transaction, endpoint: Endpoint) -> Situation | None:
 
 def _fired(ground: Ground, endpoint: Endpoint, situation: Situation) -> Fired | None:
     """The figures of the first trigger that is proven; None when none is, or when there is too little to tell."""
-    level = triggers.level(situation.asked.file.monitors)
+    level = judging.level(situation.asked.file.monitors)
     least = situation.known_since_at + situation.policy.data.least_days * DAY_US
     for asked in (trigger.accuracy for trigger in situation.policy.when):
         span = triggers.recent(situation.windows, asked.min_outcomes)

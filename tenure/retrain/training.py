@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenure.errors import InvalidInput
+from tenure.monitor import profiling
 from tenure.records.profiles import CategoricalProfile, ColumnProfile, NumericProfile, Profile
 from tenure.records.retraining import CalibrationBin, SegmentFigures, ShiftOfColumn
 from tenure.records.routing import InputColumn
-from tenure.sdk import profiles as counting
 from tenure.stats import accuracy, distances, drift_bins
 from tenure.stats.histograms import Integers
 
@@ -32,14 +32,6 @@ IMPORTANCE_ROWS = 2_000
 SEGMENT_LEVELS = 12
 SEGMENT_COLUMNS = 3
 SEED = 20_130_101
-NUMPY_TYPES = {
-    "double": "float64",
-    "float": "float32",
-    "long": "int64",
-    "integer": "int32",
-    "boolean": "bool",
-    "datetime": "datetime64[ns]",
-}
 
 
 class Fitted(NamedTuple):
@@ -69,25 +61,19 @@ def load_recipe(target: str) -> Recipe:
 
 
 def frame_of(columns: Mapping[str, Sequence[Any]], inputs: Sequence[InputColumn]) -> pd.DataFrame:
-    """Columns as they were journaled, as a table of the types that the champion's signature names.
+    """Columns as they were journaled, as a table of the types that a scorer gives to the champion's signature.
 
-    A whole-number or boolean column with missing values becomes one of floats or objects: pandas has no gaps in them.
+    So what is trained on is made the same way as what will be scored. NaN and None are missing.
     """
     import pandas as pd
 
-    table: Any = pd.DataFrame({column.name: pd.Series(list(columns[column.name])) for column in inputs})
+    from tenure.serving.runtimes.series import SERIES
+
+    table = {}
     for column in inputs:
-        wanted = NUMPY_TYPES.get(column.type, "object")
-        series = table[column.name]
-        if wanted == "object":
-            table[column.name] = series.astype(object).where(series.notna(), None)
-        elif wanted in ("int64", "int32") and series.isna().any():
-            table[column.name] = series.astype("float64")
-        elif wanted == "bool" and series.isna().any():
-            table[column.name] = series.astype(object)
-        else:
-            table[column.name] = series.astype(wanted)
-    return table
+        values = [None if pd.isna(value) else value for value in columns[column.name]]
+        table[column.name] = SERIES.get(column.type, pd.Series)(values)
+    return pd.DataFrame(table)
 
 
 def fit(
@@ -190,14 +176,14 @@ def shift(before: Profile, training: pd.DataFrame) -> list[ShiftOfColumn]:
     found = []
     for name, column in before.columns.items():
         if name in training:
-            test = distances.psi_test(*_binned(column, counting.count_like(column, training[name].to_numpy())))
+            test = distances.psi_test(*_binned(column, profiling.column_like(column, training[name].to_numpy())))
             found.append(ShiftOfColumn(column=name, psi=test.psi, psi_excess=test.excess))
     return sorted(found, key=lambda one: -one.psi)
 
 
 def _binned(before: ColumnProfile, after: ColumnProfile) -> tuple[Integers, Integers]:
     if isinstance(before, NumericProfile) and isinstance(after, NumericProfile):
-        return drift_bins.numeric_bins(counting.numeric_counts(before), counting.numeric_counts(after))
+        return drift_bins.numeric_bins(profiling.numeric_counts(before), profiling.numeric_counts(after))
     assert isinstance(before, CategoricalProfile)
     assert isinstance(after, CategoricalProfile)
-    return drift_bins.categorical_bins(counting.categorical_counts(before), counting.categorical_counts(after))
+    return drift_bins.categorical_bins(profiling.categorical_counts(before), profiling.categorical_counts(after))

@@ -2,6 +2,7 @@
 
 The threshold is a number that people declared, or the ROC AUC of the version's own baseline less a drop: what a model
 was approved with is a promise, so it is taken without error, and the uncertainty is that of the recent rows alone.
+A retraining starts on the same proof, at the same level, as an alert.
 """
 
 from __future__ import annotations
@@ -11,20 +12,16 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tenure.records.model_files import Monitors
 from tenure.records.windows import Window
 from tenure.retrain.evidence import Span
 from tenure.stats import accuracy, budget
 
 Floats = NDArray[np.float64]
 Figures = dict[str, float | int | str | None]
-DAYS_PER_YEAR = 365.25
-SHARED_BY = 4
-"""The budget of false alerts is shared by the monitors of drift, accuracy and calibration and by this trigger."""
 
 
 def recent(windows: Sequence[Window], min_outcomes: int) -> Span | None:
-    """The shortest stretch of the newest mature windows, without a gap, that holds `min_outcomes`; None without one.
+    """The shortest stretch of the newest mature windows that holds `min_outcomes`; None when there is none.
 
     Windows that are provisional are left out at the end of the time line and end the stretch in its middle: outcomes
     that come early are not like those that come late.
@@ -32,23 +29,14 @@ def recent(windows: Sequence[Window], min_outcomes: int) -> Span | None:
     newest_first = sorted(windows, key=lambda window: window.end_at, reverse=True)
     while newest_first and newest_first[0].provisional:
         newest_first.pop(0)
-    outcomes, until_at = 0, newest_first[0].end_at if newest_first else 0
-    from_at = until_at
+    outcomes = 0
     for window in newest_first:
-        if window.provisional or window.end_at != from_at:
+        if window.provisional:
             return None
-        outcomes, from_at = outcomes + window.outcomes, window.start_at
+        outcomes += window.outcomes
         if outcomes >= min_outcomes:
-            return Span(from_at=from_at, until_at=until_at, outcomes=outcomes)
+            return Span(from_at=window.start_at, until_at=newest_first[0].end_at, outcomes=outcomes)
     return None
-
-
-def level(monitors: Monitors) -> float:
-    """The error level of one look, so that all looks of a year stay within the budget of false alerts.
-
-    Looks share rows with the ones before them; the expected number of false alerts adds up all the same.
-    """
-    return budget.level_per_test(monitors.false_alerts_per_year, DAYS_PER_YEAR / monitors.window_days, SHARED_BY)
 
 
 def accuracy_lost(y: Floats, score: Floats, *, threshold: float, level: float) -> tuple[bool, Figures]:

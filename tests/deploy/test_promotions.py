@@ -74,7 +74,7 @@ def test_promotion_moves_the_alias_and_the_release_of_every_endpoint_at_once(eac
     assert aliases(each_ground) == {"champion": 2}
     assert serving(each_ground) == serving(each_ground, "delay-us") == [(2, "champion")]
     history = each_ground.database.read(lambda tx: kept.history(tx, "delay-eu"))
-    assert [(release.version, release.until_at) for release in history] == [(2, None), (1, NOW)]
+    assert {(release.version, release.until_at) for release in history} == {(2, None), (1, NOW)}
 
 
 def test_promoting_the_champion_again_changes_no_release(ground: Ground) -> None:

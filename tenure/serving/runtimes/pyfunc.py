@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from tenure.records.routing import InputColumn
+from tenure.serving.runtimes.series import SERIES
 
 Columns = dict[str, list[Any]]
 
@@ -22,7 +23,7 @@ class PyfuncRuntime:
     def __init__(self, folder: Path, inputs: Sequence[InputColumn]) -> None:
         self._folder = folder
         self._model = mlflow.pyfunc.load_model(str(folder), suppress_warnings=True)
-        self._series = {column.name: _SERIES.get(column.type, pd.Series) for column in inputs}
+        self._series = {column.name: SERIES.get(column.type, pd.Series) for column in inputs}
 
     def predict(self, columns: Columns, rows: int, params: dict[str, Any] | None = None) -> list[Any]:
         """One output per row. Raises whatever the model raises, and ValueError when it gives another number of rows."""
@@ -73,43 +74,3 @@ def _plain_value(value: Any) -> Any:
     if value is None or isinstance(value, bool | int | float | str):
         return value
     return None if value is pd.NaT or value is pd.NA else str(value)
-
-
-def _double(values: list[Any]) -> pd.Series:
-    return pd.Series(np.array(values, dtype=np.float64))
-
-
-def _float(values: list[Any]) -> pd.Series:
-    return pd.Series(np.array(values, dtype=np.float32))
-
-
-def _whole(dtype: type[np.signedinteger[Any]]) -> Callable[[list[Any]], pd.Series]:
-    """Whole numbers; with nulls among them they become floats, as pandas itself does when it reads such a column."""
-
-    def series(values: list[Any]) -> pd.Series:
-        return pd.Series(np.array(values, dtype=np.float64 if None in values else dtype))
-
-    return series
-
-
-def _boolean(values: list[Any]) -> pd.Series:
-    return pd.Series(np.array(values, dtype=object if None in values else np.bool_))
-
-
-def _string(values: list[Any]) -> pd.Series:
-    return pd.Series(np.array(values, dtype=object), dtype=object)
-
-
-def _datetime(values: list[Any]) -> pd.Series:
-    return pd.Series(pd.to_datetime(pd.Series(values, dtype=object), utc=True, format="ISO8601").dt.tz_localize(None))
-
-
-_SERIES: dict[str, Callable[[list[Any]], pd.Series]] = {
-    "double": _double,
-    "float": _float,
-    "long": _whole(np.int64),
-    "integer": _whole(np.int32),
-    "boolean": _boolean,
-    "string": _string,
-    "datetime": _datetime,
-}
