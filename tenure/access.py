@@ -106,7 +106,7 @@ class Gate:
 
     def takes_long(self, headers: Mapping[str, str]) -> bool:
         """Whether naming this request's principal asks the database or checks a password: not on an event loop."""
-        return "cookie" in headers or headers.get("authorization", "")[:6].lower() == "basic "
+        return COOKIE in headers.get("cookie", "") or headers.get("authorization", "")[:6].lower() == "basic "
 
     def principal(self, headers: Mapping[str, str], method: str = "GET", form_csrf: str | None = None) -> Principal:
         """Who is asking, from lower-case header names.

@@ -22,7 +22,7 @@ from tenure.records.changes import (
 from tenure.records.facts import BytesChecked
 from tenure.records.model_files import AppliedFile
 from tenure.records.people import Person
-from tenure.store import audit, changes, model_files, people
+from tenure.store import audit, changes, model_files, people, releases
 from tenure.store import signatures as kept
 from tenure.store.changes import StepAsked, StoredChange
 from tenure.store.database import Transaction
@@ -58,6 +58,8 @@ def open_change(tx: Transaction, new: NewChange, *, by: str, now: Instant, check
         raise Conflict(
             f"To {new.kind} a version it must be {allowed}. Version {new.version} of {new.model!r} is {version.state}."
         )
+    if new.kind == "retire":
+        _refuse_if_in_service(tx, new)
     found = facts.gather(tx, new.model, new.version, checked)
     if new.kind == "approve":
         evaluation = gates.judge("approve", found, now)
@@ -104,7 +106,7 @@ def sign(
     longer what was opened, nothing is signed: pending signatures are void, and the change comes back `invalidated`.
     Raises NotAllowed for who may not sign, Conflict for a change that is over.
     """
-    stored = _stored(tx, change_id)
+    stored = _stored(tx, change_id, to_change=True)
     change = stored.change
     if change.state != "open":
         raise Conflict(f"Only an open change can be signed. This one is {change.state}: {change.ended_because}.")
@@ -154,7 +156,7 @@ def sign(
 
 def withdraw(tx: Transaction, change_id: str, *, by: str, now: Instant) -> Change:
     """Take an open change back; its signatures are void."""
-    change = get(tx, change_id)
+    change = _stored(tx, change_id, to_change=True).change
     if change.state != "open":
         raise Conflict(f"Only an open change can be withdrawn. This one is {change.state}.")
     voiding.end(tx, change, "withdrawn", f"withdrawn by {by}", by=by, now=now)
@@ -169,7 +171,7 @@ def approve_under_envelope(
     `evidence` must hold `score_psi`, the distance of the challenger's scores from the champion's; all of it is kept.
     Raises GateNotMet naming every limit of the envelope that is not kept.
     """
-    change = get(tx, change_id)
+    change = _stored(tx, change_id, to_change=True).change
     if change.state != "open" or change.kind != "approve":
         raise Conflict(
             f"Only an open approval can be approved under an envelope. This is {change.kind}, {change.state}."
@@ -200,8 +202,8 @@ def envelopes_of(tx: Transaction, change_id: str) -> list[bytes]:
     return kept.envelopes(tx, change_id)
 
 
-def _stored(tx: Transaction, change_id: str) -> StoredChange:
-    stored = changes.get(tx, change_id)
+def _stored(tx: Transaction, change_id: str, *, to_change: bool = False) -> StoredChange:
+    stored = changes.get(tx, change_id, to_change=to_change)
     if stored is None:
         raise NotFound(f"There is no change request {change_id!r}.")
     return stored
@@ -215,6 +217,16 @@ def _governed_file(tx: Transaction, model: str) -> AppliedFile:
             "model's file and apply it with `tenure apply model.yaml`."
         )
     return applied
+
+
+def _refuse_if_in_service(tx: Transaction, new: NewChange) -> None:
+    serving = [one for one in releases.open_ones(tx) if (one.model, one.version) == (new.model, new.version)]
+    if serving:
+        places = ", ".join(f"{release.endpoint!r} as {release.role}" for release in serving)
+        raise Conflict(
+            f"Version {new.version} of {new.model!r} is in service at {places} and cannot be retired. "
+            "Promote another version or end its release first."
+        )
 
 
 def _steps(kind: str, applied: AppliedFile) -> list[StepAsked]:

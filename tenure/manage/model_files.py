@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from tenure.errors import NotAllowed
 from tenure.manage import voiding
 from tenure.records import parsing
 from tenure.records.base import Instant, Record
@@ -37,8 +38,15 @@ def apply(tx: Transaction, file: ModelFile, *, by: str, now: Instant, dry_run: b
     """Make a file the model's current one, unless it says what stands already.
 
     Open approvals of the model are invalidated, since the file is part of what they sign. Writes one audit event.
+    Raises NotAllowed for a file that would take a governed model's `approval` away.
     """
     before = model_files.current(tx, file.model)
+    if before and before.file.approval and not file.approval:
+        raise NotAllowed(
+            f"{file.model!r} is under governance, and a file does not take it off. Keep `approval` with its steps; "
+            "they may change, which is audited.",
+            where="approval",
+        )
     digest = digest_of(file)
     revision = before.revision if before else 0
     changes = differences(before.file if before else None, file)

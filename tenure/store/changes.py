@@ -62,9 +62,13 @@ def add(tx: Transaction, change: Change, steps: list[StepAsked], authors: list[s
     )
 
 
-def get(tx: Transaction, change_id: str) -> StoredChange | None:
-    """A change request with its signatures; None when there is none of that id."""
-    row = tx.execute(sa.select(tables.changes).where(_column.change_id == change_id)).first()
+def get(tx: Transaction, change_id: str, *, to_change: bool = False) -> StoredChange | None:
+    """A change request with its signatures; None when there is none of that id.
+
+    `to_change` lets nobody else read it so until this transaction ends: two signatures at once are counted one by one.
+    """
+    query = sa.select(tables.changes).where(_column.change_id == change_id)
+    row = tx.execute(query.with_for_update() if to_change else query).first()
     return _stored(tx, row) if row else None
 
 

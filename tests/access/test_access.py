@@ -207,6 +207,11 @@ def test_an_unknown_name_gets_the_same_answer_as_a_wrong_password(gate: access.G
     assert said[0] == said[1]
 
 
+def test_a_password_that_is_too_long_is_wrong(gate: access.Gate, ada: str, clock: Clock):
+    with pytest.raises(NotSignedIn):
+        gate.passwords.check(ada, "x" * 2000, purpose="sign-in", now=clock())
+
+
 def test_too_many_passwords_in_line_are_refused(gate: access.Gate, ada: str, clock: Clock):
     for _ in range(16):
         gate.passwords._in_line.acquire()
@@ -226,7 +231,8 @@ def test_only_cookies_and_passwords_take_long(gate: access.Gate):
     assert not gate.takes_long(HOST)
     assert not gate.takes_long(HOST | {"authorization": "Bearer x"})
     assert gate.takes_long(HOST | {"authorization": "basic x"})
-    assert gate.takes_long(HOST | {"cookie": "x"})
+    assert gate.takes_long(HOST | {"cookie": f"{access.COOKIE}=x"})
+    assert not gate.takes_long(HOST | {"cookie": "of-another-program=x"})
 
 
 def test_a_permission_is_needed():

@@ -1,5 +1,7 @@
 """Change requests: who may sign, what ends them, and what a signature covers."""
 
+import threading
+
 import pytest
 
 from tenure.build import model_versions
@@ -7,7 +9,8 @@ from tenure.errors import Conflict, GateNotMet, InvalidInput, NotAllowed, NotFou
 from tenure.manage import cards, changes, guards, model_files, people, profiles, signatures
 from tenure.records.base import Instant
 from tenure.records.cards import Card
-from tenure.store import audit
+from tenure.records.endpoints import ReleaseInfo
+from tenure.store import audit, endpoints, releases
 from tenure.store.ground import Ground
 
 from .makers import (
@@ -39,7 +42,7 @@ def test_two_people_approve_a_version(each_ground: Ground):
     half = sign(each_ground, change, "vera", "validator")
     assert (half.state, [step.signed for step in half.steps]) == ("open", [1, 0])
     done = sign(each_ground, half, "bo", "business-owner")
-    assert (done.state, done.closed_at, [step.signed for step in done.steps]) == ("approved", NOW + 10, [1, 1])
+    assert (done.state, done.closed_at, [step.signed for step in done.steps]) == ("approved", NOW + 11, [1, 1])
     assert state_of(each_ground, version) == "approved"
     assert actions(each_ground)[-5:] == [
         "change.opened",
@@ -358,3 +361,56 @@ def test_applying_the_same_file_again_does_nothing(ground: Ground):
         2,
         ["owner: 'pricing@example.com' → 'you@example.com'", "jurisdictions: ['US'] → ['US', 'CA']"],
     )
+
+
+def test_a_file_does_not_take_governance_off(ground: Ground):
+    make_ready(ground)
+    with pytest.raises(NotAllowed, match="under governance"):
+        apply_file(ground, approval=None)
+    apply_file(ground, approval={"steps": [{"role": "validator"}]})
+
+
+def test_a_version_in_service_is_not_retired(ground: Ground):
+    version = make_ready(ground)
+    approve(ground, version)
+    release = ReleaseInfo(
+        release_id="r-1",
+        endpoint="late",
+        model=MODEL,
+        version=version,
+        role="champion",
+        share=1.0,
+        reason="first",
+        released_by="ann",
+        from_at=NOW,
+        until_at=None,
+    )
+    ground.database.write(lambda tx: endpoints.add(tx, "late", MODEL, by="ann", now=NOW))
+    ground.database.write(lambda tx: releases.add(tx, release))
+    with pytest.raises(Conflict, match="in service at 'late' as champion"):
+        ask(ground, version, "retire", at=Instant(NOW + 20))
+    ground.database.write(lambda tx: releases.end(tx, "r-1", NOW))
+    assert ask(ground, version, "retire", at=Instant(NOW + 20)).state == "open"
+
+
+def test_two_signatures_at_once_are_counted_one_by_one(each_ground: Ground):
+    """Both want the last place of one step; one of them is told that it is taken."""
+    version = make_ready(each_ground)
+    change = ask(each_ground, version)
+    answers: list[object] = []
+
+    def put(person: str) -> None:
+        try:
+            answers.append(sign(each_ground, change, person, "validator"))
+        except Conflict as refusal:
+            answers.append(refusal)
+
+    threads = [threading.Thread(target=put, args=(person,)) for person in ("vera", "vic")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert sorted(isinstance(answer, Conflict) for answer in answers) == [False, True]
+    after = each_ground.database.read(lambda tx: changes.get(tx, change.change_id))
+    assert len(after.signatures) == 1
+    assert each_ground.database.read(audit.verify).first_bad is None
