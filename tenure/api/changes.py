@@ -8,10 +8,8 @@ from typing import Annotated, Any
 from litestar import Request, get, post
 from litestar.params import QueryParameter
 
-from tenure import access
 from tenure.api.people import gate_of
-from tenure.errors import Conflict, NotAllowed
-from tenure.manage import changes, facts, gates, people
+from tenure.manage import changes, facts, gates, signing
 from tenure.records.changes import Change, ChangeState, GateEvaluation, NewChange, NewSignature
 from tenure.records.people import Permission, Principal
 from tenure.store.ground import Ground
@@ -43,13 +41,14 @@ def get_change(change_id: str, ground: Ground) -> Change:
     return ground.database.read(lambda tx: changes.get(tx, change_id))
 
 
-# Who signs is the person whose password is in the body, not who sends the request: that is checked by `sign_as`.
+# Who signs is the person whose password is in the body, not who sends the request: `signing` checks that.
 @post("/api/v1/changes/{change_id:str}/signatures", permission=Permission.MANAGE, sync_to_thread=True)
 def sign_change(
     change_id: str, data: NewSignature, ground: Ground, principal: Principal, request: Request[Any, Any, Any]
 ) -> Change:
     """Sign a change in the name of the person whose password is given, for it or against it."""
-    return sign_as(gate_of(request), ground, principal, change_id, data)
+    passwords = gate_of(request).passwords
+    return signing.sign_in_person(ground, passwords, principal, change_id, data, now=ground.clock())
 
 
 @get("/api/v1/changes/{change_id:str}/envelopes", permission=Permission.READ, sync_to_thread=True)
@@ -69,22 +68,6 @@ def ask_gate(name: str, version: int, ground: Ground, gate: str = "approve") -> 
     """What a gate says about a version now. Nothing is stored."""
     checked = facts.check_bytes(ground, name, version) if gate == "approve" else None
     return ground.database.read(lambda tx: gates.evaluate(tx, gate, name, version, now=ground.clock(), checked=checked))
-
-
-def sign_as(gate: access.Gate, ground: Ground, principal: Principal, change_id: str, data: NewSignature) -> Change:
-    """Check the password, then sign. Raises Conflict when the evidence changed and so nothing could be signed."""
-    if principal.kind == "person" and principal.name != data.person:
-        raise NotAllowed(f"You are signed in as {principal.name!r}. Sign as yourself.", where="person")
-    change = ground.database.read(lambda tx: changes.get(tx, change_id))
-    proof = gate.passwords.check(data.person, data.password, purpose=f"signing {change_id}", now=ground.clock())
-    access.require(people.principal_of(proof.account.person), Permission.SIGN)
-    checked = facts.check_bytes(ground, change.model, change.version)
-    signed = ground.database.write(
-        lambda tx: changes.sign(tx, change_id, data, proof=proof, key=ground.key, now=ground.clock(), checked=checked)
-    )
-    if signed.state == "invalidated":
-        raise Conflict(f"Nothing was signed: {signed.ended_because}.")
-    return signed
 
 
 handlers = [open_change, list_changes, get_change, sign_change, list_envelopes, withdraw_change, ask_gate]
