@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from itertools import accumulate
 
 from tenure.records.base import SECOND_US, Instant
 from tenure.store import lake_files
@@ -11,6 +12,7 @@ from tenure.store.lake import Lake
 
 SMALL_ROWS = 16_384
 CROWD = 64
+MOST_ROWS = 8 * SMALL_ROWS  # what is held in memory at once
 GRACE_US = 60 * SECOND_US
 
 
@@ -28,7 +30,9 @@ def tidy(ground: Ground, lake: Lake, now: Instant) -> bool:
     if crowd is None:
         return False
     endpoint, kind = crowd
-    parts = ground.database.read(lambda tx: lake_files.small(tx, endpoint, kind, SMALL_ROWS, CROWD))
+    small = ground.database.read(lambda tx: lake_files.small(tx, endpoint, kind, SMALL_ROWS, CROWD))
+    rows = accumulate(part.row_count for part in small)
+    parts = [part for part, so_far in zip(small, rows, strict=True) if so_far <= MOST_ROWS]
     name = hashlib.sha256("\n".join(part.path for part in parts).encode()).hexdigest()[:24]
     merged = lake.merge(parts, f"merged-{name}")
     return ground.database.write(lambda tx: lake_files.replace(tx, merged, parts, now))

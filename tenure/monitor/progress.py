@@ -5,8 +5,10 @@ from __future__ import annotations
 from tenure.deploy import endpoints
 from tenure.monitor.intake import bytes_waiting
 from tenure.records.windows import Progress
-from tenure.store import lake_files, outcomes, retraining_runs, watermarks
+from tenure.store import lake_files, outcomes, retraining_runs, watermarks, windows
+from tenure.store.database import Transaction
 from tenure.store.ground import Ground
+from tenure.store.watermarks import Watermark
 
 
 def of(ground: Ground, endpoint: str) -> Progress:
@@ -21,14 +23,13 @@ def of(ground: Ground, endpoint: str) -> Progress:
         # Bytes first: what is taken in between the two looks is then seen by the second.
         waiting = bytes_waiting(ground, tx)
         mark = watermarks.get(tx, endpoint)
-        changed = watermarks.marked_days(tx, endpoint, mark.monitored_until) if mark else []
-        monitored = mark.monitored_until if mark else 0
+        monitored = _judged_until(tx, mark) if mark else 0
         rows = lake_files.row_counts(tx, endpoint)
         under_way = retraining_runs.under_way(tx, endpoint)
         return Progress(
             endpoint=endpoint,
             received_until=mark.received_until if mark else 0,
-            monitored_until=min([monitored, *(day for day, _ in changed[:1])]),
+            monitored_until=monitored,
             outcomes_until=mark.outcomes_until if mark else 0,
             predictions=rows.get("predictions", 0),
             outcomes=rows.get("outcomes", 0),
@@ -37,3 +38,13 @@ def of(ground: Ground, endpoint: str) -> Progress:
             journal_bytes_waiting=waiting,
             retraining=under_way.state if under_way else None,
         )
+
+
+def _judged_until(tx: Transaction, mark: Watermark) -> int:
+    """The end of the last window before which nothing is left to judge, or to judge again."""
+    changed = watermarks.marked_days(tx, mark.endpoint, mark.monitored_until)
+    if not changed:
+        return mark.monitored_until
+    day = changed[0][0]
+    span = windows.span_with(tx, mark.endpoint, day)
+    return span[0] if span else day

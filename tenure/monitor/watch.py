@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 
@@ -15,6 +16,7 @@ from tenure.store.database import Transaction
 from tenure.store.ground import Ground
 from tenure.store.watermarks import Watermark
 
+log = logging.getLogger("tenure.monitor")
 LOOK_NS = SECOND_US * 1000
 
 
@@ -24,17 +26,25 @@ def judge_due(ground: Ground, now: Instant) -> bool:
     A window is due when a prediction with an event time at or after its end has been taken in. It is judged again
     when a prediction or an outcome of one of its days came later. One call works for about a second.
     """
-    started, judged = time.monotonic_ns(), False
+    until, judged = time.monotonic_ns() + LOOK_NS, False
     for mark in ground.database.read(watermarks.all_of):
-        file = _file_of(ground, mark.endpoint)
-        monitors = file.monitors if file else Monitors()
-        for start, end in _spans(ground, _on_grid(ground, mark, monitors.window_days), monitors.window_days * DAY_US):
-            if time.monotonic_ns() - started > LOOK_NS:
-                return True
-            from tenure.monitor import verdicts  # here, since it brings scipy: 25 MB that an idle worker can spare
+        try:
+            judged = _judge_endpoint(ground, mark, until, now) or judged
+        except Exception:  # one endpoint's trouble must not leave the others unwatched
+            log.exception("endpoint %s cannot be judged; it is tried again", mark.endpoint)
+    return judged
 
-            verdicts.judge_span(ground, mark.endpoint, file, start, end, now)
-            judged = True
+
+def _judge_endpoint(ground: Ground, mark: Watermark, until_ns: int, now: Instant) -> bool:
+    file, judged = _file_of(ground, mark.endpoint), False
+    monitors = file.monitors if file else Monitors()
+    for start, end in _spans(ground, _on_grid(ground, mark, monitors.window_days), monitors.window_days * DAY_US):
+        if time.monotonic_ns() > until_ns:
+            return True
+        from tenure.monitor import verdicts  # here, since it brings scipy: 25 MB that an idle worker can spare
+
+        verdicts.judge_span(ground, mark.endpoint, file, start, end, now)
+        judged = True
     return judged
 
 

@@ -149,6 +149,13 @@ def test_many_small_files_become_one_and_the_old_ones_go(traffic: Traffic) -> No
     assert len(files) < 15
     got = all_rows(traffic)
     assert got.columns["x"].tolist() == [float(number) for number in range(70)]
+    for first, last in ((0, 3), (17, 31), (60, 70)):
+        some = rows.matured(traffic.ground, ENDPOINT, from_at=START + first * DAY_US, until_at=START + last * DAY_US)
+        assert len(some) == 0  # no outcome is known yet
+        with traffic.ground.database.reading() as tx:
+            lake = intake.lake_of(traffic.ground)
+            some = rows.load(tx, lake, ENDPOINT, START + first * DAY_US, START + last * DAY_US)
+        assert some.columns["x"].tolist() == [float(day) for day in range(first, last)]
     traffic.clock += 120_000_000
     traffic.look()
     on_disk = sorted(path.name for path in intake.lake_of(traffic.ground).root.rglob("*.parquet"))
@@ -156,6 +163,36 @@ def test_many_small_files_become_one_and_the_old_ones_go(traffic: Traffic) -> No
     traffic.tell(["ref:r3"], [1.0])
     traffic.look()
     assert int(all_rows(traffic).known.sum()) == 1
+
+
+def test_a_kill_while_files_are_merged_changes_nothing(traffic: Traffic, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(65):
+        traffic.predict(event_at=START + number * DAY_US)
+    with monkeypatch.context() as patched:
+        patched.setattr(intake.compaction.lake_files, "replace", _fail)
+        with pytest.raises(RuntimeError):
+            intake.take_in(traffic.ground, traffic.now())
+    assert len(all_rows(traffic)) == 65
+    traffic.look()
+    assert len(all_rows(traffic)) == 65
+
+
+def _fail(*_: Any, **__: Any) -> None:
+    raise RuntimeError
+
+
+def test_a_segment_that_cannot_be_read_holds_nothing_else_back(
+    traffic: Traffic, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = traffic.predict()
+    traffic.tell(["ref:a"], [1.0])
+    with monkeypatch.context() as patched:
+        patched.setattr(intake.tables, "of_predictions", _fail)
+        traffic.look()
+    assert "gateway-1/000000000001" in caplog.text
+    assert progress.of(traffic.ground, ENDPOINT).outcomes_waiting == 1
+    traffic.look()
+    assert all_rows(traffic).prediction_id.tolist() == ids(made)
 
 
 def test_an_outcome_finds_its_prediction_by_id_and_by_reference(traffic: Traffic) -> None:
