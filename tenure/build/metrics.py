@@ -85,7 +85,7 @@ def sampled(
     for run_id in run_ids:
         runs.info(tx, run_id)
     wanted = chosen_steps(metrics.steps(tx, run_ids, key, low, high), limit)
-    return [point for run_id in run_ids for point in metrics.at_steps(tx, run_id, key, wanted, limit)]
+    return [point for run_id in run_ids for point in metrics.at_steps(tx, run_id, key, wanted, MOST_POINTS)]
 
 
 def chosen_steps(steps_of_runs: Sequence[Sequence[int]], limit: int) -> set[int]:

@@ -182,8 +182,9 @@ def comparison(draw: st.DrawFn) -> tuple[str, Any]:
     if operator.endswith("NULL"):
         wanted = operator == "IS NOT NULL"
         return f"{entity}.{quoted(key)} {operator}", lambda run: (key in pairs(run, entity)) is wanted
-    return f"{entity}.{quoted(key)} {operator} {written}", lambda run: (
-        key in pairs(run, entity) and matches(pairs(run, entity)[key], operator, text)
+    return (
+        f"{entity}.{quoted(key)} {operator} {written}",
+        lambda run: key in pairs(run, entity) and matches(pairs(run, entity)[key], operator, text),
     )
 
 

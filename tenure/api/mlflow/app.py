@@ -34,6 +34,7 @@ ROUTES: tuple[Route, ...] = (
     *service.ROUTES,
 )
 PLACE = re.compile(r"\{(\w+)(:path)?\}")
+AJAX = "/ajax-api/"
 MIB = 1024 * 1024
 
 
@@ -92,8 +93,8 @@ def make_app(ground: Ground) -> ASGIApp:
             return
         try:
             path: str = scope["path"]
-            if path.startswith("/ajax-api/"):
-                path = path[5:]
+            if path.startswith(AJAX):
+                path = "/api/" + path[len(AJAX) :]
             entry, parts = TABLE.find(scope["method"], path)
             route, principal = entry.route, scope["state"]["principal"]
             access.require(principal, route.permission)

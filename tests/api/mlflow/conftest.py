@@ -47,7 +47,9 @@ class Wire:
         content_type: str = "application/json",
         broken: bool = False,
     ) -> Answer:
-        chunks = [body or b""] if len(body or b"") < 65536 else [body[i : i + 65536] for i in range(0, len(body), 65536)]
+        chunks = (
+            [body or b""] if len(body or b"") < 65536 else [body[i : i + 65536] for i in range(0, len(body), 65536)]
+        )
         messages = [{"type": "http.request", "body": c, "more_body": True} for c in chunks]
         messages[-1]["more_body"] = broken
         if broken:
@@ -73,16 +75,16 @@ class Wire:
         found = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
         return Answer(sent[0]["status"], found, b"".join(message.get("body", b"") for message in sent[1:]))
 
-    def get(self, path: str, **query: Any) -> Answer:
+    def get(self, path: str, /, **query: Any) -> Answer:
         return self.call("GET", _whole(path), query=query)
 
-    def post(self, path: str, **fields: Any) -> Answer:
+    def post(self, path: str, /, **fields: Any) -> Answer:
         return self.call("POST", _whole(path), body=json.dumps(fields).encode())
 
-    def patch(self, path: str, **fields: Any) -> Answer:
+    def patch(self, path: str, /, **fields: Any) -> Answer:
         return self.call("PATCH", _whole(path), body=json.dumps(fields).encode())
 
-    def delete(self, path: str, **fields: Any) -> Answer:
+    def delete(self, path: str, /, **fields: Any) -> Answer:
         return self.call("DELETE", _whole(path), body=json.dumps(fields).encode())
 
     def put(self, path: str, content: bytes, **how: Any) -> Answer:
@@ -108,7 +110,8 @@ class Wire:
 FILES = "/api/2.0/mlflow-artifacts/artifacts"
 MLMODEL = b"""flavors: {}
 signature:
-  inputs: '[{"type": "double", "name": "distance", "required": true}, {"type": "string", "name": "carrier", "required": false}]'
+  inputs: '[{"type": "double", "name": "distance", "required": true},
+    {"type": "string", "name": "carrier", "required": false}]'
   outputs: '[{"type": "tensor", "tensor-spec": {"dtype": "float64", "shape": [-1]}}]'
   params: null
 """
@@ -150,6 +153,7 @@ def tracking_url(ground: Ground) -> Iterator[str]:
 def served(app: Any) -> Iterator[str]:
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
+        listening.listen(128)
         config = uvicorn.Config(app, log_level="warning", lifespan="off", loop="uvloop", http="httptools")
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
