@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -62,6 +63,7 @@ class Arms:
         self._settings = settings
         self._fetch = fetch
         self._on_change = on_change
+        self._starts = asyncio.Semaphore(max(2, os.cpu_count() or 1))
         self._scorers: dict[Version, Scorer] = {}
         self._live: dict[str, Endpoint] = {}
         self._stopping: set[asyncio.Task[None]] = set()
@@ -82,7 +84,8 @@ class Arms:
         for route in table.routes.values():
             for release in route.releases:
                 if _version(release) not in self._scorers:
-                    self._scorers[_version(release)] = Scorer(release, self._settings, self._fetch, self._settle)
+                    scorer = Scorer(release, self._settings, self._fetch, self._starts, self._settle)
+                    self._scorers[_version(release)] = scorer
         self._settle()
 
     def look(self) -> None:

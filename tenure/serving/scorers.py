@@ -71,10 +71,13 @@ class Scorer:
     """One version's scorer process and the requests that wait for it.
 
     `changed` is called whenever `state` changes. `ready` stays true while a scorer that has served is being
-    restarted: requests wait in its queue for the second or two that this takes.
+    restarted: requests wait in its queue for the second or two that this takes. `starts` bounds how many load at once:
+    loading costs seconds of CPU, and all together would only be late together.
     """
 
-    def __init__(self, release: Release, settings: Settings, fetch: Fetch, changed: Callable[[], None]) -> None:
+    def __init__(
+        self, release: Release, settings: Settings, fetch: Fetch, starts: asyncio.Semaphore, changed: Callable[[], None]
+    ) -> None:
         self.release = release
         self.inputs = Inputs(release.inputs)
         self.state: State = "starting"
@@ -84,6 +87,7 @@ class Scorer:
         self.ready = False
         self._settings = settings
         self._fetch = fetch
+        self._starts = starts
         self._changed = changed
         self._queue: deque[_Waiting] = deque()
         self._batch: list[_Waiting] = []
@@ -152,7 +156,9 @@ class Scorer:
         while not self._stopping.is_set():
             started = time.monotonic()
             try:
-                line = await self._start()
+                folder = await asyncio.to_thread(self._fetch, self.release)
+                async with self._starts:
+                    line = await self._start(folder, self._settings.scorer_start_timeout_s * 2 ** min(failures, 4))
                 await line.closed
                 self._died()
             except TenureError as problem:
@@ -166,8 +172,8 @@ class Scorer:
                 await asyncio.wait_for(self._stopping.wait(), PAUSES_S[min(failures - 1, len(PAUSES_S) - 1)])
         self._set("stopped", "")
 
-    async def _start(self) -> _Line:
-        folder = await asyncio.to_thread(self._fetch, self.release)
+    async def _start(self, folder: Path, timeout_s: float) -> _Line:
+        """Spawn the process and wait until the model is loaded; each failure gives the next try twice the time."""
         if self._stopping.is_set():
             raise Unavailable("it was stopped before it started")
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -179,9 +185,9 @@ class Scorer:
         first = line.first
         line.send(wire.Load(folder=str(folder), files=self.release.files, inputs=self.release.inputs))
         try:
-            told = await asyncio.wait_for(first, self._settings.scorer_start_timeout_s)
+            told = await asyncio.wait_for(first, timeout_s)
         except TimeoutError:
-            raise Unavailable(f"it did not load within {self._settings.scorer_start_timeout_s:g} s") from None
+            raise Unavailable(f"it did not load within {timeout_s:g} s") from None
         if isinstance(told, wire.Refused):
             raise Unavailable(told.reason)
         self.example, self.answer, self.ready = told.example, told.answer, True

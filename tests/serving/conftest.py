@@ -30,7 +30,7 @@ DELAY = [
 ]
 
 
-def wait_until(true: Callable[[], Any], what: str, seconds: float = 40.0) -> Any:
+def wait_until(true: Callable[[], Any], what: str, seconds: float = 120.0) -> Any:
     """Ask again and again until it is true; fail with `what` after so many seconds."""
     deadline = time.monotonic() + seconds
     while not (found := true()):

@@ -1,0 +1,301 @@
+"""What one scored row costs: `python -m benchmarks.scoring`.
+
+The gateway, with its journal on, beside a fixed answer to the same POST from the same process, and beside MLflow's own
+scoring server with the same model, in one run at 1 and 32 connections. CPU is that of the gateway and its scorer
+together, so that a busy machine distorts it little; requests per second depend on what else the machine does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+import uvloop
+from rich.console import Console
+from rich.table import Table
+
+from tenure.records.people import Permission, Principal
+from tenure.records.routing import InputColumn, PinnedFile, Release, Route, RoutingTable
+from tenure.serving import gateway, routing
+from tenure.serving.answers import JSON, answer
+from tenure.settings import Settings
+
+SECONDS = 3.0
+CONNECTIONS = (1, 32)
+TICKS = os.sysconf("SC_CLK_TCK")
+NUMBERS, WORDS = 15, 8
+OWNER = Principal(name="owner", kind="owner", permissions=frozenset(Permission))
+ECHO = """
+import mlflow.models, mlflow.pyfunc
+class Echo(mlflow.pyfunc.PythonModel):
+    def predict(self, context, model_input, params=None):
+        return [0.5] * len(model_input)
+mlflow.models.set_model(Echo())
+"""
+
+
+class Rate(NamedTuple):
+    per_second: float
+    cpu_us: float
+
+
+# --- models, made in a process of their own ------------------------------------------------------------------------
+
+
+def save_models(folder: Path) -> None:
+    """A forest behind encoders on 23 mixed columns, and a model that costs nothing: what is left is ours."""
+    import mlflow.pyfunc
+    import mlflow.sklearn
+    import numpy as np
+    import pandas as pd
+    from mlflow.models import infer_signature
+    from sklearn.compose import make_column_transformer
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+    rng = np.random.default_rng(1)
+    numbers = {f"number_{k}": rng.normal(size=2000) for k in range(NUMBERS)}
+    words = {f"word_{k}": rng.choice(["red", "green", "blue", "grey"], 2000) for k in range(WORDS)}
+    frame = pd.DataFrame(numbers | words)
+    columns = make_column_transformer(
+        (StandardScaler(), list(numbers)), (OneHotEncoder(handle_unknown="ignore"), list(words))
+    )
+    model = make_pipeline(columns, RandomForestClassifier(100, max_depth=8, n_jobs=1, random_state=1))
+    model.fit(frame, frame["number_0"] + rng.normal(size=2000) > 0)
+    shape = infer_signature(frame, model.predict_proba(frame))
+    mlflow.sklearn.save_model(
+        model,
+        str(folder / "forest"),
+        signature=shape,
+        pyfunc_predict_fn="predict_proba",
+        pip_requirements=["scikit-learn"],
+        serialization_format="cloudpickle",
+    )
+    (folder / "echo.py").write_text(ECHO)
+    mlflow.pyfunc.save_model(
+        str(folder / "echo"), python_model=str(folder / "echo.py"), signature=shape, pip_requirements=["mlflow"]
+    )
+
+
+def release(folder: Path) -> Release:
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    inputs = [InputColumn(name=f"number_{k}", type="double") for k in range(NUMBERS)]
+    inputs += [InputColumn(name=f"word_{k}", type="string") for k in range(WORDS)]
+    return Release(
+        release_id=folder.name,
+        model=folder.name,
+        version=1,
+        role="champion",
+        share=1.0,
+        location=str(folder),
+        digest=folder.name,
+        files=[
+            PinnedFile(
+                path=path.relative_to(folder).as_posix(),
+                size_bytes=path.stat().st_size,
+                sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+            )
+            for path in files
+        ],
+        inputs=inputs,
+    )
+
+
+def request_body() -> bytes:
+    row: dict[str, Any] = {f"number_{k}": k / 7 for k in range(NUMBERS)}
+    row |= {f"word_{k}": "green" for k in range(WORDS)}
+    return json.dumps({"dataframe_records": [row]}).encode()
+
+
+# --- servers, each in a process of its own -------------------------------------------------------------------------
+
+
+def serve_ours(settings: Settings) -> None:
+    """The gateway, with one more address that reads the body and gives a fixed answer: the floor."""
+    make_app = gateway.make_app
+
+    def with_floor(*arguments: Any) -> Any:
+        ours = make_app(*arguments)
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            if scope["type"] == "http" and scope["path"] == "/fixed":
+                while (await receive()).get("more_body"):
+                    pass
+                await answer(send, 200, JSON, b'{"predictions":[0.5]}')
+            else:
+                await ours(scope, receive, send)
+
+        return app
+
+    gateway.make_app = with_floor
+    gateway.run(settings, lambda release: Path(release.location), lambda _headers: OWNER)
+
+
+def serve_mlflows(folder: str, port: int) -> None:
+    import mlflow.pyfunc
+    import uvicorn
+    from mlflow.pyfunc.scoring_server import init
+
+    app = init(mlflow.pyfunc.load_model(folder))
+    uvicorn.run(app, host="127.0.0.1", port=port, log_level="error", loop="uvloop", http="httptools", access_log=False)
+
+
+# --- load and measures ---------------------------------------------------------------------------------------------
+
+
+class Client(asyncio.Protocol):
+    """One connection: the next request as soon as the answer is whole. Counts the answers until told to stop."""
+
+    def __init__(self, request: bytes) -> None:
+        self.request, self.answered, self.stopping, self.buffer = request, 0, False, b""
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+        transport.write(self.request)
+
+    def data_received(self, data: bytes) -> None:
+        self.buffer += data
+        head, found, body = self.buffer.partition(b"\r\n\r\n")
+        if not found:
+            return
+        length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+        if len(body) < length:
+            return
+        if not head.startswith(b"HTTP/1.1 200"):
+            raise SystemExit(self.buffer.decode())
+        self.buffer = b""
+        self.answered += 1
+        if not self.stopping:
+            self.transport.write(self.request)
+
+
+async def load(port: int, path: str, connections: int, seconds: float) -> tuple[int, float]:
+    body = request_body()
+    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n"
+    request = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+    loop = asyncio.get_running_loop()
+    clients = [Client(request) for _ in range(connections)]
+    for client in clients:
+        await loop.create_connection(lambda client=client: client, "127.0.0.1", port)  # type: ignore[misc]
+    start = time.perf_counter()
+    await asyncio.sleep(seconds)
+    took = time.perf_counter() - start
+    answered = sum(client.answered for client in clients)
+    for client in clients:
+        client.stopping = True
+        client.transport.close()
+    return answered, took
+
+
+def cpu_s(pids: list[int]) -> float:
+    used = 0
+    for pid in pids:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        used += int(fields[11]) + int(fields[12])
+    return used / TICKS
+
+
+def measure(pids: list[int], port: int, path: str, connections: int) -> Rate:
+    uvloop.run(load(port, path, connections, 0.5))
+    before = cpu_s(pids)
+    answered, took = uvloop.run(load(port, path, connections, SECONDS))
+    return Rate(answered / took, (cpu_s(pids) - before) / max(1, answered) * 1e6)
+
+
+# --- the run -------------------------------------------------------------------------------------------------------
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def process(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    started = subprocess.Popen([sys.executable, "-m", "benchmarks.scoring", *arguments])
+    try:
+        yield started
+    finally:
+        started.terminate()
+        started.wait(30)
+
+
+def wait_for(ready: Any, seconds: float = 180) -> None:
+    deadline = time.monotonic() + seconds
+    while not ready():
+        if time.monotonic() > deadline:
+            raise SystemExit("a server did not start")
+        time.sleep(0.05)
+
+
+def answers(url: str) -> bool:
+    try:
+        request = urllib.request.Request(url, request_body(), {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request) as got:
+            return bool(got.status == 200)
+    except OSError:
+        return False
+
+
+def main() -> None:
+    table = Table(title="One row of 23 mixed columns", caption=__doc__.split("\n\n")[1].replace("\n", " "))
+    for name in ("what", "connections", "answers/s", "CPU µs", "of the fixed answer's rate"):
+        table.add_column(name, justify="left" if name == "what" else "right")
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        subprocess.run([sys.executable, "-m", "benchmarks.scoring", "models", scratch], check=True)
+        settings = Settings(data=str(folder / "data"), scoring_port=free_port())
+        names = ("echo", "forest")
+        routes = {name: Route(endpoint=name, model=name, releases=[release(folder / name)]) for name in names}
+        routing.write_table(settings.folder, RoutingTable(epoch=1, routes=routes))
+        with process("ours", msgspec.json.encode(settings).decode()) as ours:
+            for name in names:
+                wait_for(lambda name=name: answers(f"{settings.gateway_url}/endpoints/{name}/invocations"))
+            children = Path(f"/proc/{ours.pid}/task/{ours.pid}/children").read_text().split()
+            pids = [ours.pid, *map(int, children)]
+            for connections in CONNECTIONS:
+                floor = measure(pids, settings.gateway_port, "/fixed", connections)
+                add(table, "fixed answer", connections, floor, floor)
+                for name in names:
+                    path = f"/endpoints/{name}/invocations"
+                    rate = measure(pids, settings.gateway_port, path, connections)
+                    add(table, f"Tenure, {name}", connections, rate, floor)
+        port = free_port()
+        with process("mlflow", str(folder / "forest"), str(port)) as peer:
+            wait_for(lambda: answers(f"http://127.0.0.1:{port}/invocations") or peer.poll() is not None)
+            for connections in CONNECTIONS if peer.poll() is None else ():
+                rate = measure([peer.pid], port, "/invocations", connections)
+                add(table, "MLflow's server, forest", connections, rate, floor)
+    Console().print(table)
+
+
+def add(table: Table, what: str, connections: int, rate: Rate, floor: Rate) -> None:
+    share = f"{rate.per_second / floor.per_second:.1%}"
+    table.add_row(what, str(connections), f"{rate.per_second:,.0f}", f"{rate.cpu_us:,.0f}", share)
+
+
+if __name__ == "__main__":
+    match sys.argv[1:]:
+        case ["models", folder]:
+            save_models(Path(folder))
+        case ["ours", settings]:
+            serve_ours(msgspec.json.decode(settings, type=Settings))
+        case ["mlflow", folder, port]:
+            serve_mlflows(folder, int(port))
+        case _:
+            main()
