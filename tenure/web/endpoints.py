@@ -1,0 +1,146 @@
+"""An endpoint's pages: what answers there, how much, how fast, how well, and what it was worth."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Response, get
+from litestar.params import Parameter
+
+from tenure.deploy import endpoints
+from tenure.errors import NotFound
+from tenure.monitor import progress, report
+from tenure.records.model_files import Monitors
+from tenure.records.people import Permission, Principal
+from tenure.records.windows import Interval, Window
+from tenure.store import alerts, model_files, profiles, releases, retraining_runs, windows
+from tenure.store.database import Transaction
+from tenure.store.ground import Ground
+from tenure.web import lives
+from tenure.web.chart_data import Distributions, EndpointStory
+from tenure.web.drawing import Form, Theme, drawn
+from tenure.web.page import show
+
+DRAWN_LIMIT = 400
+LISTED_LIMIT = 12
+CHARTS = ("accuracy", "drift", "value", "traffic", "latency", "calibration")
+
+
+@get("/endpoints/{name:str}", permission=Permission.READ, sync_to_thread=True, include_in_schema=False)
+def page(
+    ground: Ground, principal: Principal, name: str, every: Annotated[bool, Parameter(query="all")] = False
+) -> Response[str]:
+    come = progress.of(ground, name)
+
+    def load(tx: Transaction) -> dict[str, Any]:
+        endpoint = endpoints.describe(tx, name, ground.settings)
+        shown = _windows(tx, name)
+        answered = [window for window in shown if window.role != "shadow"]
+        listed = list(reversed(shown))[: None if every else LISTED_LIMIT]
+        known = alerts.search(tx, endpoint=name)
+        return {
+            "endpoint": endpoint,
+            "champion": next((one for one in endpoint.releases if one.role == "champion"), None),
+            "docs_url": f"{ground.settings.gateway_url}/endpoints/{name}/docs",
+            "progress": come,
+            "windows": listed,
+            "earlier": len(shown) - len(listed),
+            "first": answered[0] if answered else None,
+            "latest": answered[-1] if answered else None,
+            "judged": next((one for one in reversed(answered) if not one.provisional), None),
+            "value": _sum([window.value.value for window in answered]),
+            "alerts": known,
+            "firing": [alert for alert in known if alert.state == "firing"],
+            "health": lives.health_of(known, answered, endpoint.health),
+            "states": {health.release_id: health for health in endpoint.health},
+            "releases": releases.history(tx, name),
+            "retrainings": retraining_runs.search(tx, endpoint=name),
+            "monitors": _monitors(tx, endpoint.model),
+            "has_baseline": _distributions(tx, name) is not None,
+        }
+
+    return show(ground, principal, "endpoint.html", load, current="models")
+
+
+@get("/endpoints/{name:str}/months", permission=Permission.READ, sync_to_thread=True, include_in_schema=False)
+def months(ground: Ground, principal: Principal, name: str) -> Response[str]:
+    """Calendar months, each judged over all of its rows: read from the predictions themselves, so it takes longer."""
+    rows = report.by_month(ground, name)
+
+    def load(tx: Transaction) -> dict[str, Any]:
+        return {"endpoint": endpoints.get(tx, name), "months": rows}
+
+    return show(ground, principal, "months.html", load, current="models")
+
+
+@get(
+    "/endpoints/{name:str}/charts/{chart:str}",
+    permission=Permission.READ,
+    sync_to_thread=True,
+    include_in_schema=False,
+)
+def endpoint_chart(
+    ground: Ground, name: str, chart: str, form: Form = "svg", theme: Theme = "light", width: int = 760
+) -> Response[str]:
+    """One chart of an endpoint's windows, or of its columns' distributions lately against the baseline."""
+    if chart == "columns":
+        seen = ground.database.read(lambda tx: _distributions(tx, name))
+        if seen is None:
+            raise NotFound(f"No version with a baseline answers at {name!r} yet, so there is nothing to compare.")
+        return drawn(ground, "columns", seen, form=form, theme=theme, width=width)
+    if chart not in CHARTS:
+        raise NotFound(f"There is no chart {chart!r} of an endpoint. There are {', '.join(CHARTS)}, columns.")
+    told = ground.database.read(lambda tx: story(tx, name))
+    return drawn(ground, chart, told, form=form, theme=theme, width=width)
+
+
+def story(tx: Transaction, name: str) -> EndpointStory:
+    """An endpoint's windows in the order of event time, with baselines and alerts. Raises NotFound."""
+    model = endpoints.get(tx, name).model
+    shown = _windows(tx, name)
+    return EndpointStory(
+        endpoint=name,
+        windows=shown,
+        baselines=_baselines(tx, model, sorted({window.version for window in shown})),
+        alerts=alerts.search(tx, endpoint=name),
+        floor=_monitors(tx, model).psi_floor,
+    )
+
+
+def _windows(tx: Transaction, name: str) -> list[Window]:
+    """The latest windows, earliest first, without their profiles: a chart over time needs none."""
+    found = windows.search(tx, name, limit=DRAWN_LIMIT)
+    return [msgspec.structs.replace(window, profile=None) for window in reversed(found)]
+
+
+def _baselines(tx: Transaction, model: str, versions: list[int]) -> dict[int, Interval]:
+    found = {}
+    for version in versions:
+        stored = profiles.get(tx, model, version)
+        judged = stored.profile.judged if stored else None
+        if judged is not None:
+            found[version] = Interval(value=judged.roc_auc, low=judged.roc_auc_low, high=judged.roc_auc_high)
+    return found
+
+
+def _distributions(tx: Transaction, name: str) -> Distributions | None:
+    """The baseline of the version that answered last, and what its latest window saw."""
+    latest = windows.search(tx, name, role="champion", limit=1)
+    if not latest:
+        return None
+    stored = profiles.get(tx, latest[0].model, latest[0].version)
+    return Distributions(baseline=stored.profile, observed=latest[0].profile) if stored else None
+
+
+def _monitors(tx: Transaction, model: str) -> Monitors:
+    applied = model_files.current(tx, model)
+    return applied.file.monitors if applied else Monitors()
+
+
+def _sum(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
+
+
+handlers = [page, months, endpoint_chart]

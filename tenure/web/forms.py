@@ -1,0 +1,34 @@
+"""What comes from a form on a page."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from litestar import Request
+from litestar.enums import RequestEncodingType
+from litestar.params import Body
+
+from tenure import access
+from tenure.errors import InvalidInput
+
+Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
+
+
+def text(form: dict[str, str], field: str) -> str:
+    """A field that must be filled. Raises InvalidInput naming it."""
+    value = form.get(field, "").strip()
+    if not value:
+        raise InvalidInput(f"The field '{field.replace('_', ' ')}' must be filled. It was empty.", where=field)
+    return value
+
+
+def gate_of(request: Request[Any, Any, Any]) -> access.Gate:
+    """The gate that this server stands behind."""
+    gate: access.Gate = request.app.state["gate"]
+    return gate
+
+
+def csrf_of(request: Request[Any, Any, Any]) -> str:
+    """The token that forms of this session carry; empty when nobody is signed in."""
+    token = access.session_token({name.lower(): value for name, value in request.headers.items()})
+    return gate_of(request).sessions.csrf(token) if token else ""

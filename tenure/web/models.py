@@ -1,0 +1,93 @@
+"""The list of models, and one model with its versions, endpoints and what was declared about it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from litestar import Response, get
+
+from tenure.errors import NotFound
+from tenure.manage import cards
+from tenure.records.base import Record
+from tenure.records.people import Permission, Principal
+from tenure.records.profiles import Judged
+from tenure.records.registry import ModelVersionInfo
+from tenure.store import changes, model_files, profiles
+from tenure.store.database import Transaction
+from tenure.store.ground import Ground
+from tenure.web import lives
+from tenure.web.page import show
+
+
+class VersionLine(Record):
+    """One version in the model's table."""
+
+    info: ModelVersionInfo
+    judged: Judged | None
+    has_baseline: bool
+    missing: list[str]
+
+
+@get("/models", permission=Permission.READ, sync_to_thread=True, include_in_schema=False)
+def models_page(ground: Ground, principal: Principal) -> Response[str]:
+    def load(tx: Transaction) -> dict[str, Any]:
+        known = lives.all_of(tx, ground.settings)
+        lines = [
+            {
+                "known": one,
+                "life": lives.life_of(one),
+                "health": lives.health_of(one.alerts, one.answered, one.releases),
+            }
+            for one in known
+        ]
+        return {"lines": lines, "control_url": ground.settings.control_url}
+
+    return show(ground, principal, "models.html", load, current="models")
+
+
+@get("/models/{name:str}", permission=Permission.READ, sync_to_thread=True, include_in_schema=False)
+def model_page(ground: Ground, principal: Principal, name: str) -> Response[str]:
+    def load(tx: Transaction) -> dict[str, Any]:
+        known = lives.of(tx, name, ground.settings)
+        if known is None:
+            raise NotFound(f"There is no model named {name!r}. Register one with mlflow.register_model.")
+        applied = model_files.current(tx, name)
+        return {
+            "known": known,
+            "life": lives.life_of(known),
+            "health": lives.health_of(known.alerts, known.answered, known.releases),
+            "lines": [_line(tx, version) for version in known.versions],
+            "applied": applied,
+            "declared": _declared(applied.file) if applied else {},
+            "changes": [stored.change for stored in changes.search(tx, model=name, limit=50)],
+            "firing": [alert for alert in known.alerts if alert.state == "firing"],
+            "control_url": ground.settings.control_url,
+        }
+
+    return show(ground, principal, "model.html", load, current="models")
+
+
+def _line(tx: Transaction, version: ModelVersionInfo) -> VersionLine:
+    stored = profiles.get(tx, version.name, version.version)
+    return VersionLine(
+        info=version,
+        judged=stored.profile.judged if stored else None,
+        has_baseline=stored is not None,
+        missing=cards.current(tx, version.name, version.version).missing,
+    )
+
+
+def _declared(file: msgspec.Struct) -> dict[str, Any]:
+    """What a person wrote in the model's file, without what they left at its default."""
+    told = {field.name: getattr(file, field.name) for field in msgspec.structs.fields(file)}
+    unset = {field.name: field.default for field in msgspec.structs.fields(file)}
+    apart = ("model", "purpose", "owner", "features")
+    return {
+        name: msgspec.to_builtins(value)
+        for name, value in told.items()
+        if name not in apart and value not in (unset[name], [], {}, None)
+    }
+
+
+handlers = [models_page, model_page]

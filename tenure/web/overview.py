@@ -1,0 +1,76 @@
+"""The first page: every model with its step of life, its health and its value."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Response, get
+
+from tenure.records.base import Record
+from tenure.records.people import Permission, Principal
+from tenure.records.windows import Interval, Window
+from tenure.store.database import Transaction
+from tenure.store.ground import Ground
+from tenure.web import lives, sparklines
+from tenure.web.page import show
+from tenure.web.sparklines import Column, Curve
+
+
+class ModelGlance(Record):
+    """One model as the overview shows it."""
+
+    name: str
+    purpose: str
+    governed: bool
+    life: lives.Life
+    health: lives.Health
+    versions: int
+    champion: int | None
+    endpoints: list[str]
+    firing: int
+    latest: Window | None
+    auc: Interval | None
+    auc_curve: Curve | None
+    value: float | None
+    value_columns: list[Column]
+
+
+@get("/", permission=Permission.READ, sync_to_thread=True, include_in_schema=False)
+def page(ground: Ground, principal: Principal) -> Response[str]:
+    def load(tx: Transaction) -> dict[str, Any]:
+        glances = sorted(map(_glance, lives.all_of(tx, ground.settings)), key=lambda one: (-one.firing, -one.life.step))
+        return {
+            "models": glances,
+            "in_service": sum(1 for one in glances if one.champion),
+            "predictions": sum(one.latest.predictions for one in glances if one.latest),
+            "firing": sum(one.firing for one in glances),
+            "control_url": ground.settings.control_url,
+        }
+
+    return show(ground, principal, "overview.html", load, current="overview")
+
+
+def _glance(known: lives.Known) -> ModelGlance:
+    windows = known.answered
+    matured = [window for window in windows if not window.provisional and window.roc_auc.value is not None]
+    valued = [window for window in windows if window.value.value is not None]
+    shown = windows[-lives.SHOWN :]
+    return ModelGlance(
+        name=known.name,
+        purpose=known.purpose,
+        governed=known.governed,
+        life=lives.life_of(known),
+        health=lives.health_of(known.alerts, windows, known.releases),
+        versions=len(known.versions),
+        champion=known.champion,
+        endpoints=[endpoint.name for endpoint in known.endpoints],
+        firing=sum(1 for alert in known.alerts if alert.state == "firing"),
+        latest=windows[-1] if windows else None,
+        auc=matured[-1].roc_auc if matured else None,
+        auc_curve=sparklines.curve([window.roc_auc for window in shown], known.baseline),
+        value=sum(window.value.value or 0.0 for window in valued) if valued else None,
+        value_columns=sparklines.columns([window.value.value for window in shown]),
+    )
+
+
+handlers = [page]

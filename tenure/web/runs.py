@@ -1,0 +1,169 @@
+"""Runs: a list that is searched with MLflow's filter language, and one run with its curves and files."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Response, get
+
+from tenure.build import experiments, locations, metrics, model_versions, runs
+from tenure.errors import InvalidInput, NotFound, TenureError
+from tenure.records.base import Record
+from tenure.records.people import Permission, Principal
+from tenure.records.tracking import Experiment, Metric, Run
+from tenure.store.artifacts import FileInfo
+from tenure.store.database import Transaction
+from tenure.store.ground import Ground
+from tenure.web.chart_data import CurvePoint, MetricCurve
+from tenure.web.drawing import Form, Theme, drawn
+from tenure.web.page import link, show
+
+PAGE_SIZE = 50
+EXPERIMENT_LIMIT = 500
+COLUMN_LIMIT = 6
+FILE_LIMIT = 300
+CURVE_LIMIT = 2000
+OWN_TAGS = "mlflow."
+SHOWN_TAGS = ("source.name", "source.type", "source.git.commit", "note.content", "parentRunId", "user")
+ORDERS = {"started": "attributes.start_time", "name": "attributes.run_name", "status": "attributes.status"}
+
+
+class Listed(Record):
+    """One page of runs. `refused` says what is wrong with the filter, when something is."""
+
+    runs: list[Run]
+    following: str | None
+    refused: str = ""
+
+
+@get("/runs", permission=Permission.READ, sync_to_thread=True, include_in_schema=False)
+def runs_page(
+    ground: Ground,
+    principal: Principal,
+    experiment: str = "",
+    q: str = "",
+    sort: str = "",
+    down: bool = True,
+    page: str = "",
+) -> Response[str]:
+    def load(tx: Transaction) -> dict[str, Any]:
+        known, _ = experiments.search(
+            tx, text=None, order_by=None, view=None, max_results=EXPERIMENT_LIMIT, page_token=None
+        )
+        chosen = [one.experiment_id for one in known if one.experiment_id == experiment] if experiment else []
+        wanted = chosen or [one.experiment_id for one in known]
+        listed = _list(tx, wanted, q, sort, down, page)
+        return {
+            "listed": listed,
+            "experiments": known,
+            "names": {one.experiment_id: one.name for one in known},
+            "asked": {"experiment": experiment, "q": q, "sort": sort, "down": down},
+            "metrics": _common([[metric.key for metric in run.data.metrics] for run in listed.runs]),
+            "params": _common([[param.key for param in run.data.params] for run in listed.runs])[:3],
+            "heading": _heading(experiment, q, sort, down),
+            "control_url": ground.settings.control_url,
+            "first": not page,
+        }
+
+    return show(ground, principal, "runs.html", load, current="runs")
+
+
+@get("/runs/{run_id:str}", permission=Permission.READ, sync_to_thread=True, include_in_schema=False)
+def run_page(ground: Ground, principal: Principal, run_id: str) -> Response[str]:
+    def load(tx: Transaction) -> dict[str, Any]:
+        run = runs.get(tx, run_id)
+        files, more = _files(ground, run)
+        own = {tag.key.removeprefix(OWN_TAGS): tag.value for tag in run.data.tags if tag.key.startswith(OWN_TAGS)}
+        return {
+            "run": run,
+            "experiment": _experiment(tx, run.info.experiment_id),
+            "tags": [tag for tag in run.data.tags if not tag.key.startswith(OWN_TAGS)],
+            "own": {key: value for key, value in own.items() if key in SHOWN_TAGS and value},
+            "curved": _curved(tx, run),
+            "files": files,
+            "more_files": more,
+            "versions": model_versions.search(tx, text=f"run_id = '{run.info.run_id}'")[0],
+        }
+
+    return show(ground, principal, "run.html", load, current="runs")
+
+
+@get("/runs/{run_id:str}/charts/metric", permission=Permission.READ, sync_to_thread=True, include_in_schema=False)
+def metric_chart(
+    ground: Ground, run_id: str, key: str, form: Form = "svg", theme: Theme = "light", width: int = 536
+) -> Response[str]:
+    """One metric of a run over its steps."""
+    points = ground.database.read(lambda tx: _history(tx, run_id, key))
+    if not points:
+        raise NotFound(f"The run {run_id!r} has no metric {key!r}.")
+    return drawn(ground, "metric", MetricCurve(metric=key, points=points), form=form, theme=theme, width=width)
+
+
+def _list(tx: Transaction, wanted: list[str], q: str, sort: str, down: bool, page: str) -> Listed:
+    """One page of runs. A filter that cannot be read is told instead of raised: it is corrected where it stands."""
+    order = ORDERS.get(sort, sort)
+    order_by = [f"{order} {'DESC' if down else 'ASC'}"] if order else None
+    try:
+        found, following = runs.search(
+            tx, wanted, text=q or None, order_by=order_by, view=None, max_results=PAGE_SIZE, page_token=page or None
+        )
+    except InvalidInput as refusal:
+        return Listed(runs=[], following=None, refused=refusal.message)
+    return Listed(runs=found, following=following)
+
+
+def _heading(experiment: str, q: str, sort: str, down: bool) -> Any:
+    """A function for the template: the address that sorts by a column, the other way round when it already does."""
+
+    def heading(column: str) -> str:
+        turned = not down if column == sort else True
+        return link("/runs", experiment=experiment, q=q, sort=column, down=str(turned).lower())
+
+    return heading
+
+
+def _common(keys_of_runs: list[list[str]]) -> list[str]:
+    """The keys that most runs of a page have, most common first; at most `COLUMN_LIMIT`."""
+    counted: dict[str, int] = {}
+    for keys in keys_of_runs:
+        for key in keys:
+            counted[key] = counted.get(key, 0) + 1
+    return sorted(counted, key=lambda key: (-counted[key], key))[:COLUMN_LIMIT]
+
+
+def _experiment(tx: Transaction, experiment_id: str) -> Experiment | None:
+    try:
+        return experiments.get(tx, experiment_id)
+    except TenureError:  # a run may outlive its experiment's name
+        return None
+
+
+def _curved(tx: Transaction, run: Run) -> list[str]:
+    """Metrics with more than one step: those that a curve tells more about than their last value."""
+    return [
+        metric.key for metric in run.data.metrics if metric.step and len(_history(tx, run.info.run_id, metric.key)) > 1
+    ]
+
+
+def _history(tx: Transaction, run_id: str, key: str) -> list[CurvePoint]:
+    found, _ = metrics.history(tx, run_id, key, max_results=CURVE_LIMIT, page_token=None)
+    points = [CurvePoint(step=one.step or 0, at_ms=one.timestamp, value=_drawable(one)) for one in found]
+    return sorted(points, key=lambda point: (point.step, point.at_ms))
+
+
+def _drawable(metric: Metric) -> float | None:
+    """A metric's value; NaN and the infinities, which travel as words, leave a gap."""
+    return float(metric.value) if isinstance(metric.value, int | float) else None
+
+
+def _files(ground: Ground, run: Run) -> tuple[list[FileInfo], bool]:
+    """A run's artifacts with paths below its folder, and whether there are more than are listed."""
+    folder = locations.folder_of(run.info.artifact_uri)
+    if folder is None:
+        return [], False
+    found = ground.artifacts.files(folder)
+    listed = [FileInfo(file.key.removeprefix(f"{folder}/"), file.size_bytes) for file in found[:FILE_LIMIT]]
+    return listed, len(found) > FILE_LIMIT
+
+
+handlers = [runs_page, run_page, metric_chart]

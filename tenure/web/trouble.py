@@ -1,0 +1,71 @@
+"""The page that comes when a page cannot come: what happened in calm words, never a trace."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from litestar import Request, Response
+from litestar.exceptions import HTTPException
+
+from tenure import errors
+from tenure.web.page import answer, bare_frame
+
+log = logging.getLogger("tenure.web")
+
+STATUS: dict[type[errors.TenureError], int] = {
+    errors.TooLarge: 413,
+    errors.InvalidInput: 400,
+    errors.NotFound: 404,
+    errors.Conflict: 409,
+    errors.NotSignedIn: 401,
+    errors.NotAllowed: 403,
+    errors.TooMany: 429,
+    errors.Unavailable: 503,
+}
+TITLES = {
+    400: "That cannot be read",
+    401: "Please sign in",
+    403: "This is not allowed",
+    404: "There is nothing here",
+    405: "This page cannot do that",
+    409: "That does not fit what is here",
+    413: "That is too large",
+    429: "Too much at once",
+    500: "The server failed at this",
+    503: "Not just now",
+}
+HIDDEN = "The reason is in the server's log; nothing was stored. Go back and try again."
+NO_PAGE = "No page has this address. It may have been mistyped, or what it showed is gone."
+
+
+def status_of(error: Exception) -> int:
+    """The status of the page for an error: its own class's, else its nearest ancestor's; 500 for what is not ours."""
+    if isinstance(error, HTTPException):
+        return error.status_code
+    return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
+
+
+def on_error(request: Request[Any, Any, Any], error: Exception) -> Response[str]:
+    """An error as a page, for people in front of a browser."""
+    status = status_of(error)
+    context = {
+        "frame": bare_frame(request.scope.get("state", {}).get("principal")),
+        "status": status,
+        "title": TITLES.get(status, TITLES[500 if status >= 500 else 400]),
+        "message": _message(error, status),
+        "failures": list(error.failures) if isinstance(error, errors.GateNotMet) else [],
+    }
+    if status == 500:
+        log.error("unforeseen failure at %s %s", request.method, request.url.path, exc_info=error)
+    return answer("trouble.html", context, status)
+
+
+def _message(error: Exception, status: int) -> str:
+    if isinstance(error, errors.TenureError) and status != 500:
+        return error.message
+    if status == 404:
+        return NO_PAGE
+    if isinstance(error, HTTPException) and status < 500:
+        return f"{error.detail}."
+    return HIDDEN

@@ -1,0 +1,124 @@
+"""One version: its card, what it was trained on, who signed for it, where it came from and where it went."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Response, get
+
+from tenure.build import model_versions
+from tenure.errors import NotFound
+from tenure.manage import cards, policies
+from tenure.records.base import Record
+from tenure.records.people import Permission, Principal
+from tenure.records.registry import ModelVersionInfo
+from tenure.store import changes, endpoints, gates, profiles, releases, retraining_runs, runs
+from tenure.store.database import Transaction
+from tenure.store.ground import Ground
+from tenure.web.chart_data import Distributions
+from tenure.web.drawing import Form, Theme, drawn
+from tenure.web.page import part, show
+
+CHARTS = ("columns", "scores")
+FIELDS = {
+    "purpose": "Purpose",
+    "how_to_call": "How to call it",
+    "input_limits": "Input limits",
+    "expected_output": "Expected output",
+    "scope": "Scope",
+    "accuracy": "Accuracy",
+    "data_dependencies": "Data it depends on",
+    "owner": "Owner",
+}
+
+
+class Stop(Record):
+    """One place on a version's way from data to traffic."""
+
+    kind: str
+    name: str
+    path: str = ""
+    under: str = ""
+    here: bool = False
+
+
+@get(
+    "/models/{name:str}/versions/{version:int}",
+    permission=Permission.READ,
+    sync_to_thread=True,
+    include_in_schema=False,
+)
+def page(ground: Ground, principal: Principal, name: str, version: int) -> Response[str]:
+    def load(tx: Transaction) -> dict[str, Any]:
+        info = model_versions.get(tx, name, version)
+        stored = profiles.get(tx, name, version)
+        asked = [one.change for one in changes.search(tx, model=name, version=version)]
+        evaluations = gates.of_version(tx, name, version)
+        return {
+            "info": info,
+            "card": cards.current(tx, name, version),
+            "fields": FIELDS,
+            "baseline": stored,
+            "judged": stored.profile.judged if stored else None,
+            "changes": asked,
+            "signatures": [signature for change in asked for signature in change.signatures],
+            "evaluation": evaluations[0] if evaluations else None,
+            "policy": policies.VERSION,
+            "lineage": _lineage(tx, info),
+            "retraining": _made_by(tx, info),
+            "size": sum(file.size_bytes for file in info.files),
+        }
+
+    return show(ground, principal, "version.html", load, current="models")
+
+
+@get(
+    "/models/{name:str}/versions/{version:int}/charts/{chart:str}",
+    permission=Permission.READ,
+    sync_to_thread=True,
+    include_in_schema=False,
+)
+def version_chart(
+    ground: Ground, name: str, version: int, chart: str, form: Form = "svg", theme: Theme = "light", width: int = 760
+) -> Response[str]:
+    """A chart of a version's baseline."""
+    stored = ground.database.read(lambda tx: profiles.get(tx, name, version))
+    if stored is None or chart not in CHARTS:
+        raise NotFound(f"Version {version} of {name!r} has no baseline, or there is no chart {chart!r} of one.")
+    return drawn(ground, chart, Distributions(baseline=stored.profile), form=form, theme=theme, width=width)
+
+
+def _lineage(tx: Transaction, info: ModelVersionInfo) -> list[list[Stop]]:
+    """Datasets, the run, this version, and the releases that carried it; one list for each step of the way."""
+    found = runs.get_many(tx, [info.run_id]) if info.run_id else []
+    datasets = [
+        Stop(kind="dataset", name=given.dataset.name, under=given.dataset.digest)
+        for run in found
+        for given in run.inputs.dataset_inputs
+    ]
+    made_in = [
+        Stop(kind="run", name=run.info.run_name, path=f"/runs/{part(run.info.run_id)}", under=run.info.user_id)
+        for run in found
+    ]
+    here = Stop(kind="version", name=f"{info.name} {info.version}", under=(info.digest or "")[:19], here=True)
+    carried = [
+        Stop(
+            kind=f"{release.role} at",
+            name=release.endpoint,
+            path=f"/endpoints/{part(release.endpoint)}",
+            under="in service" if release.until_at is None else "ended",
+        )
+        for endpoint in endpoints.list_all(tx, model=info.name)
+        for release in releases.history(tx, endpoint.name)
+        if release.version == info.version
+    ]
+    return [stops for stops in (datasets, made_in, [here], carried) if stops]
+
+
+def _made_by(tx: Transaction, info: ModelVersionInfo) -> str | None:
+    """The retraining run that made this version, if one did."""
+    made = (run for run in retraining_runs.search(tx, model=info.name) if run.challenger_version == info.version)
+    return next((run.retraining_id for run in made), None)
+
+
+handlers = [page, version_chart]

@@ -1,0 +1,87 @@
+"""Pages behind the real gate, without the rest of the server."""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tenure import access
+from tenure.api import front
+from tenure.store.ground import Ground
+from tenure.web import site
+
+from ..conftest import make_ground
+from . import town
+
+PORT = 5000
+
+
+def pages_of(ground: Ground, port: int = PORT) -> Any:
+    """The front of the server as `tenure.app` puts it together, without MLflow's protocol."""
+
+    async def nothing(_scope: Any, _receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    gate = access.Gate([port], "token", ground)
+    with warnings.catch_warnings():  # of Litestar 3, about parameters that get their dependency by name
+        warnings.simplefilter("ignore", DeprecationWarning)
+        ours = front.litestar_app(ground, gate, site.handlers, site.on_error)
+    front.check_declared(ours, {})
+    return front.Front(gate, ours, nothing, ())
+
+
+@pytest.fixture(scope="session")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
+    """A year behind it. Tests of this folder only read it."""
+    made = make_ground(tmp_path_factory.mktemp("town"))
+    town.fill(made)
+    yield made
+    made.database.close()
+    site.close_all()
+
+
+class Client:
+    """A browser's requests to the pages, without a network. Cookies are kept; redirects are answers."""
+
+    def __init__(self, ground: Ground) -> None:
+        self._app = pages_of(ground)
+        self._cookies = httpx.Cookies()
+
+    def get(self, path: str, **more: Any) -> httpx.Response:
+        return self._ask("GET", path, **more)
+
+    def post(self, path: str, data: dict[str, str]) -> httpx.Response:
+        return self._ask("POST", path, data=data)
+
+    def _ask(self, method: str, path: str, **more: Any) -> httpx.Response:
+        async def ask() -> httpx.Response:
+            transport = httpx.ASGITransport(app=self._app, raise_app_exceptions=False)
+            base = f"http://127.0.0.1:{PORT}"
+            browser = {"sec-fetch-site": "same-origin"}
+            async with httpx.AsyncClient(
+                transport=transport, base_url=base, headers=browser, cookies=self._cookies
+            ) as client:
+                answer = await client.request(method, path, **more)
+                self._cookies = client.cookies
+                return answer
+
+        return asyncio.run(ask())
+
+
+@pytest.fixture
+def pages(filled: Ground) -> Client:
+    return Client(filled)
+
+
+@pytest.fixture
+def empty_pages(tmp_path: Path) -> Iterator[Client]:
+    made = make_ground(tmp_path)
+    yield Client(made)
+    made.database.close()

@@ -1,0 +1,180 @@
+"""A plausible year of an endpoint, made from a seed: what pages and charts are tried on."""
+
+from __future__ import annotations
+
+import math
+import random
+
+from tenure.records.alerts import Alert, Evidence
+from tenure.records.base import DAY_US, Instant, instant_of
+from tenure.records.profiles import CategoricalProfile, Judged, NumericProfile, Profile
+from tenure.records.windows import Confusion, DriftOfColumn, Interval, Window
+
+from datetime import datetime  # isort: skip
+
+START = instant_of(datetime(2013, 2, 1))
+NUMERIC = {
+    "distance": (1040, 700),
+    "temp": (55, 18),
+    "wind_speed": (10.5, 5.2),
+    "humid": (62, 19),
+    "plane_age": (11, 7),
+}
+CATEGORICAL = {"carrier": ["UA", "B6", "EV", "DL", "AA", "MQ", "US", "9E", "WN"], "origin": ["EWR", "JFK", "LGA"]}
+COLUMNS = [*NUMERIC, "sched_hour", *CATEGORICAL]
+
+
+def interval(value: float, half: float) -> Interval:
+    return Interval(value=value, low=value - half, high=value + half)
+
+
+def make_numeric(mean: float, deviation: float, rows: int = 27_004, seed: int = 1, bins: int = 256) -> NumericProfile:
+    dice = random.Random(seed)
+    values = sorted(dice.gauss(mean, deviation) for _ in range(4000))
+    edges = [values[len(values) * index // bins] for index in range(1, bins)]
+    return NumericProfile(
+        edges=edges,
+        counts=[rows // bins] * bins,
+        n=rows,
+        mean=mean,
+        m2=deviation**2 * rows,
+        min=values[0],
+        max=values[-1],
+    )
+
+
+def make_categorical(levels: list[str], rows: int = 27_004, seed: int = 1) -> CategoricalProfile:
+    weights = [1 / (index + 1.6) for index in range(len(levels))]
+    counts = [int(rows * weight / sum(weights)) for weight in weights]
+    return CategoricalProfile(levels=levels, counts=counts, other_count=rows - sum(counts), n=rows)
+
+
+def make_profile(shift: float = 0.0) -> Profile:
+    columns: dict[str, NumericProfile | CategoricalProfile] = {
+        name: make_numeric(mean + shift * deviation, deviation, seed=index)
+        for index, (name, (mean, deviation)) in enumerate(NUMERIC.items())
+    }
+    hours = [float(hour) for hour in range(5, 24)]
+    counts = [int(2400 * (1 + 0.4 * math.sin(hour / 3))) for hour in hours]
+    columns["sched_hour"] = NumericProfile(
+        edges=hours[1:], counts=counts, n=sum(counts), mean=13.2, m2=1e6, min=5.0, max=23.0, null_count=120
+    )
+    for name, levels in CATEGORICAL.items():
+        columns[name] = make_categorical(levels)
+    return Profile(
+        rows=27_004,
+        columns=columns,
+        score=make_numeric(0.24, 0.12),
+        score_of_positives=make_numeric(0.34, 0.14, rows=6400, seed=5),
+        score_of_negatives=make_numeric(0.21, 0.10, rows=20_600, seed=6),
+        judged=Judged(
+            rows=5_400,
+            positives=1_290,
+            roc_auc=0.742,
+            roc_auc_low=0.728,
+            roc_auc_high=0.756,
+            brier=0.158,
+            value_per_row=0.41,
+        ),
+    )
+
+
+def make_window(week: int, version: int, role: str = "champion", *, auc: float, dice: random.Random) -> Window:
+    start = START + 7 * week * DAY_US
+    rows = int(6_300 + 500 * math.sin(week / 5) + dice.gauss(0, 180))
+    rate = 0.24 + 0.08 * math.sin((week - 14) / 5.2) + dice.gauss(0, 0.012)
+    late = week >= 46
+    summer = max(0.0, math.sin((week - 8) / 11))
+    return Window(
+        endpoint="flight-delay",
+        model="flight-delay",
+        version=version,
+        role=role,  # type: ignore[arg-type]  # the samples' own roles
+        start_at=start,
+        end_at=start + 7 * DAY_US,
+        predictions=rows,
+        outcomes=int(rows * (0.55 if late else 0.985)),
+        maturity=0.55 if late else 0.985,
+        provisional=late,
+        mean_score=0.245 + dice.gauss(0, 0.006),
+        event_rate=interval(rate, 0.011),
+        roc_auc=interval(auc + dice.gauss(0, 0.008), 0.0145),
+        brier=interval(0.165, 0.004),
+        calibration_gap=interval(0.245 - rate, 0.011),
+        confusion=Confusion(true_positive=520, false_positive=410, false_negative=990, true_negative=4380),
+        value=interval(1900 * (auc - 0.63) / 0.1 + dice.gauss(0, 150), 420),
+        value_per_prediction=interval(0.3 * (auc - 0.63) / 0.1, 0.07),
+        latency_p50_ms=2.9 + dice.gauss(0, 0.15),
+        latency_p99_ms=8.4 + abs(dice.gauss(0, 1.1)),
+        drift=[make_drift(name, index, summer, dice, rows) for index, name in enumerate(COLUMNS)],
+        drift_state="breach" if summer > 0.4 else "ok",
+        accuracy_state="breach" if auc < 0.67 else "ok",
+        calibration_state="ok",
+        profile=None,
+    )
+
+
+def make_drift(name: str, index: int, summer: float, dice: random.Random, rows: int) -> DriftOfColumn:
+    effect = {"temp": 1.7, "humid": 0.5, "wind_speed": 0.25, "sched_hour": 0.08}.get(name, 0.02)
+    excess = max(0.0, effect * summer + dice.gauss(0.004, 0.008))
+    return DriftOfColumn(
+        column=name,
+        psi=excess + 0.03,
+        psi_excess=excess,
+        p_value=1e-9 if excess > 0.05 else 0.3,
+        q_value=1e-8 if excess > 0.05 else 0.45,
+        floor=0.1,
+        n_baseline=27_004,
+        n_window=rows,
+        new_level_share=0.0 if index > 5 else None,
+        state="breach" if excess > 0.1 else "ok",
+    )
+
+
+def make_year(weeks: int = 47) -> list[Window]:
+    """Version 1 decays until week 22, when version 2 takes over after two weeks in the shadow; version 3 in week 36."""
+    dice = random.Random(7)
+    windows = []
+    for week in range(weeks):
+        version = 1 if week < 22 else 2 if week < 36 else 3
+        since = week - {1: 0, 2: 22, 3: 36}[version]
+        windows.append(make_window(week, version, auc=(0.735 if version == 1 else 0.752) - 0.0042 * since, dice=dice))
+        if week in (20, 21):
+            windows.append(make_window(week, 2, "shadow", auc=0.751, dice=dice))
+        if week in (34, 35):
+            windows.append(make_window(week, 3, "shadow", auc=0.758, dice=dice))
+    return windows
+
+
+def make_alert(**changes: object) -> Alert:
+    end = START + 20 * 7 * DAY_US
+    known: dict[str, object] = {
+        "alert_id": "0190b5a0-0000-7000-8000-000000000001",
+        "endpoint": "flight-delay",
+        "monitor": "accuracy",
+        "subject": "roc_auc",
+        "state": "firing",
+        "severity": "critical",
+        "message": "AUC of version 1 is proven below 0.712: 0.655 (0.640 to 0.670) on 6,180 outcomes.",
+        "evidence": Evidence(
+            measure="roc_auc",
+            value=0.655,
+            threshold=0.712,
+            direction="below",
+            p_value=2e-7,
+            level=0.0004,
+            n_baseline=5_400,
+            n_window=6_180,
+            window_start_at=end - 7 * DAY_US,
+            window_end_at=end,
+            version=1,
+        ),
+        "event_at": end,
+        "opened_at": end,
+        "changed_at": end,
+    }
+    return Alert(**{**known, **changes})  # type: ignore[arg-type]  # the test names the fields
+
+
+def at(week: int) -> Instant:
+    return Instant(START + 7 * week * DAY_US)

@@ -1,0 +1,204 @@
+"""Pages in a real browser: no complaint, no sideways scroll on a phone, charts drawn under the strict policy."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+
+from tenure.store.ground import Ground
+
+from ..conftest import free_port, missing, wait_until
+from . import town
+from .conftest import pages_of
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PATHS = [
+    "/",
+    "/models",
+    "/models/flight-delay",
+    "/models/flight-delay/versions/1",
+    "/runs",
+    "/endpoints/flight-delay",
+    "/alerts",
+    "/audit",
+    "/changes",
+    f"/retraining/{town.RETRAINING}",
+    "/sign-in",
+]
+ALL_DRAWN = "[...document.querySelectorAll('[data-chart]')].every(one => one.dataset.state === 'drawn')"
+
+
+@pytest.fixture(scope="module")
+def url(filled: Ground) -> Iterator[str]:
+    port = free_port()
+    config = uvicorn.Config(pages_of(filled, port), port=port, log_level="error", lifespan="off")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    wait_until(lambda: server.started, 10, "the pages are served")
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    thread.join(10)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    try:
+        from playwright.sync_api import sync_playwright
+    except ModuleNotFoundError:
+        missing("playwright")
+    if not CHROMIUM.exists():
+        missing("chromium")
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        yield opened
+        opened.close()
+
+
+class Tab:
+    """A page of the browser that writes down what it complains about."""
+
+    def __init__(self, browser: Any, width: int, theme: str, **more: Any) -> None:
+        self.context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=theme, **more)
+        self.page = self.context.new_page()
+        self.complaints: list[str] = []
+        self.page.on("console", self._note)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    def _note(self, message: Any) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(message.text)
+
+    def open(self, address: str) -> None:
+        self.page.goto(address)
+
+    def read_down(self) -> None:
+        """Scroll to the end, as a reader does, so that every chart is asked for."""
+        height = self.page.evaluate("document.documentElement.scrollHeight")
+        for y in range(0, height, 600):
+            self.page.evaluate(f"scrollTo(0, {y})")
+            self.page.wait_for_timeout(20)
+
+    def is_drawn(self) -> bool:
+        self.page.wait_for_timeout(50)  # lets the browser work: playwright's pages stand still between calls
+        return bool(self.page.evaluate(ALL_DRAWN))
+
+
+@pytest.fixture
+def tab(browser: Any, request: pytest.FixtureRequest) -> Iterator[Tab]:
+    width, theme = getattr(request, "param", (1280, "light"))
+    opened = Tab(browser, width, theme)
+    yield opened
+    opened.context.close()
+
+
+@pytest.mark.parametrize("tab", [(375, "dark"), (1280, "light")], indirect=True)
+@pytest.mark.parametrize("path", PATHS)
+def test_a_page_fits_and_the_browser_has_no_complaint(url: str, tab: Tab, path: str) -> None:
+    tab.open(url + path)
+    tab.read_down()
+    wait_until(tab.is_drawn, 60, "every chart is drawn by the browser")
+    room, needed = tab.page.evaluate("[document.documentElement.clientWidth, document.documentElement.scrollWidth]")
+    assert needed <= room
+    assert tab.complaints == []
+
+
+def test_charts_answer_to_the_pointer(url: str, tab: Tab) -> None:
+    tab.open(f"{url}/endpoints/flight-delay")
+    wait_until(lambda: tab.page.wait_for_timeout(50) or tab.page.query_selector(".drawn svg"), 60, "a chart is drawn")
+    point = tab.page.query_selector(".drawn svg .mark-symbol path")
+    assert point is not None
+    point.hover(force=True)
+    wait_until(
+        lambda: tab.page.wait_for_timeout(50) or tab.page.query_selector("#vg-tooltip-element.visible"), 5, "told"
+    )
+    assert "AUC" in tab.page.inner_text("#vg-tooltip-element")
+    assert tab.complaints == []
+
+
+def test_the_theme_is_switched_and_remembered(url: str, tab: Tab) -> None:
+    tab.open(url)
+    tab.page.click("[data-theme-toggle]")
+    tab.open(f"{url}/models")
+    assert tab.page.evaluate("document.documentElement.dataset.theme") == "dark"
+    assert tab.page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(18, 19, 23)"
+
+
+def test_pages_work_without_javascript(url: str, browser: Any) -> None:
+    tab = Tab(browser, 1280, "dark", java_script_enabled=False)
+    tab.open(f"{url}/endpoints/flight-delay")
+    picture = tab.page.query_selector(".chart img")
+    picture.scroll_into_view_if_needed()
+
+    def is_loaded() -> bool:
+        tab.page.wait_for_timeout(100)
+        return bool(picture.bounding_box()["height"] > 100)
+
+    wait_until(is_loaded, 30, "the picture of the chart is there")
+    assert tab.page.query_selector("[data-theme-toggle]").is_hidden()
+    tab.context.close()
+
+
+def test_a_change_is_signed_with_the_keyboard_alone(url: str, tab: Tab) -> None:
+    tab.open(f"{url}/changes?state=open")
+    path = re.search(r'href="(/changes/[0-9a-f-]{36})"', tab.page.content())
+    assert path is not None
+    tab.open(url + path[1])
+    tab.page.focus("input[name=person]")
+    for text in ("vera", "not the password"):
+        tab.page.keyboard.type(text)
+        tab.page.keyboard.press("Tab")
+    tab.page.keyboard.press("v")
+    tab.page.keyboard.press("Tab")
+    tab.page.keyboard.press("Space")
+    tab.page.keyboard.press("Tab")
+    tab.page.keyboard.type("I read it")
+    tab.page.keyboard.press("Tab")
+    tab.page.keyboard.press("Enter")
+    tab.page.wait_for_selector(".notice.bad")
+    assert "do not belong together" in tab.page.inner_text(".notice.bad")
+
+
+COLOURS = """() => {
+  const style = getComputedStyle(document.documentElement);
+  return ['paper', 'surface', 'ink', 'muted', 'accent', 'ok', 'ok-soft', 'warn', 'warn-soft', 'bad', 'bad-soft']
+    .map(name => [name, style.getPropertyValue('--' + name).trim()]);
+}"""
+
+
+@pytest.mark.parametrize("tab", [(1280, "dark"), (1280, "light")], indirect=True)
+def test_text_stands_out_from_its_ground(url: str, tab: Tab) -> None:
+    tab.open(url)
+    colours = dict(tab.page.evaluate(COLOURS))
+    for text in ("ink", "muted", "accent", "bad", "ok", "warn"):
+        for ground in ("paper", "surface"):
+            assert _contrast(colours[text], colours[ground]) >= 4.5, (text, ground)
+    for tone in ("ok", "warn", "bad"):
+        assert _contrast(colours[tone], colours[f"{tone}-soft"]) >= 4.5, tone
+
+
+def _contrast(one: str, other: str) -> float:
+    """Contrast of two colours by WCAG 2.2, 1–21."""
+    light, dark = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    parts = [int(colour[index : index + 2], 16) / 255 for index in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

@@ -1,0 +1,155 @@
+"""Charts: each definition draws, in both themes and every width; what is drawn is what was given."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from tenure.errors import Unavailable
+from tenure.web import charts
+from tenure.web.chart_data import WIDTHS, CurvePoint, Distributions, EndpointStory, Look, MetricCurve, Theme
+from tenure.web.pictures import Pictures
+
+from . import samples
+from .conftest import Client
+
+STORY = EndpointStory(
+    endpoint="flight-delay",
+    windows=samples.make_year(),
+    baselines={1: samples.interval(0.742, 0.014), 2: samples.interval(0.755, 0.012)},
+    alerts=[samples.make_alert()],
+)
+DATA = {
+    EndpointStory: STORY,
+    Distributions: Distributions(baseline=samples.make_profile(), observed=samples.make_profile(0.5)),
+    MetricCurve: MetricCurve(
+        metric="loss", points=[CurvePoint(step=step, at_ms=step, value=1 / (step + 1)) for step in range(20)]
+    ),
+}
+EMPTY = {
+    EndpointStory: EndpointStory(endpoint="flight-delay", windows=[]),
+    Distributions: Distributions(baseline=msgspec.structs.replace(samples.make_profile(), columns={}, score=None)),
+    MetricCurve: MetricCurve(metric="loss", points=[]),
+}
+LIGHT = Look(theme="light", width=760)
+
+
+def spec_of(name: str, data: Any = None, look: Look = LIGHT) -> dict[str, Any]:
+    kind, definition = charts.DEFINITIONS[name]
+    told: dict[str, Any] = definition(data or DATA[kind], look).to_dict()
+    return told
+
+
+def rows_of(spec: dict[str, Any]) -> list[dict[str, Any]]:
+    return [row for rows in spec.get("datasets", {}).values() for row in rows] or _inline(spec)
+
+
+def _inline(part: Any) -> list[dict[str, Any]]:
+    if isinstance(part, dict):
+        own = part["data"].get("values", []) if isinstance(part.get("data"), dict) else []
+        return [*own, *(row for inner in part.values() for row in _inline(inner))]
+    return [row for inner in part for row in _inline(inner)] if isinstance(part, list) else []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("name", charts.DEFINITIONS)
+def test_every_chart_is_defined_for_both_themes_and_all_widths(name: str, theme: Theme) -> None:
+    for width in WIDTHS:
+        spec = spec_of(name, look=Look(theme=theme, width=width))
+        assert spec["$schema"].startswith("https://vega.github.io/schema/vega-lite/v6")
+        assert spec["config"]["background"] == "transparent"
+
+
+@pytest.mark.parametrize("name", charts.DEFINITIONS)
+def test_a_chart_of_nothing_is_still_a_chart(name: str) -> None:
+    kind, _ = charts.DEFINITIONS[name]
+    assert "config" in spec_of(name, EMPTY[kind])
+
+
+def test_accuracy_shows_value_interval_baseline_versions_and_alerts() -> None:
+    rows = rows_of(spec_of("accuracy"))
+    first = STORY.windows[0]
+    drawn = next(row for row in rows if row.get("from") == first.start_at // 1000 and "low" in row)
+    assert (drawn["value"], drawn["low"], drawn["high"]) == (first.roc_auc.value, first.roc_auc.low, first.roc_auc.high)
+    assert {row["label"] for row in rows if "label" in row} >= {"v1", "v2", "v3"}
+    assert any(row.get("told") == samples.make_alert().message for row in rows)
+    assert any(row.get("y") == 0.742 for row in rows)
+
+
+def test_shadows_answer_nobody_and_so_make_no_traffic() -> None:
+    drawn = [row for row in rows_of(spec_of("traffic")) if "top" in row]
+    assert len({row["from"] for row in drawn}) == 47
+    assert not any(row["shadow"] for row in drawn)
+
+
+def test_drift_marks_what_is_proven_above_the_floor() -> None:
+    rows = [row for row in rows_of(spec_of("drift")) if "excess" in row]
+    assert {row["column"] for row in rows if row["breach"]} >= {"temp", "humid"}
+    assert all(row["excess"] >= 0 for row in rows)
+
+
+def test_two_versions_in_one_window_stand_side_by_side() -> None:
+    first = STORY.windows[0]
+    both = EndpointStory(endpoint="e", windows=[first, msgspec.structs.replace(first, version=2)])
+    drawn = sorted((row["from"], row["to"]) for row in rows_of(spec_of("value", both)) if "zero" in row)
+    middle = (first.start_at + first.end_at) // 2000
+    assert drawn[0][1] <= middle <= drawn[-1][0] or drawn[0][1] == drawn[-1][0]
+
+
+# --- drawing in a process of its own ---
+
+
+def test_a_chart_is_drawn_once_and_then_kept(tmp_path: Path) -> None:
+    pictures = Pictures(tmp_path)
+    try:
+        text, digest = pictures.chart("metric", DATA[MetricCurve], LIGHT, "svg")
+        assert text.startswith("<svg")
+        assert "<script" not in text
+        again, same = pictures.chart("metric", DATA[MetricCurve], LIGHT, "svg")
+        assert (again, same) == (text, digest)
+        assert [file.name for file in tmp_path.iterdir()] == [f"{digest}.svg"]
+        # A process that has gone is replaced when the next chart is asked for.
+        child = pictures._child
+        assert child is not None
+        child.kill()
+        spec, _ = pictures.chart("metric", DATA[MetricCurve], LIGHT, "spec")
+        assert msgspec.json.decode(spec)["width"] == 760
+    finally:
+        pictures.close()
+
+
+def test_a_chart_that_cannot_be_drawn_is_refused_and_the_process_lives_on(tmp_path: Path) -> None:
+    pictures = Pictures(tmp_path)
+    try:
+        with pytest.raises(Unavailable, match="could not be drawn"):
+            pictures.chart("metric", STORY, LIGHT, "svg")
+        assert pictures.chart("metric", DATA[MetricCurve], LIGHT, "spec")[0].startswith("{")
+    finally:
+        pictures.close()
+
+
+def test_charts_have_addresses(pages: Client) -> None:
+    svg = pages.get("/endpoints/flight-delay/charts/latency", params={"theme": "dark", "width": 320})
+    assert svg.status_code == 200
+    assert svg.headers["content-type"].startswith("image/svg+xml")
+    assert "sandbox" in svg.headers["content-security-policy"]
+    spec = pages.get("/models/flight-delay/versions/1/charts/scores", params={"form": "spec"})
+    assert spec.json()["width"] == 760
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/endpoints/flight-delay/charts/nope", 404),
+        ("/endpoints/nope/charts/accuracy", 404),
+        ("/endpoints/flight-delay/charts/accuracy?width=99999", 400),
+        ("/endpoints/flight-delay/charts/accuracy?theme=pink", 400),
+        ("/models/flight-delay/versions/9/charts/columns", 404),
+        ("/runs/nope/charts/metric?key=x", 404),
+    ],
+)
+def test_a_chart_that_is_not_there_is_said(pages: Client, path: str, status: int) -> None:
+    assert pages.get(path).status_code == status

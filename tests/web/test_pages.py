@@ -1,0 +1,272 @@
+"""Every page, filled and empty: it comes, it says what it must, it is safe."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tenure.store import changes as stored_changes
+from tenure.store.ground import Ground
+from tenure.web import site
+from tenure.web.page import POLICY
+
+from ..conftest import make_ground
+from . import town
+from .conftest import Client
+
+PAGES = [
+    "/",
+    "/models",
+    "/models/flight-delay",
+    "/models/churn-2026%20%28trial%29",
+    "/models/flight-delay/versions/1",
+    "/models/flight-delay/versions/3",
+    "/runs",
+    "/endpoints/flight-delay",
+    "/endpoints/flight-delay?all=true",
+    "/endpoints/flight-delay/months",
+    "/alerts",
+    "/alerts?state=firing",
+    "/audit",
+    "/audit?verify=true",
+    "/changes",
+    "/changes?state=open",
+    f"/retraining/{town.RETRAINING}",
+    "/sign-in",
+]
+EVIL = "<script>alert('x')</script><img src=x onerror=alert(1)>\"' onmouseover='alert(2)"
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_page_comes_with_its_headers(pages: Client, path: str) -> None:
+    answer = pages.get(path)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-security-policy"] == POLICY
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "no-store" in answer.headers["cache-control"]
+    assert "unsafe" not in POLICY
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_page_is_well_made(pages: Client, path: str) -> None:
+    text = pages.get(path).text
+    assert text.count("<h1>") == 1
+    assert "<title>" in text
+    assert not re.search(r"<[^>]+\sstyle=", text), "an inline style is refused by the policy"
+    assert not re.search(r"<script(?![^>]*\bsrc=)", text), "an inline script is refused by the policy"
+    assert not re.search(r"<(img|svg)(?![^>]*(alt=|aria-))[^>]*>", text), "a picture without words"
+    if not path.startswith("/audit"):  # whose details are quoted as they were written
+        assert "None" not in re.sub(r"<[^>]+>", " ", text)
+
+
+@pytest.mark.parametrize("path", ["/", "/models", "/runs", "/alerts", "/audit", "/changes", "/sign-in"])
+def test_an_empty_server_says_what_to_do_next(empty_pages: Client, path: str) -> None:
+    answer = empty_pages.get(path)
+    assert answer.status_code == 200
+    if path in ("/", "/models", "/runs"):
+        assert "mlflow.set_tracking_uri(" in answer.text
+        assert "http://127.0.0.1:5000" in answer.text
+
+
+def test_the_overview_shows_each_models_life_health_and_value(pages: Client) -> None:
+    text = pages.get("/").text
+    assert text.index("flight-delay") < text.index("churn-2026"), "what fires comes first"
+    assert 'aria-current="step">Retrain' in text
+    assert "1 firing" in text
+    assert "Value realised so far" in text
+    assert 'class="spark"' in text
+
+
+def test_a_version_shows_card_signatures_and_lineage(pages: Client) -> None:
+    text = pages.get("/models/flight-delay/versions/1").text
+    assert "Vera Valdés" in text
+    assert "Flights that leave the three New York airports" in text
+    assert "(from facts)" in text
+    assert "flights-january" in text
+    assert "charts/columns?theme=dark" in text
+
+
+def test_runs_are_found_by_the_filter_and_sorted_by_links(pages: Client) -> None:
+    found = pages.get("/runs", params={"q": "metrics.roc_auc > 0.745"}).text
+    assert "forest-7" in found
+    assert "forest-1<" not in found
+    rising = pages.get("/runs", params={"sort": "metrics.`roc_auc`", "down": "false"}).text
+    assert rising.index("forest-1<") < rising.index("forest-7<")
+    assert 'aria-sort="ascending"' in rising
+
+
+def test_a_filter_that_cannot_be_read_is_told_and_stays_to_be_corrected(pages: Client) -> None:
+    answer = pages.get("/runs", params={"q": "metrics.roc_auc >"})
+    assert answer.status_code == 200
+    assert 'class="notice bad"' in answer.text
+    assert 'value="metrics.roc_auc &gt;"' in answer.text
+
+
+def test_a_run_shows_what_was_logged(pages: Client) -> None:
+    path = re.search(r'href="(/runs/[0-9a-f]{32})"', pages.get("/runs").text)
+    assert path is not None
+    text = pages.get(path[1]).text
+    for told in ("log_loss", "max_depth", "flights-january", "NaN", "charts/metric?key=log_loss", "train.py"):
+        assert told in text
+
+
+def test_the_months_of_an_endpoint_without_predictions_are_empty(pages: Client) -> None:
+    assert "No prediction has been taken in yet" in pages.get("/endpoints/flight-delay/months").text
+
+
+def test_the_chain_is_verified_on_demand(pages: Client) -> None:
+    assert "the chain holds" in pages.get("/audit?verify=true").text
+    assert "the chain holds" not in pages.get("/audit").text
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "told"),
+    [
+        ("/nothing", 404, "No page has this address"),
+        ("/models/nope", 404, "There is no model named"),
+        ("/models/flight-delay/versions/99", 404, "There is nothing here"),
+        ("/models/flight-delay/versions/x", 404, "There is nothing here"),
+        ("/endpoints/nope", 404, "nope"),
+        ("/runs/nope", 404, "nope"),
+        ("/changes/nope", 404, "nope"),
+        ("/retraining/nope", 404, "nope"),
+        ("/alerts?state=loud", 400, "must be one of"),
+        ("/audit?before=x", 400, "cannot be read"),
+    ],
+)
+def test_what_is_not_there_is_said_calmly(pages: Client, path: str, status: int, told: str) -> None:
+    answer = pages.get(path)
+    assert answer.status_code == status
+    assert told in answer.text
+    assert "Traceback" not in answer.text
+    assert answer.headers["content-security-policy"] == POLICY
+
+
+def test_a_failure_that_nobody_foresaw_shows_no_trace(pages: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("secret detail")
+
+    monkeypatch.setattr("tenure.web.lives.all_of", fail)
+    answer = pages.get("/")
+    assert answer.status_code == 500
+    assert "secret" not in answer.text
+    assert "the server" in answer.text.lower()
+
+
+def test_every_page_declares_a_permission() -> None:
+    assert len(site.declared()) == len({(path, tuple(one.http_methods)) for one in site.handlers for path in one.paths})
+
+
+def test_statics_are_kept_for_good_under_addresses_that_change(pages: Client) -> None:
+    style = re.search(r'href="(/static/site\.[0-9a-f]{12}\.css)"', pages.get("/").text)
+    assert style is not None
+    answer = pages.get(style[1])
+    assert answer.headers["content-type"].startswith("text/css")
+    assert "immutable" in answer.headers["cache-control"]
+    assert pages.get("/static/site.000000000000.css").status_code == 404
+
+
+# --- what clients can set stays text ---
+
+
+@pytest.fixture(scope="module")
+def attacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
+    made = make_ground(tmp_path_factory.mktemp("attacked"))
+    town.fill(made, marked=EVIL)
+    yield made
+    made.database.close()
+
+
+@pytest.mark.parametrize("path", [*PAGES, "run", "change"])
+def test_markup_in_any_text_stays_text(attacked: Ground, path: str) -> None:
+    client = Client(attacked)
+    if path == "run":
+        found = re.search(r'href="(/runs/[0-9a-f]{32})"', client.get("/runs").text)
+        assert found is not None
+        path = found[1]
+    if path == "change":
+        path = f"/changes/{_open_change(attacked)}"
+    text = client.get(path).text
+    assert "<script>alert" not in text
+    assert "<img src=x" not in text
+    assert not re.search(r"<[^>]*\sonmouseover=", text)
+
+
+def test_a_filter_cannot_carry_markup(attacked: Ground) -> None:
+    text = Client(attacked).get("/runs", params={"q": EVIL, "sort": EVIL, "experiment": EVIL, "page": EVIL}).text
+    assert "<script>alert" not in text
+
+
+# --- forms ---
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Ground]:
+    made = make_ground(tmp_path)
+    town.fill(made)
+    yield made
+    made.database.close()
+
+
+def test_two_people_sign_a_change_on_its_page(own: Ground) -> None:
+    client, change_id = Client(own), _open_change(own)
+    for person, role in (("vera", "validator"), ("bo", "business-owner")):
+        answer = client.post(f"/changes/{change_id}/sign", data=_signature(person, role))
+        assert answer.status_code == 303, answer.text
+    text = client.get(f"/changes/{change_id}").text
+    assert "every step is signed" in text
+    assert "Bo Owens" in text
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"password": "wrong"}, "do not belong together"),
+        ({"role": "business-owner"}, "does not hold the role"),
+        ({"reason": ""}, "must be filled"),
+        ({"reason": "x"}, "cannot be read"),
+        ({"meaning": "perhaps"}, "cannot be read"),
+    ],
+)
+def test_a_signature_that_is_refused_says_why_above_the_form(own: Ground, changed: dict[str, str], told: str) -> None:
+    change_id = _open_change(own)
+    answer = Client(own).post(f"/changes/{change_id}/sign", data={**_signature("vera", "validator"), **changed})
+    assert answer.status_code in (400, 401, 403)
+    assert told in answer.text
+    assert 'value="vera"' in answer.text
+    assert town.PASSWORD not in answer.text
+
+
+def test_somebody_signs_in_acknowledges_an_alert_and_signs_out(own: Ground) -> None:
+    client = Client(own)
+    assert client.post("/sessions", data={"name": "vera", "password": "wrong"}).status_code == 401
+    began = client.post("/sessions", data={"name": "vera", "password": town.PASSWORD})
+    assert began.status_code == 303
+    assert "HttpOnly" in began.headers["set-cookie"]
+    page = client.get("/alerts?state=firing").text
+    csrf = re.search(r'name="csrf" value="([^"]+)"', page)
+    path = re.search(r'action="(/alerts/[^"]+/acknowledge)"', page)
+    assert csrf is not None
+    assert path is not None
+    assert client.post(path[1], data={"reason": "looking", "csrf": csrf[1]}).status_code == 303
+    assert "No alert is firing" in client.get("/alerts?state=firing").text
+    assert client.post("/sign-out", data={"csrf": csrf[1]}).status_code == 303
+    assert "Sign in" in client.get("/sign-in").text
+
+
+def test_a_visitor_may_not_acknowledge(own: Ground) -> None:
+    answer = Client(own).post("/alerts/0190b5a0-0000-7000-8000-000000000001/acknowledge", data={"reason": "x"})
+    assert answer.status_code == 403
+    assert "permission" in answer.text
+
+
+def _open_change(ground: Ground) -> str:
+    return ground.database.read(lambda tx: stored_changes.search(tx, state="open"))[0].change.change_id
+
+
+def _signature(person: str, role: str) -> dict[str, str]:
+    reason = "I read the card and the baseline."
+    return {"person": person, "password": town.PASSWORD, "role": role, "meaning": "approval", "reason": reason}
