@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,6 +118,9 @@ async def _handled(route: Route, request: Any, asked: Asked) -> Any:
     if route.kind == "apart":
         return await route.handler(request, asked)
     handler, database = route.handler, asked.ground.database
+    if route.kind == "small":
+        done = database.write_small(lambda tx: handler(tx, request, asked))
+        return await asyncio.wrap_future(done) if isinstance(done, Future) else done
     submit = database.submit if route.kind == "write" else database.submit_read
     return await asyncio.wrap_future(submit(lambda tx: handler(tx, request, asked)))
 

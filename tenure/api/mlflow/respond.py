@@ -61,17 +61,11 @@ def refusal(error: BaseException) -> tuple[int, bytes]:
         for kind in type(error).__mro__:
             if kind in CODES:
                 code, status = CODES[kind]
-                return status, _body(code, _message(error))
+                return status, _body(code, error.message)
     log.error("unforeseen failure", exc_info=error)
     return HTTPStatus.INTERNAL_SERVER_ERROR, _body(
         "INTERNAL_ERROR", "The server failed at this. The reason is in its log; nothing was stored."
     )
-
-
-def _message(error: errors.TenureError) -> str:
-    if isinstance(error, errors.GateNotMet) and error.failures:
-        return f"{error.message} {' '.join(error.failures)}"
-    return error.message
 
 
 def _body(code: str, message: str) -> bytes:

@@ -16,10 +16,11 @@ V2 = "/api/2.0/mlflow/"
 V3 = "/api/3.0/mlflow/"
 FILES = "/api/2.0/mlflow-artifacts/"
 
-Kind = Literal["read", "write", "apart", "stream"]
+Kind = Literal["read", "write", "small", "apart", "stream"]
 """What a handler is given.
 
-`read`, `write`: (tx, request, asked), inside a transaction. `apart`: async (request, asked), opens its own.
+`read`, `write`, `small` (a write of a few rows): (tx, request, asked), inside a transaction.
+`apart`: async (request, asked), opens its own.
 `stream`: async (asked, scope, receive, send, path), answers by itself.
 """
 
@@ -51,6 +52,11 @@ class Route:
 
 def reads(method: str, path: str, handler: Callable[..., Any], request: type[msgspec.Struct]) -> Route:
     return Route(method, path, handler, request, "read", Permission.READ)
+
+
+def writes_small(method: str, path: str, handler: Callable[..., Any], request: type[msgspec.Struct]) -> Route:
+    """A route that a training loop calls for every step."""
+    return Route(method, path, handler, request, "small")
 
 
 def writes(method: str, path: str, handler: Callable[..., Any], request: type[msgspec.Struct]) -> Route:

@@ -6,7 +6,7 @@ import asyncio
 
 import msgspec
 
-from tenure.api.mlflow.routes import V2, Asked, Route, reads, writes
+from tenure.api.mlflow.routes import V2, Asked, Route, reads, writes, writes_small
 from tenure.build import datasets, runs
 from tenure.records.tracking import DatasetInput, Int64, KeyValue, ModelInput, ModelOutput, Part, Run, RunInfo
 from tenure.store.database import Transaction
@@ -172,8 +172,8 @@ ROUTES = (
     reads("POST", f"{V2}runs/search", search, Search),
     writes("POST", f"{V2}runs/delete", delete, Named),
     writes("POST", f"{V2}runs/restore", restore, Named),
-    writes("POST", f"{V2}runs/log-parameter", log_param, SetKeyValue),
-    writes("POST", f"{V2}runs/set-tag", set_tag, SetKeyValue),
+    writes_small("POST", f"{V2}runs/log-parameter", log_param, SetKeyValue),
+    writes_small("POST", f"{V2}runs/set-tag", set_tag, SetKeyValue),
     writes("POST", f"{V2}runs/delete-tag", delete_tag, DeleteTag),
     writes("POST", f"{V2}runs/log-inputs", log_inputs, LogInputs),
     writes("POST", f"{V2}runs/outputs", log_outputs, LogOutputs),

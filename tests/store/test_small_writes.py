@@ -1,0 +1,87 @@
+"""Small writes run where they are asked for when nobody else is writing, and wait elsewhere when somebody is."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from concurrent.futures import Future
+from typing import Any
+
+import pytest
+
+from tenure.errors import InvalidInput, Unavailable
+from tenure.store import experiments
+from tenure.store.database import CHECKPOINT_EVERY, Transaction
+from tenure.store.ground import Ground
+
+
+def tagged(ground: Ground) -> dict[str, str]:
+    found = ground.database.read(lambda tx: experiments.get(tx, 0))
+    assert found is not None
+    return {tag.key: tag.value for tag in found.tags}
+
+
+def tag(key: str) -> Any:
+    def work(tx: Transaction) -> str:
+        experiments.set_tags(tx, 0, [(key, threading.current_thread().name)])
+        return key
+
+    return work
+
+
+def finished(answer: Any) -> Any:
+    return answer.result(10) if isinstance(answer, Future) else answer
+
+
+def test_a_small_write_runs_at_once_and_is_committed(ground: Ground) -> None:
+    assert ground.database.write_small(tag("a")) == "a"
+    assert tagged(ground) == {"a": threading.current_thread().name}
+
+
+def test_while_another_process_writes_a_small_write_does_not_block_its_caller(ground: Ground) -> None:
+    other = sqlite3.connect(ground.settings.database.removeprefix("sqlite:///"), isolation_level=None)
+    ground.database.write_small(tag("before"))
+    other.execute("BEGIN IMMEDIATE")
+    waiting = ground.database.write_small(tag("a"))
+    assert isinstance(waiting, Future)
+    assert not waiting.done()
+    other.execute("ROLLBACK")
+    other.close()
+
+    assert waiting.result(10) == "a"
+    assert tagged(ground)["a"] == "tenure-write"
+    assert ground.database.write_small(tag("b")) == "b"
+
+
+def test_a_refused_small_write_leaves_nothing_and_the_next_one_works(ground: Ground) -> None:
+    def refused(tx: Transaction) -> None:
+        tag("a")(tx)
+        raise InvalidInput("no")
+
+    with pytest.raises(InvalidInput):
+        ground.database.write_small(refused)
+    assert tagged(ground) == {}
+    assert ground.database.write_small(tag("b")) == "b"
+
+
+def test_many_threads_lose_nothing_and_the_log_stays_short(ground: Ground) -> None:
+    def write(first: int) -> None:
+        for number in range(first, first + 400):
+            finished(ground.database.write_small(tag(f"k{number}")))
+
+    threads = [threading.Thread(target=write, args=(place * 400,)) for place in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(tagged(ground)) == 1600 > CHECKPOINT_EVERY
+    assert "tenure-write" in tagged(ground).values()
+
+
+def test_after_the_close_nothing_is_taken(ground: Ground) -> None:
+    ground.database.write_small(tag("a"))
+    ground.database.close()
+
+    with pytest.raises(Unavailable):
+        ground.database.write_small(tag("b"))
