@@ -30,4 +30,4 @@ def run(ground: Ground, stopping: threading.Event) -> None:
                 log.exception("the worker's step %s failed; it is tried again", step.__module__)
         if not moved:
             stopping.wait(ground.settings.worker_tick_ms / 1000)
-    runner.stop()
+    runner.stop(ground, ground.clock())

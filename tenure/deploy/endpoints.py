@@ -75,6 +75,6 @@ def _info(tx: Transaction, endpoint: Endpoint, settings: Settings, health: list[
         created_by=endpoint.created_by,
         scoring_url=f"{settings.gateway_url}/endpoints/{endpoint.name}/invocations",
         epoch=routing.epoch(tx),
-        releases=kept.open_ones(tx, endpoint=endpoint.name),
+        releases=routing.in_service(tx, endpoint.name),
         health=[release for release in health if release.endpoint == endpoint.name],
     )

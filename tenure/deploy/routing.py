@@ -33,12 +33,24 @@ def epoch(tx: Transaction) -> int:
 
 def table(tx: Transaction) -> RoutingTable:
     """The routes as they stand in this transaction: every endpoint with its open releases, champion first."""
-    known = endpoints.list_all(tx)
-    routes = {endpoint.name: Route(endpoint=endpoint.name, model=endpoint.model, releases=[]) for endpoint in known}
-    for release in releases.open_ones(tx):
-        with contextlib.suppress(NotFound):  # a version that was deleted is not routed to
-            routes[release.endpoint].releases.append(_release(tx, release))
-    return RoutingTable(epoch=epoch(tx), routes={name: _shared_out(route) for name, route in routes.items()})
+    routes = {}
+    for endpoint in endpoints.list_all(tx):
+        route = Route(endpoint=endpoint.name, model=endpoint.model, releases=[])
+        for release in in_service(tx, endpoint.name):
+            with contextlib.suppress(NotFound):  # a version that was deleted is not routed to
+                route.releases.append(_release(tx, release))
+        routes[endpoint.name] = route
+    return RoutingTable(epoch=epoch(tx), routes=routes)
+
+
+def in_service(tx: Transaction, endpoint: str) -> list[ReleaseInfo]:
+    """An endpoint's open releases, champion first; the champion's share is what the challengers leave."""
+    found = releases.open_ones(tx, endpoint=endpoint)
+    given = sum(release.share for release in found if release.role == "challenger")
+    left = max(0.0, 1.0 - given)
+    return [
+        msgspec.structs.replace(release, share=left) if release.role == "champion" else release for release in found
+    ]
 
 
 def publish(ground: Ground) -> None:
@@ -64,16 +76,6 @@ def _release(tx: Transaction, release: ReleaseInfo) -> Release:
         files=version.files,
         inputs=version.inputs,
     )
-
-
-def _shared_out(route: Route) -> Route:
-    """The champion answers what the challengers leave."""
-    given = sum(release.share for release in route.releases if release.role == "challenger")
-    shares = {"champion": max(0.0, 1.0 - given), "shadow": 0.0}
-    shared = [
-        msgspec.structs.replace(release, share=shares.get(release.role, release.share)) for release in route.releases
-    ]
-    return msgspec.structs.replace(route, releases=shared)
 
 
 @contextmanager

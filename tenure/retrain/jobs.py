@@ -100,11 +100,11 @@ class Runner:
                 moved = True
         return self._start_next(ground, now) or moved
 
-    def stop(self) -> None:
-        """End the children. Their jobs are taken over when the lease has run out."""
-        for child in self._children.values():
+    def stop(self, ground: Ground, now: Instant) -> None:
+        """End the children and give their jobs back, so that the next worker starts them anew."""
+        for job_id, child in self._children.items():
             child.process.kill()
-            child.process.wait()
+            self._settle(ground, job_id, child.process.wait(), now)
         self._children.clear()
 
     def _start_next(self, ground: Ground, now: Instant) -> bool:

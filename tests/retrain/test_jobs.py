@@ -36,11 +36,13 @@ WAITING = child("import time; time.sleep(60)")
 
 
 @pytest.fixture
-def runners() -> Iterator[list[jobs.Runner]]:
+def runners(request: pytest.FixtureRequest) -> Iterator[list[jobs.Runner]]:
+    name = "each_ground" if "each_ground" in request.fixturenames else "ground"
+    ground: Ground = request.getfixturevalue(name)
     made: list[jobs.Runner] = []
     yield made
     for runner in made:
-        runner.stop()
+        runner.stop(ground, NOW)
 
 
 def add(ground: Ground) -> str:
@@ -142,6 +144,13 @@ def test_a_job_that_had_finished_when_its_worker_died_is_not_done_twice(
     jobs.leave_result(ground.settings.folder, job_id, {"version": 3})
     assert runners[1].run_waiting(ground, Instant(NOW + LEASE_US + 1))
     assert (get(ground, job_id).state, get(ground, job_id).result) == ("done", {"version": 3})
+
+
+def test_a_worker_that_stops_gives_its_job_back(ground: Ground) -> None:
+    job_id, runner = add(ground), jobs.Runner(command=WAITING)
+    runner.run_waiting(ground, NOW)
+    runner.stop(ground, NOW)
+    assert (get(ground, job_id).state, get(ground, job_id).worker) == ("waiting", None)
 
 
 def test_of_two_workers_that_want_the_same_job_one_gets_it(each_ground: Ground) -> None:

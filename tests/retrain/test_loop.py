@@ -102,6 +102,14 @@ def test_a_challenger_that_is_better_is_promoted_within_the_signed_envelope(make
     assert [(release.version, release.role) for release in route.releases] == [(2, "champion")]
 
 
+def test_the_loop_closes_on_either_database(each_ground: Ground) -> None:
+    world = World(each_ground)
+    into_the_trial(world)
+    hold_the_trial(world)
+    assert world.run().state == "promoted"
+    world.close()
+
+
 def test_every_step_stands_in_the_audit_log_and_the_dossier_has_its_four_chapters(make_world: Make) -> None:
     world = make_world()
     into_the_trial(world)

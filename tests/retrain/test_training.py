@@ -58,7 +58,7 @@ def test_rows_get_the_types_that_a_scorer_gives() -> None:
     }
     table = training.frame_of(columns, inputs)
     assert [kind.kind for kind in table.dtypes] == ["f", "i", "O", "b", "M", "f"]
-    assert table["c"].tolist() == ["x", None]
+    assert (table["c"][0], table["c"].isna().tolist()) == ("x", [False, True])
     assert table["a"].isna().tolist() == [False, True]
 
 

@@ -1,0 +1,87 @@
+"""Endpoints, releases, promotion and retraining runs over HTTP."""
+
+from __future__ import annotations
+
+import pytest
+
+from tenure.serving import routing as published
+from tenure.store.ground import Ground
+
+from ..deploy.makers import govern, make_model, make_version
+from .conftest import Asker
+
+HERE = "/api/v1/endpoints"
+PROMOTE = "/api/v1/models/delay/versions/{}/promote"
+
+
+@pytest.fixture
+def deployed(ask: Asker, ground: Ground) -> Asker:
+    """Version 1 answers at `delay-eu`; version 2 is there."""
+    make_model(ground)
+    make_version(ground)
+    make_version(ground)
+    ask.ok("POST", HERE, json={"name": "delay-eu", "model": "delay"})
+    ask.ok("POST", PROMOTE.format(1), json={"to": "champion", "reason": "the first"})
+    return ask
+
+
+def test_an_endpoint_is_made_described_and_published(deployed: Asker, ground: Ground) -> None:
+    told = deployed.ok("GET", f"{HERE}/delay-eu")
+    assert (told["model"], told["created_by"]) == ("delay", "owner")
+    assert [(release["version"], release["role"]) for release in told["releases"]] == [(1, "champion")]
+    assert deployed.ok("GET", HERE) == [told]
+    table = published.read_table(ground.settings.folder)
+    assert table.epoch == told["epoch"]
+    assert [release.version for release in table.routes["delay-eu"].releases] == [1]
+
+
+def test_promotion_answers_the_models_endpoints_as_they_are_then(deployed: Asker) -> None:
+    (told,) = deployed.ok("POST", PROMOTE.format(2), json={"to": "champion", "reason": "better"})
+    assert [(release["version"], release["reason"]) for release in told["releases"]] == [(2, "better")]
+    (told,) = deployed.ok("POST", PROMOTE.format(1), json={"to": "challenger", "reason": "again", "share": 0.3})
+    assert [(release["version"], release["share"]) for release in told["releases"]] == [(2, 0.7), (1, 0.3)]
+
+
+def test_a_shadow_comes_and_goes_with_a_reason(deployed: Asker) -> None:
+    new = {"version": 2, "role": "shadow", "reason": "to see"}
+    shadow = deployed.ok("POST", f"{HERE}/delay-eu/releases", json=new)
+    place = f"{HERE}/delay-eu/releases/{shadow['release_id']}"
+    deployed.refused("DELETE", place, 400)
+    ended = deployed.ok("DELETE", place, params={"reason": "seen enough"})
+    assert ended["until_at"] is not None
+    assert deployed.refused("DELETE", place, 409, params={"reason": "twice"})["code"] == "conflict"
+
+
+def test_a_gate_that_says_no_tells_every_rule(deployed: Asker, ground: Ground) -> None:
+    govern(ground)
+    told = deployed.refused("POST", PROMOTE.format(2), 403, json={"to": "champion", "reason": "better"})
+    assert told["code"] == "gate_not_met"
+    assert any(failure.startswith("approved:") for failure in told["failures"])
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("POST", HERE, {"name": "Not A Name", "model": "delay"}, 400),
+        ("POST", HERE, {"name": "delay-eu", "model": "delay"}, 409),
+        ("POST", HERE, {"name": "other", "model": "none"}, 404),
+        ("POST", HERE, {"name": "other", "model": "delay", "colour": "red"}, 400),
+        ("GET", f"{HERE}/none", None, 404),
+        ("POST", f"{HERE}/none/releases", {"version": 1, "role": "shadow", "reason": "to see"}, 404),
+        ("POST", f"{HERE}/delay-eu/releases", {"version": 1, "role": "champion", "reason": "to see"}, 403),
+        ("POST", f"{HERE}/delay-eu/releases", {"version": 9, "role": "shadow", "reason": "to see"}, 404),
+        ("POST", PROMOTE.format(9), {"to": "champion", "reason": "better"}, 404),
+        ("POST", PROMOTE.format(2), {"to": "shadow", "reason": "better"}, 400),
+        ("POST", PROMOTE.format(2), {"to": "champion"}, 400),
+        ("POST", PROMOTE.format(2), {"to": "challenger", "reason": "better", "share": 1.4}, 400),
+        ("GET", "/api/v1/retraining/none", None, 404),
+    ],
+)
+def test_what_does_not_fit_is_refused(
+    deployed: Asker, method: str, path: str, body: dict[str, object] | None, status: int
+) -> None:
+    deployed.refused(method, path, status, json=body)
+
+
+def test_there_are_no_retraining_runs_at_first(deployed: Asker) -> None:
+    assert deployed.ok("GET", "/api/v1/retraining", params={"endpoint": "delay-eu"}) == []
