@@ -36,6 +36,8 @@ def search(
         return []
     scope = [_one_of(RUN.experiment_id, experiment_ids), _one_of(RUN.lifecycle_stage, stages)]
     few = _fewest(tx, scope, comparisons)
+    if isinstance(few, Comparison):
+        scope[0] = _inside(experiment_ids)
     holds = [
         *scope,
         *(_looked_up(tx, one) if one is few else _condition(tx, one) for one in comparisons),
@@ -50,6 +52,11 @@ def search(
 def _one_of(column: sa.ColumnElement[Any], values: Sequence[Any]) -> Condition:
     """Equality where there is one value: an index then also gives the order of what follows in it."""
     return column == values[0] if len(values) == 1 else column.in_(values)
+
+
+def _inside(experiment_ids: Sequence[int]) -> Condition:
+    """In these experiments, said so that no index answers it: the planner would start there and look at every run."""
+    return _one_of(RUN.experiment_id + 0, experiment_ids)
 
 
 # --- conditions ---
@@ -146,9 +153,7 @@ def _walk(
     first, rest = orderings[0], orderings[1:]
     table = KEYED[first.entity].alias("walked")
     has = sa.select(sa.literal(1)).where(table.c.run_id == RUN.run_id, table.c.key == first.key).exists()
-    # `+ 0` keeps the planner from starting at the runs, which would make it sort all of them
-    inside = _one_of(RUN.experiment_id + 0, experiment_ids)
-    apart = [RUN.run_id == table.c.run_id, table.c.key == first.key, inside, *holds[1:]]
+    apart = [RUN.run_id == table.c.run_id, table.c.key == first.key, _inside(experiment_ids), *holds[1:]]
     with_value = sa.select(RUN.run_id).where(*apart, table.c.value.is_not(None))
     with_value = with_value.order_by(table.c.value.asc() if first.ascending else table.c.value.desc())
     phases = [_then(with_value, rest)]
