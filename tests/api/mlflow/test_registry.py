@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from tenure.build import model_versions
+from tenure.manage import model_files
+from tenure.records.model_files import Approval, ModelFile, Step
 from tenure.records.registry import ModelVersionInfo
 from tenure.store import audit
 from tests.api.mlflow.conftest import MLMODEL, Wire
@@ -284,3 +286,22 @@ def test_descriptions_and_tags_of_models_and_versions(each_wire: Wire) -> None:
 @pytest.mark.parametrize("name", ["", " ", "a/b", "a:b", "x" * 256, ".."])
 def test_a_name_that_reads_like_a_path_is_refused(wire: Wire, name: str) -> None:
     assert wire.post("registered-models/create", name=name).status == 400
+
+
+def test_governance_cannot_be_walked_around_by_mlflows_routes(each_wire: Wire) -> None:
+    registered(each_wire)
+    approval = Approval(steps=[Step(role="validator")])
+    declared = ModelFile(model="delay", purpose="warn travellers", owner="pricing@example.com", approval=approval)
+    each_wire.ground.database.write(
+        lambda tx: model_files.apply(tx, declared, by="owner", now=each_wire.ground.clock())
+    )
+
+    refused = [
+        each_wire.post("registered-models/alias", name="delay", alias="champion", version="1"),
+        each_wire.delete("model-versions/delete", name="delay", version="1"),
+        each_wire.delete("registered-models/delete", name="delay"),
+        each_wire.post("registered-models/rename", name="delay", new_name="free"),
+    ]
+    assert {(one.status, one.json()["error_code"]) for one in refused} == {(403, "PERMISSION_DENIED")}
+    assert each_wire.post("registered-models/alias", name="delay", alias="candidate", version="1").status == 200
+    assert each_wire.get("registered-models/alias", name="delay", alias="champion").status == 400
