@@ -22,9 +22,8 @@ from tenure.settings import Settings
 from tenure.store import lean
 
 if TYPE_CHECKING:
-    from litestar.types import ASGIApp
-
     from tenure.access import Gate
+    from tenure.api.front import Front
     from tenure.records.routing import Release
     from tenure.store.ground import Ground
 
@@ -59,7 +58,7 @@ def open_gate(settings: Settings, ground: Ground | None) -> Gate:
     return Gate([settings.port, settings.gateway_port], os.environ[TOKEN_VARIABLE], ground)
 
 
-def control_app(ground: Ground, gate: Gate) -> ASGIApp:
+def control_app(ground: Ground, gate: Gate) -> Front:
     """API, pages and MLflow's protocol behind the gate."""
     from tenure.api import front
     from tenure.api.mlflow import app as mlflow_app
@@ -117,7 +116,7 @@ def run_worker(settings: Settings) -> None:
     ground.database.close()
 
 
-def _serve(app: ASGIApp, host: str, port: int) -> None:
+def _serve(app: Any, host: str, port: int) -> None:
     import uvicorn
 
     uvicorn.run(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -38,7 +38,7 @@ from tenure.records.people import Permission, Principal
 from tenure.store.ground import Ground
 
 if TYPE_CHECKING:
-    from litestar.types import ASGIApp, Receive, Scope, Send
+    from litestar.types import Receive, Scope, Send
 
 ROOMS = (
     service,
@@ -58,11 +58,14 @@ ROOMS = (
 FORM_BYTES = 1024 * 1024
 OPENAPI_PATH = "/api/v1/openapi"
 
+App = Callable[..., Awaitable[None]]
+"""An ASGI application; Litestar and uvicorn each have types of their own for it."""
+
 
 class Front:
     """Asks the gate who is there, keeps the answer in the scope, and hands the request on."""
 
-    def __init__(self, gate: access.Gate, ours: ASGIApp, mlflow: ASGIApp, mlflow_prefixes: tuple[str, ...]) -> None:
+    def __init__(self, gate: access.Gate, ours: App, mlflow: App, mlflow_prefixes: tuple[str, ...]) -> None:
         self._gate = gate
         self._ours = ours
         self._mlflow = mlflow

@@ -10,7 +10,8 @@ from litestar.datastructures import State
 from tenure.deploy import endpoints
 from tenure.errors import InvalidInput
 from tenure.monitor import outcomes, uploads
-from tenure.monitor.intake import OUTCOMES_NAME, folder_of
+from tenure.monitor.outcomes import OUTCOMES_NAME
+from tenure.monitor.progress import journal_folder
 from tenure.records.outcomes import OutcomeBatch, OutcomesAccepted
 from tenure.records.people import Permission, Principal
 from tenure.serving.journal import Journal
@@ -48,7 +49,7 @@ def journal_of(state: State, ground: Ground) -> Journal:
         if journal is None:
             told = ground.settings
             journal = Journal(
-                folder_of(ground), OUTCOMES_NAME, told.segment_seal_s, told.segment_max_mib, told.journal_fsync
+                journal_folder(ground), OUTCOMES_NAME, told.segment_seal_s, told.segment_max_mib, told.journal_fsync
             )
             state["outcome_journal"] = journal
     return journal

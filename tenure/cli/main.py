@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from tenure.errors import GateNotMet, TenureError
+from tenure.errors import TenureError
 
 COMMANDS = {
     "serve": ("tenure.cli.serve", "Run a server: API, pages, MLflow's protocol, scoring, monitoring."),
@@ -66,6 +66,4 @@ def main() -> Any:
     except TenureError as problem:
         click.secho("Error: ", fg="red", bold=True, nl=False, err=True)
         click.echo(problem.message + (f" (at {problem.where})" if problem.where else ""), err=True)
-        for failure in problem.failures if isinstance(problem, GateNotMet) else ():
-            click.echo(f"  - {failure}", err=True)
         sys.exit(1)

@@ -42,6 +42,7 @@ class Replay:
     sent: int = 0
     told: int = 0
     _alerts_seen: set[str] = field(default_factory=set)
+    _told_of: set[tuple[str, str]] = field(default_factory=set)
     _retrainings_seen: dict[str, int] = field(default_factory=dict)
     _late_news: list[DataFrame] = field(default_factory=list)
 
@@ -117,15 +118,21 @@ class Replay:
 
     def _narrate(self) -> None:
         """Say what is new: alerts that fired, steps that a retraining took."""
-        for alert in reversed(self.stage.client.get("/api/v1/alerts", {"endpoint": self.stage.model})):
-            if alert["alert_id"] not in self._alerts_seen and alert["state"] in ("firing", "acknowledged", "resolved"):
+        for alert in reversed(self.stage.client.get("/api/v1/alerts", {"endpoint": self.stage.model, "limit": 1000})):
+            if alert["alert_id"] not in self._alerts_seen and alert["state"] != "pending":
                 self._alerts_seen.add(alert["alert_id"])
-                self._line(alert["event_at"], f"[yellow]alert[/yellow] {alert['message']}")
+                self._say_once(alert)
         for run in reversed(self.stage.client.get("/api/v1/retraining", {"endpoint": self.stage.model})):
             seen = self._retrainings_seen.get(run["retraining_id"], 0)
             for step in run["steps"][seen:]:
                 self._line(step["event_at"], f"[cyan]retraining[/cyan] {step['name']}: {step['detail']}")
             self._retrainings_seen[run["retraining_id"]] = len(run["steps"])
+
+    def _say_once(self, alert: dict[str, Any]) -> None:
+        """Only the first alert about a subject is told here; the table counts them all."""
+        if (alert["monitor"], alert["subject"]) not in self._told_of:
+            self._told_of.add((alert["monitor"], alert["subject"]))
+            self._line(alert["event_at"], f"[yellow]alert[/yellow] {alert['message']}")
 
     def _line(self, event_at: int, text: str) -> None:
         self.stage.console.print(f"   [dim]{moment_of(event_at):%d %b}[/dim] {text}", highlight=False)

@@ -14,6 +14,7 @@ from tenure.records.facts import Facts, FeatureFact
 VERSION = "tenure-baseline@1"
 GATES = ("approve", "deploy", "promote")
 _RELEASE = ("deploy", "promote")
+_UNAPPROVED = "!approval.required || approval.state != 'approved'"
 
 
 class Rule(NamedTuple):
@@ -93,7 +94,7 @@ def _approved(facts: Facts) -> str:
     state = facts.approval.state if facts.approval else "not known"
     return (
         f"Version {facts.version} of {facts.model!r} is {state}, not approved. Ask for approval with "
-        "POST /api/v1/changes or `tenure model approve`, and have it signed."
+        "POST /api/v1/changes or `tenure version approve`, and have it signed."
     )
 
 
@@ -125,6 +126,7 @@ RULES = (
     Rule("not-forbidden", GATES, "features.all(feature, feature.forbidden == false)", _forbidden),
     Rule("bytes-pinned", ("approve",), "artifact.intact && artifact.file_count > 0", _bytes),
     Rule("approved", _RELEASE, "!approval.required || approval.state == 'approved'", _approved),
-    Rule("artifact-as-approved", _RELEASE, "!approval.required || approval.artifact_unchanged", _same_artifact),
-    Rule("baseline-as-approved", _RELEASE, "!approval.required || approval.baseline_unchanged", _same_baseline),
+    # The last two are asked of approved versions only: of others, the rule before has said no already.
+    Rule("artifact-as-approved", _RELEASE, f"{_UNAPPROVED} || approval.artifact_unchanged", _same_artifact),
+    Rule("baseline-as-approved", _RELEASE, f"{_UNAPPROVED} || approval.baseline_unchanged", _same_baseline),
 )

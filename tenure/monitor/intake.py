@@ -11,11 +11,12 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Iterable
-from pathlib import Path
 
 import msgspec
 
 from tenure.monitor import compaction, joining, tables
+from tenure.monitor.outcomes import OUTCOMES_NAME
+from tenure.monitor.progress import journal_folder, size_of
 from tenure.records.base import DAY_US, SECOND_US, Instant
 from tenure.records.frames import Frame, OutcomeFrame, PredictionFrame
 from tenure.serving.journal import MIB, Segment, read_frames, segments
@@ -27,7 +28,6 @@ from tenure.store.lake_files import LakeFile
 from tenure.store.outcomes import Told
 
 log = logging.getLogger("tenure.monitor")
-OUTCOMES_NAME = "control"
 PREDICTIONS_A_BITE = MIB
 OUTCOMES_A_BITE = MIB // 8  # about 2,000 outcomes: what a transaction of 20 ms can keep waiting
 LOOK_US = SECOND_US
@@ -46,11 +46,6 @@ class EndpointIntake(msgspec.Struct):
     outcomes_until: int = 0
 
 
-def folder_of(ground: Ground) -> Path:
-    """Where every process journals to, each in a folder of its own."""
-    return ground.settings.folder / "journal"
-
-
 def lake_of(ground: Ground) -> Lake:
     return Lake(ground.settings.folder / "lake", fsync=ground.settings.journal_fsync)
 
@@ -62,7 +57,7 @@ def take_in(ground: Ground, now: Instant) -> bool:
     cannot be taken in is logged and holds nothing else back; its bytes keep waiting.
     """
     lake, moved = lake_of(ground), False
-    found = segments(folder_of(ground))
+    found = segments(journal_folder(ground))
     cursors = ground.database.read(journal_cursors.all_of)
     until = time.monotonic_ns() + LOOK_US * 1000
     for segment in sorted(found, key=lambda one: one.process == OUTCOMES_NAME):  # predictions before their outcomes
@@ -82,18 +77,12 @@ def take_in(ground: Ground, now: Instant) -> bool:
 
 def _take_segment(ground: Ground, lake: Lake, segment: Segment, offset: int, until_ns: int, now: Instant) -> int:
     """Take in a segment from an offset on, bite by bite; the offset after the last whole frame that is there."""
-    while offset < _size(segment) and time.monotonic_ns() < until_ns:
+    while offset < size_of(segment) and time.monotonic_ns() < until_ns:
         reached = _take_bite(ground, lake, segment, offset, now)
         if reached == offset:
             break
         offset = reached
     return offset
-
-
-def bytes_waiting(ground: Ground, tx: Transaction) -> int:
-    """Bytes of the journal that are not in the lake yet."""
-    cursors = journal_cursors.all_of(tx)
-    return sum(max(0, _size(segment) - cursors.get(segment.key, 0)) for segment in segments(folder_of(ground)))
 
 
 def _take_bite(ground: Ground, lake: Lake, segment: Segment, offset: int, now: Instant) -> int:
@@ -190,13 +179,6 @@ def _told(frame: OutcomeFrame) -> list[Told]:
     return [Told(*one) for one in zip(frame.key, frame.value, frame.event_at, strict=True)]
 
 
-def _size(segment: Segment) -> int:
-    try:
-        return segment.path.stat().st_size
-    except FileNotFoundError:  # sealed since it was listed
-        return segment.path.with_suffix(".sealed").stat().st_size
-
-
 def _forget_old(ground: Ground, found: list[Segment], cursors: dict[str, int], now: Instant) -> None:
     """Delete segments that have been in the lake for a day. A process's latest stays, so that no number comes again."""
     latest = {segment.process: segment.sequence for segment in found}  # in the order of writing
@@ -206,7 +188,7 @@ def _forget_old(ground: Ground, found: list[Segment], cursors: dict[str, int], n
         if segment.sealed
         and segment.sequence < latest[segment.process]
         and segment.path.stat().st_mtime_ns // 1000 < now - KEPT_US
-        and cursors.get(segment.key, 0) >= _size(segment)
+        and cursors.get(segment.key, 0) >= size_of(segment)
     ][:200]
     for segment in old:
         segment.path.unlink()

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Sequence
 import msgspec
 import numpy as np
 
+from tenure.records.frames import BY_REFERENCE
 from tenure.store import lake_files
 from tenure.store.database import Transaction
 from tenure.store.lake import Lake, Table, instants, timestamps
 from tenure.store.outcomes import Refused, Told
 
-BY_REFERENCE = "ref:"
 MOST_FILES_A_LOOK = 64
 
 

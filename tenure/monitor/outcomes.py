@@ -9,14 +9,14 @@ from datetime import datetime
 from typing import Any
 
 from tenure.errors import InvalidInput, TooLarge
-from tenure.monitor.joining import BY_REFERENCE
 from tenure.records import parsing
 from tenure.records.base import Instant, instant_of
-from tenure.records.frames import OutcomeFrame
+from tenure.records.frames import BY_REFERENCE, OutcomeFrame
 from tenure.records.outcomes import Outcome, OutcomeBatch, OutcomesAccepted
 from tenure.serving.decoding import REFERENCE_CHARACTERS
 from tenure.serving.journal import Journal
 
+OUTCOMES_NAME = "control"  # the process that journals outcomes
 ROWS_A_FRAME = 1_000
 PREDICTION_ID = re.compile(r"([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})(?::(0|[1-9][0-9]{0,8}))?")
 FIRST_SURE_US = 10**14  # 1973: smaller numbers are seconds or milliseconds in disguise

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from tenure.deploy import endpoints
-from tenure.monitor.intake import bytes_waiting
 from tenure.records.windows import Progress
-from tenure.store import lake_files, outcomes, retraining_runs, watermarks, windows
+from tenure.serving.journal import Segment, segments
+from tenure.store import journal_cursors, lake_files, outcomes, retraining_runs, watermarks, windows
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
 from tenure.store.watermarks import Watermark
@@ -21,7 +23,7 @@ def of(ground: Ground, endpoint: str) -> Progress:
     with ground.database.reading() as tx:
         endpoints.get(tx, endpoint)
         # Bytes first: what is taken in between the two looks is then seen by the second.
-        waiting = bytes_waiting(ground, tx)
+        waiting = _bytes_waiting(ground, tx)
         mark = watermarks.get(tx, endpoint)
         monitored = _judged_until(tx, mark) if mark else 0
         rows = lake_files.row_counts(tx, endpoint)
@@ -38,6 +40,24 @@ def of(ground: Ground, endpoint: str) -> Progress:
             journal_bytes_waiting=waiting,
             retraining=under_way.state if under_way else None,
         )
+
+
+def journal_folder(ground: Ground) -> Path:
+    """Where every process journals to, each in a folder of its own."""
+    return ground.settings.folder / "journal"
+
+
+def size_of(segment: Segment) -> int:
+    try:
+        return segment.path.stat().st_size
+    except FileNotFoundError:  # sealed since it was listed
+        return segment.path.with_suffix(".sealed").stat().st_size
+
+
+def _bytes_waiting(ground: Ground, tx: Transaction) -> int:
+    """Bytes of the journal that are not in the lake yet."""
+    cursors = journal_cursors.all_of(tx)
+    return sum(max(0, size_of(segment) - cursors.get(segment.key, 0)) for segment in segments(journal_folder(ground)))
 
 
 def _judged_until(tx: Transaction, mark: Watermark) -> int:

@@ -7,6 +7,9 @@ from typing import Any
 from tenure.records.base import Record
 from tenure.records.routing import ReleaseRole
 
+BY_REFERENCE = "ref:"
+"""What a key begins with that is the caller's reference."""
+
 
 class PredictionFrame(Record, tag_field="frame", tag="prediction"):
     """A request that was answered (or scored in the shadow), columns as they came, row k of `columns[name][k]`.

@@ -75,11 +75,21 @@ class Approval(Declared):
 
 
 class AccuracyDrop(Declared):
-    """Fires when the metric is proven to lie more than `drop` below what the version was approved with."""
+    """Fires when the metric is proven to lie below a threshold: `at_least`, or what the version was approved with
+    less `drop`. Exactly one of the two is given."""
 
-    drop: Annotated[float, Meta(ge=0, lt=0.5)]
     metric: Literal["roc_auc"] = "roc_auc"
+    drop: Annotated[float, Meta(ge=0, lt=0.5)] | None = None
+    at_least: Share | None = None
     min_outcomes: Annotated[int, Meta(ge=100)] = 2000
+
+    def __post_init__(self) -> None:
+        if (self.drop is None) == (self.at_least is None):
+            raise ValueError("Give exactly one of 'drop' and 'at_least'")
+
+    def threshold(self, promised: float) -> float:
+        """The value below which accuracy counts as lost, for a version approved with `promised`."""
+        return self.at_least if self.at_least is not None else promised - (self.drop or 0.0)
 
 
 class Trigger(Declared):
@@ -92,7 +102,11 @@ class Guard(Declared):
 
 
 class TrainingData(Declared):
+    """The latest `window_days` of event time, of which the last `holdout_days` judge. Nothing starts before there are
+    `least_days` of outcomes."""
+
     window_days: Annotated[int, Meta(ge=1)] = 90
+    least_days: Annotated[int, Meta(ge=1)] = 28
     holdout_days: Annotated[int, Meta(ge=1)] = 14
 
 

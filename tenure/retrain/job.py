@@ -6,6 +6,7 @@ and the sdk, like any user: every door's gates hold for it too. Its last act is 
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import sys
@@ -13,12 +14,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from tenure import settings as settings_
 from tenure.build import model_versions
 from tenure.errors import InvalidInput, TenureError
 from tenure.monitor import rows
+from tenure.monitor.rows import Floats
+from tenure.monitor.value import valued
+from tenure.records.model_files import ModelFile
 from tenure.records.registry import ModelVersionInfo
 from tenure.records.retraining import Trained, TrainingOrder
 from tenure.records.windows import Interval
@@ -27,6 +30,7 @@ from tenure.serving import lifeline
 from tenure.settings import Settings
 from tenure.stats import accuracy
 from tenure.stats.intervals import Interval3
+from tenure.store import model_files
 from tenure.store.artifacts import ArtifactStore
 from tenure.store.database import Database
 from tenure.store.ground import Ground
@@ -79,8 +83,10 @@ def train(ground: Ground, job_id: str) -> Trained:
     names = [column.name for column in champion.inputs]
     context = msgspec.to_builtins(order) | {"job_id": job_id, "seed": training.SEED, "features": names}
     fitted = training.fit(recipe, features, exported.y, held_out, context)
-    judged = _judge(fitted, exported.where(held_out), order.champion_version)
-    registered = registering.register(order, champion, fitted, judged.metrics())
+    applied = ground.database.read(lambda tx: model_files.current(tx, order.model))
+    file = applied.file if applied else None
+    judged = _judge(fitted, exported.where(held_out), order.champion_version, file)
+    registered = registering.register(order, champion, fitted, judged.metrics(), judged.value)
     return _told(order, fitted, judged, registered)
 
 
@@ -103,14 +109,15 @@ def _columns(exported: rows.Rows, champion: ModelVersionInfo) -> dict[str, Any]:
 
 
 class _Judged(NamedTuple):
-    """Both versions on the holdout; of the champion, the rows that it answered itself."""
+    """Both versions on the holdout; of the champion, the rows that it answered itself. `value` is the challenger's."""
 
     champion: Interval3
     challenger: Interval3
     difference: Interval3
     champion_brier: float | None
     challenger_brier: float
-    champion_score: NDArray[np.float64]
+    champion_score: Floats
+    value: Floats | None
 
     def metrics(self) -> dict[str, float]:
         """What is logged with the run; what cannot be told is left out."""
@@ -121,11 +128,12 @@ class _Judged(NamedTuple):
             "holdout_brier": self.challenger_brier,
             "champion_holdout_roc_auc": self.champion.value,
             "champion_holdout_brier": self.champion_brier,
+            "holdout_value_per_row": None if self.value is None else float(np.mean(self.value)),
         }
         return {name: value for name, value in figures.items() if value is not None}
 
 
-def _judge(fitted: Fitted, holdout: rows.Rows, champion_version: int) -> _Judged:
+def _judge(fitted: Fitted, holdout: rows.Rows, champion_version: int, file: ModelFile | None) -> _Judged:
     own = (holdout.version == champion_version) & (holdout.role == "champion")
     answered = np.where(own, holdout.score, np.nan)
     y, score = fitted.holdout_y, fitted.holdout_score
@@ -136,6 +144,7 @@ def _judge(fitted: Fitted, holdout: rows.Rows, champion_version: int) -> _Judged
         champion_brier=accuracy.brier(y, answered),
         challenger_brier=float(np.mean((score - y) ** 2)),
         champion_score=answered,
+        value=valued(file, dataclasses.replace(holdout, score=score)).value,
     )
 
 
@@ -160,7 +169,7 @@ def _told(order: TrainingOrder, fitted: Fitted, judged: _Judged, registered: Reg
         challenger_brier=judged.challenger_brier,
         calibration=training.calibration(fitted.holdout_y, fitted.holdout_score),
         segments=training.segments(fitted.holdout, fitted.holdout_y, judged.champion_score, fitted.holdout_score),
-        shift=training.shift(registered.before, fitted.training),
+        shift=training.shift(registered.before, fitted.training) if registered.before else [],
         importances=training.importances(fitted.estimator, fitted.holdout, fitted.holdout_y),
         fit_seconds=fitted.fit_seconds,
         predict_us_per_row=fitted.predict_us_per_row,

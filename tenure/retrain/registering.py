@@ -9,12 +9,16 @@ from importlib.metadata import version as installed
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
+from tenure.errors import NotFound
 from tenure.records.base import iso
 from tenure.records.profiles import Profile
 from tenure.records.registry import ModelVersionInfo
 from tenure.records.retraining import TrainingOrder
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from tenure.retrain.training import Fitted
 
 PACKAGES = ("scikit-learn", "numpy", "pandas", "scipy", "cloudpickle")
@@ -22,17 +26,24 @@ NEEDED = ("scikit-learn", "numpy", "pandas", "cloudpickle")
 
 
 class Registered(NamedTuple):
-    """The new version; `before` is the champion's baseline, which had to be there to promise anything."""
+    """The new version; `before` is the champion's baseline, when it has one."""
 
     version: int
     run_id: str
-    before: Profile
+    before: Profile | None
     packages: dict[str, str]
 
 
-def register(order: TrainingOrder, champion: ModelVersionInfo, fitted: Fitted, metrics: dict[str, float]) -> Registered:
+def register(
+    order: TrainingOrder,
+    champion: ModelVersionInfo,
+    fitted: Fitted,
+    metrics: dict[str, float],
+    value: NDArray[np.float64] | None,
+) -> Registered:
     """Log the run and the model, register the version, record its baseline, and carry the champion's card over.
 
+    `value` is what each row of the holdout was worth with the new scores; None where the model's file says nothing.
     The signature is the champion's own: a refit keeps features and structure, so the two can change places. Packages
     are named, not guessed: guessing would import the model once more, which takes seconds.
     """
@@ -60,7 +71,7 @@ def register(order: TrainingOrder, champion: ModelVersionInfo, fitted: Fitted, m
             registered_model_name=order.model,
         )
     version = int(logged.registered_model_version)
-    before = _hand_over(order, version, fitted)
+    before = _hand_over(order, version, fitted, value)
     return Registered(version, run.info.run_id, before, packages)
 
 
@@ -85,18 +96,21 @@ def _signature(champion: ModelVersionInfo) -> Any:
     return ModelSignature.from_dict({part: json.dumps(told) if told else None for part, told in parts.items()})
 
 
-def _hand_over(order: TrainingOrder, version: int, fitted: Fitted) -> Profile:
+def _hand_over(order: TrainingOrder, version: int, fitted: Fitted, value: NDArray[np.float64] | None) -> Profile | None:
     """Baseline and card of the new version. What facts tell of a card is left empty, so that new facts tell it anew."""
     import msgspec
 
     import tenure
 
     here = f"/api/v1/models/{quote(order.model, safe='')}/versions"
-    tenure.log_baseline(order.model, version, fitted.training, holdout=(fitted.holdout_y, fitted.holdout_score))
+    tenure.log_baseline(order.model, version, fitted.training, holdout=(fitted.holdout_y, fitted.holdout_score, value))
     with tenure.Client() as client:
         old = client.get(f"{here}/{order.champion_version}/card")
         told_by_facts = {*old["from_facts"], "accuracy"}
         written = {field: text for field, text in old["card"].items() if text and field not in told_by_facts}
         if written:
             client.put(f"{here}/{version}/card", written)
-        return msgspec.convert(client.get(f"{here}/{order.champion_version}/profile"), Profile)
+        try:
+            return msgspec.convert(client.get(f"{here}/{order.champion_version}/profile"), Profile)
+        except NotFound:
+            return None

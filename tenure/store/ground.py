@@ -6,12 +6,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from tenure.store.artifacts import ArtifactStore
-from tenure.store.keys import SigningKey
-
 from tenure.records.base import Instant
 from tenure.settings import Settings
+from tenure.store.artifacts import ArtifactStore
 from tenure.store.database import Database
+from tenure.store.keys import SigningKey
 
 
 def system_clock() -> Instant:

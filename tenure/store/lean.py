@@ -6,7 +6,7 @@ import sys
 from importlib.abc import MetaPathFinder
 from typing import Any
 
-FRAMEWORKS = frozenset({"pandas", "mlflow", "sklearn", "torch", "tensorflow"})
+FRAMEWORKS = frozenset({"pandas", "mlflow", "sklearn", "torch", "tensorflow", "pydantic"})
 
 
 class _Refusing(MetaPathFinder):
@@ -17,7 +17,8 @@ class _Refusing(MetaPathFinder):
 
 
 def refuse_frameworks() -> None:
-    """From now on, importing a model framework fails in this process as if it were not installed.
+    """From now on, importing a model framework fails in this process as if it were not installed. So does pydantic,
+    which mlflow brings along and Litestar loads when it is there, although our records are msgspec's.
 
     pyarrow loads pandas as soon as it is there, at the first list that becomes a column: a second of start-up and
     70 MB in each process that has no use for it. It does without when pandas cannot be found.

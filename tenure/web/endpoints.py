@@ -10,7 +10,7 @@ from litestar.params import Parameter
 
 from tenure.deploy import endpoints
 from tenure.errors import NotFound
-from tenure.monitor import progress, report
+from tenure.monitor import progress
 from tenure.records.model_files import Monitors
 from tenure.records.people import Permission, Principal
 from tenure.records.windows import Interval, Window
@@ -66,6 +66,8 @@ def page(
 @get("/endpoints/{name:str}/months", permission=Permission.READ, sync_to_thread=True, include_in_schema=False)
 def months(ground: Ground, principal: Principal, name: str) -> Response[str]:
     """Calendar months, each judged over all of its rows: read from the predictions themselves, so it takes longer."""
+    from tenure.monitor import report  # here, since it brings scipy
+
     rows = report.by_month(ground, name)
 
     def load(tx: Transaction) -> dict[str, Any]:

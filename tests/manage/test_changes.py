@@ -312,7 +312,7 @@ def test_only_approved_versions_of_a_governed_model_are_released(ground: Ground)
     version = make_ready(ground)
     with pytest.raises(GateNotMet) as caught:
         ground.database.read(lambda tx: guards.check_alias(tx, MODEL, "champion", version))
-    assert "tenure model approve" in caught.value.message
+    assert "tenure version approve" in caught.value.message
     assert "POST /api/v1/changes" in caught.value.message
     ground.database.read(lambda tx: guards.check_alias(tx, MODEL, "latest-tested", version))
     approve(ground, version)

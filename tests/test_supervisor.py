@@ -1,0 +1,96 @@
+"""`tenure serve` starts on an empty folder, says clearly why it cannot, and ends in order."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.conftest import Running, free_port, serving
+
+
+def refused(*arguments: str) -> str:
+    """What `tenure serve` says when it does not start."""
+    command = [sys.executable, "-m", "tenure", "serve", *arguments]
+    ended = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 1, ended.stderr
+    assert "Traceback" not in ended.stderr
+    return ended.stderr
+
+
+def test_health_and_version_answer_on_both_ports(server: Running) -> None:
+    for url in (server.url, server.scoring_url):
+        assert httpx.get(f"{url}/health").text.strip() == "OK"
+        assert httpx.get(f"{url}/version").text == httpx.get(f"{server.url}/version").text
+
+
+def test_a_request_for_another_host_is_refused(server: Running) -> None:
+    answer = httpx.get(f"{server.url}/api/v1/models", headers={"Host": "evil.example:80"})
+    assert answer.status_code == 403
+    assert answer.json()["error"]["code"] == "not_allowed"
+
+
+def test_an_unknown_route_is_json_below_api_and_a_page_elsewhere(server: Running) -> None:
+    assert httpx.get(f"{server.url}/api/v1/nothing").json()["error"]["code"] == "not_found"
+    page = httpx.get(f"{server.url}/nothing")
+    assert page.status_code == 404
+    assert page.headers["content-type"].startswith("text/html")
+
+
+def test_a_body_that_is_too_large_is_refused_early(server: Running) -> None:
+    answer = httpx.post(f"{server.url}/api/v1/changes", content=b"x" * (33 * 1024 * 1024))
+    assert answer.status_code == 413
+
+
+def test_serving_beyond_loopback_is_refused(tmp_path: Path) -> None:
+    assert "loopback only" in refused("--data", str(tmp_path), "--host", "0.0.0.0")
+
+
+def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert f"Port {port} cannot be used" in refused("--data", str(tmp_path), "--port", str(port))
+
+
+def test_two_servers_do_not_share_a_folder(server: Running) -> None:
+    said = refused("--data", str(server.data), "--port", str(free_port()))
+    assert "Another server uses the data folder" in said
+
+
+def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    assert "data folder" in refused("--data", str(tmp_path / "file" / "below"), "--port", str(free_port()))
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "says"),
+    [
+        ("--port", "many", "A setting cannot be read"),
+        ("--recipe", "nonsense", "A recipe must read NAME=MODULE:FUNCTION"),
+        ("--database-url", "mysql://x/y", "SQLite or Postgres"),
+        ("--database-url", "nonsense", "must look like"),
+    ],
+)
+def test_a_setting_that_makes_no_sense_is_named(tmp_path: Path, option: str, value: str, says: str) -> None:
+    arguments = ["--data", str(tmp_path), option, value]
+    if option != "--port":
+        arguments += ["--port", str(free_port())]
+    assert says in refused(*arguments)
+
+
+def test_it_stops_when_asked_to(tmp_path: Path) -> None:
+    with serving(tmp_path / "data") as running:
+        running.process.send_signal(signal.SIGINT)
+        assert running.process.wait(20) == 0
+
+
+def test_it_starts_again_on_the_folder_it_left(tmp_path: Path) -> None:
+    for _ in range(2):
+        with serving(tmp_path / "data") as running:
+            experiments = f"{running.url}/api/2.0/mlflow/experiments/get?experiment_id=0"
+            assert httpx.get(experiments).json()["experiment"]["name"] == "Default"
