@@ -27,6 +27,7 @@ FILE: dict[str, Any] = {
     "purpose": "warn",
     "owner": "team@example.com",
     "prediction": {"positive": "late", "outcome": "arr_late"},
+    "value": "case when action = (y = 1) then 1.0 else -1.0 end",
     "monitors": {"window_days": 7},
     "retraining": {
         "recipe": "tiny",
@@ -119,7 +120,8 @@ def main(url: str) -> None:
         send(client, 15, 29)
         run = run_in(client, "promoted", "rejected")
         endpoint = client.get("/api/v1/endpoints/delay-eu")
-    sys.stdout.write(msgspec.json.encode({"run": run, "endpoint": endpoint}).decode())
+        profile = client.get("/api/v1/models/delay/versions/2/profile")
+    sys.stdout.write(msgspec.json.encode({"run": run, "endpoint": endpoint, "judged": profile["judged"]}).decode())
 
 
 if __name__ == "__main__":

@@ -47,6 +47,12 @@ def test_the_job_tells_what_it_trained_on_and_how_both_versions_do(told: Any) ->
     assert {shift["column"] for shift in updates["shift_of_columns"]} == {"carrier", "distance"}
 
 
+def test_the_new_version_promises_its_own_accuracy_and_value(told: Any) -> None:
+    holdout = told["run"]["dossier"]["accuracy_assessment"]["holdout"]
+    assert told["judged"]["roc_auc"] == pytest.approx(holdout["challenger_roc_auc"]["value"])
+    assert told["judged"]["value_per_row"] > 0.3
+
+
 def test_the_challenger_takes_what_the_champion_takes(told: Any) -> None:
     last = told["run"]["dossier"]["versioning_approval_and_audit"]
     assert last["challenger"]["version"] == 2
