@@ -9,6 +9,7 @@ import numpy as np
 
 from tenure.deploy import endpoints, promotions
 from tenure.monitor import intake, watch
+from tenure.monitor.progress import journal_folder
 from tenure.records.base import DAY_US, Instant, new_id
 from tenure.records.endpoints import NewEndpoint
 from tenure.records.frames import OutcomeFrame, PredictionFrame
@@ -41,7 +42,7 @@ class World:
 
     def __init__(self, ground: Ground, *, governed: bool = True, **policy: Any) -> None:
         self.ground = msgspec_replace(ground, recipes={"tiny": "no.module:fit"})
-        root = intake.folder_of(ground)
+        root = journal_folder(ground)
         self.gateway = Journal(root, "gateway-1", 1e9, 64, False)
         self.control = Journal(root, "control", 1e9, 64, False)
         self.clock = int(NOW)
