@@ -8,7 +8,7 @@ from tenure.records.profiles import ColumnProfile, NumericProfile
 from tenure.web import bars, wording
 from tenure.web.chart_data import Distributions, Look
 from tenure.web.chart_looks import COLOURS, NARROW, config
-from tenure.web.chart_parts import Drawn, data, finished, tooltip
+from tenure.web.chart_parts import SHORT_NUMBER, Drawn, data, finished, tooltip
 
 COLUMN_HEIGHT = 92
 GAP = 22
@@ -48,7 +48,7 @@ def _numeric(column: NumericProfile, seen: NumericProfile | None, look: Look) ->
         for bar in baseline
     ]
     across = alt.X(
-        "low:Q", title=None, axis=alt.Axis(tickCount=4, format="~s"), scale=alt.Scale(zero=False, nice=False)
+        "low:Q", title=None, axis=alt.Axis(tickCount=4, labelExpr=SHORT_NUMBER), scale=alt.Scale(zero=False, nice=False)
     )
     up = alt.Y("share:Q", title=None, axis=None)
     base = alt.Chart(data(rows)).mark_rect(

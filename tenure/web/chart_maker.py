@@ -7,6 +7,7 @@ It reads one request a line from standard input, answers one line each, and ends
 from __future__ import annotations
 
 import selectors
+import signal
 import sys
 from typing import Any
 
@@ -50,6 +51,7 @@ def make(asked: Asked) -> str:
 
 
 def main() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server; this process ends when its input does
     waiting = selectors.DefaultSelector()
     waiting.register(sys.stdin.buffer, selectors.EVENT_READ)
     while waiting.select(timeout=IDLE_S):

@@ -16,6 +16,8 @@ Drawn = alt.LayerChart | alt.FacetChart
 HEIGHT = 220
 ANSWERING = ("champion", "challenger")
 COLUMN_LIMIT = 30
+NUMBER = ",.9~g"
+SHORT_NUMBER = "format(datum.value, abs(datum.value) >= 10000 ? '~s' : ',.6~g')"
 TIME_LABEL = (
     "utcFormat(datum.value, utchours(datum.value) ? '%H:%M' : utcdate(datum.value) > 1 ? '%-d %b'"
     " : utcmonth(datum.value) ? '%b' : '%b %Y')"

@@ -16,7 +16,7 @@ from tenure.web import wording
 from tenure.web.chart_columns import columns, scores
 from tenure.web.chart_data import Distributions, EndpointStory, Look, MetricCurve
 from tenure.web.chart_looks import COLOURS, NARROW
-from tenure.web.chart_parts import ANSWERING, Drawn, data, finished, time, tooltip
+from tenure.web.chart_parts import ANSWERING, NUMBER, Drawn, data, finished, time, tooltip
 
 
 def traffic(story: EndpointStory, look: Look) -> Drawn:
@@ -41,7 +41,7 @@ def traffic(story: EndpointStory, look: Look) -> Drawn:
     )
     answered = base.mark_rect(color=colours.accent, fillOpacity=0.3, stroke=colours.paper, strokeWidth=1)
     known = base.mark_rect(color=colours.accent, fillOpacity=0.9, stroke=colours.paper, strokeWidth=1)
-    vertical = alt.Y("top:Q", title=None, axis=alt.Axis(format=",.9~g"))
+    vertical = alt.Y("top:Q", title=None, axis=alt.Axis(format=NUMBER))
     layers = [answered.encode(y=vertical), known.encode(y="reached:Q"), *parts.version_changes(story, look)]
     return finished(alt.layer(*layers), look)
 
@@ -96,7 +96,7 @@ def value(story: EndpointStory, look: Look) -> Drawn:
     bars = base.mark_rect(fillOpacity=0.85, stroke=colours.paper, strokeWidth=1).encode(
         x=time("from", look),
         x2="to",
-        y=alt.Y("value:Q", title=None, axis=alt.Axis(format=",.9~g")),
+        y=alt.Y("value:Q", title=None, axis=alt.Axis(format=NUMBER)),
         y2="zero",
         color=parts.accent_by_sign(colours),
         tooltip=tooltip("window", "version", told="value", known="outcomes known"),
@@ -118,7 +118,7 @@ def latency(story: EndpointStory, look: Look) -> Drawn:
     ]
     scale = alt.Scale(domain=["p50", "p99"], range=[colours.accent, colours.contrast])
     colour = alt.Color("measure:N", legend=None, scale=scale)
-    vertical = alt.Y("ms:Q", title=None, axis=alt.Axis(format="~g"), scale=alt.Scale(domainMin=0))
+    vertical = alt.Y("ms:Q", title=None, axis=alt.Axis(format=NUMBER), scale=alt.Scale(domainMin=0))
     base = alt.Chart(data(rows)).encode(x=time("mid", look), y=vertical, color=colour)
     points = base.mark_point(filled=True, size=8 if look.width <= NARROW else 20, opacity=1)
     layers = [
@@ -154,7 +154,7 @@ def drift(story: EndpointStory, look: Look) -> Drawn:
     rows = [row for row in rows if row["column"] in order]
     scale = alt.Scale(domain=[0, story.floor * 4], clamp=True, range=colours.heat, interpolate="rgb")
     marks = [0, story.floor, story.floor * 2, story.floor * 4]
-    legend = alt.Legend(title=None, gradientLength=160, gradientThickness=8, values=marks, format="~g", offset=4)
+    legend = alt.Legend(title=None, gradientLength=160, gradientThickness=8, values=marks, format=".3~g", offset=4)
     names = alt.Axis(labelLimit=100 if look.width <= NARROW else 170, labelColor=colours.ink, grid=False)
     base = alt.Chart(data(rows)).encode(y=alt.Y("column:N", sort=order, title=None, axis=names))
     cells = base.mark_rect(stroke=colours.paper, strokeWidth=1).encode(

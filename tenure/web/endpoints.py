@@ -51,7 +51,7 @@ def page(
             "judged": next((one for one in reversed(answered) if not one.provisional), None),
             "value": _sum([window.value.value for window in answered]),
             "alerts": known,
-            "firing": [alert for alert in known if alert.state == "firing"],
+            "firing": lives.urgent(known),
             "health": lives.health_of(known, answered, endpoint.health),
             "states": {health.release_id: health for health in endpoint.health},
             "releases": releases.history(tx, name),

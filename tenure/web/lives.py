@@ -127,6 +127,12 @@ def _approved_with(tx: Transaction, name: str, version: int | None) -> float | N
     return stored.profile.judged.roc_auc if stored and stored.profile.judged else None
 
 
+def urgent(alerts: Sequence[Alert]) -> list[Alert]:
+    """Alerts that fire: critical ones first, then the latest."""
+    firing = [alert for alert in alerts if alert.state == "firing"]
+    return sorted(firing, key=lambda alert: (alert.severity != "critical", -alert.event_at))
+
+
 def life_of(known: Known) -> Life:
     """Where a model stands, judged from what is there: the furthest step that something of it has reached."""
     under_way = next((run for run in known.retrainings if run.state in UNDER_WAY), None)

@@ -10,6 +10,7 @@ from litestar import Response, get
 from tenure.errors import NotFound
 from tenure.manage import cards
 from tenure.records.base import Record
+from tenure.records.model_files import ModelFile
 from tenure.records.people import Permission, Principal
 from tenure.records.profiles import Judged
 from tenure.records.registry import ModelVersionInfo
@@ -18,6 +19,8 @@ from tenure.store.database import Transaction
 from tenure.store.ground import Ground
 from tenure.web import lives
 from tenure.web.page import show
+
+SHOWN_APART = ("model", "purpose", "owner", "features")
 
 
 class VersionLine(Record):
@@ -59,9 +62,9 @@ def model_page(ground: Ground, principal: Principal, name: str) -> Response[str]
             "health": lives.health_of(known.alerts, known.answered, known.releases),
             "lines": [_line(tx, version) for version in known.versions],
             "applied": applied,
-            "declared": _declared(applied.file) if applied else {},
+            "declared": _declared(applied.file) if applied else "",
             "changes": [stored.change for stored in changes.search(tx, model=name, limit=50)],
-            "firing": [alert for alert in known.alerts if alert.state == "firing"],
+            "firing": lives.urgent(known.alerts),
             "control_url": ground.settings.control_url,
         }
 
@@ -78,16 +81,14 @@ def _line(tx: Transaction, version: ModelVersionInfo) -> VersionLine:
     )
 
 
-def _declared(file: msgspec.Struct) -> dict[str, Any]:
-    """What a person wrote in the model's file, without what they left at its default."""
-    told = {field.name: getattr(file, field.name) for field in msgspec.structs.fields(file)}
+def _declared(file: ModelFile) -> str:
+    """What a person wrote in the model's file, as YAML: without what is shown above it or was left at its default."""
+    import yaml
+
     unset = {field.name: field.default for field in msgspec.structs.fields(file)}
-    apart = ("model", "purpose", "owner", "features")
-    return {
-        name: msgspec.to_builtins(value)
-        for name, value in told.items()
-        if name not in apart and value not in (unset[name], [], {}, None)
-    }
+    told = {name: getattr(file, name) for name in file.__struct_fields__ if name not in SHOWN_APART}
+    written = {name: msgspec.to_builtins(value) for name, value in told.items() if value not in (unset[name], [], None)}
+    return str(yaml.safe_dump(written, sort_keys=False, allow_unicode=True, width=100)) if written else ""
 
 
 handlers = [models_page, model_page]

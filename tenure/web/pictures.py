@@ -120,7 +120,8 @@ class Pictures:
         draft = path.with_suffix(f".{os.getpid()}")
         draft.write_text(text, encoding="utf-8")
         draft.replace(path)
-        kept = sorted(self.folder.glob("*.[sj][vs][go]*"), key=lambda file: file.stat().st_mtime)
+        charts = (file for file in self.folder.iterdir() if file.suffix in (".svg", ".json"))
+        kept = sorted(charts, key=lambda file: file.stat().st_mtime)
         for old in kept[: max(len(kept) - KEPT_LIMIT, 0)]:
             old.unlink(missing_ok=True)
 

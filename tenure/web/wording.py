@@ -21,7 +21,7 @@ def count(number: float | None) -> str:
     >>> count(12345)
     '12,345'
     """
-    return DASH if number is None else f"{number:,.0f}"
+    return DASH if number is None else signed(f"{number:,.0f}")
 
 
 def short(number: float | None) -> str:
@@ -201,7 +201,8 @@ def plain(value: Any) -> str:
         case str():
             told = value
         case list() if all(isinstance(item, str | int | float) for item in value):
-            told = ", ".join(plain(item) for item in value)
+            sentences = any(str(item).endswith(".") for item in value)
+            told = (" " if sentences else ", ").join(plain(item) for item in value)
         case _:
             told = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
     return told
