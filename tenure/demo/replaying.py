@@ -135,7 +135,7 @@ class Replay:
             self._line(alert["event_at"], f"[yellow]alert[/yellow] {alert['message']}")
 
     def _line(self, event_at: int, text: str) -> None:
-        self.stage.console.print(f"   [dim]{moment_of(event_at):%d %b}[/dim] {text}", highlight=False)
+        self.stage.tell(f"   [dim]{moment_of(event_at):%d %b}[/dim] {text}")
 
 
 def all_serving(stage: Stage) -> bool:

@@ -43,14 +43,17 @@ class Stage:
         if not happened:
             raise DemoFailed(f"The demo expected that {what}. It did not happen; the server's folder is {self.folder}.")
 
+    def tell(self, text: str) -> None:
+        self.console.print(text, highlight=False, soft_wrap=True)
+
     def say(self, text: str) -> None:
-        self.console.print(f"   [green]✓[/green] {text}", highlight=False)
+        self.tell(f"   [green]✓[/green] {text}")
 
     def refused(self, text: str) -> None:
-        self.console.print(f"   [yellow]✗[/yellow] {text}", highlight=False)
+        self.tell(f"   [yellow]✗[/yellow] {text}")
 
     def chapter(self, number: int, name: str, text: str) -> None:
-        self.console.print(f"\n[bold]{number} {name}[/bold]  [dim]{text}[/dim]", highlight=False)
+        self.tell(f"\n[bold]{number} {name}[/bold]  [dim]{text}[/dim]")
 
 
 @contextlib.contextmanager

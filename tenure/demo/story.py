@@ -21,7 +21,9 @@ def tell(*, fast: bool, keep: bool, data: str | None, port: int | None, console:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: the server is stopped in order
     started = time.monotonic()
     with set_stage(console, data, port) as stage:
-        console.print(f"[bold]Tenure[/bold] at {stage.client.url}, everything in {stage.folder}", highlight=False)
+        console.print(
+            f"[bold]Tenure[/bold] at {stage.client.url}, everything in {stage.folder}", highlight=False, soft_wrap=True
+        )
         with console.status("reading the flights of 2013 …"):
             year = flights.load(FAST_FLIGHTS if fast else None)
         estimator, people = _begin(stage, year)
@@ -82,9 +84,13 @@ def _check(stage: Stage, passed: replaying.Replay, shown: table.Table) -> None:
 def _stay(stage: Stage, people: list[managing.Signer]) -> None:
     """Leave the server running until Ctrl-C."""
     console = stage.console
-    console.print(f"\nThe server stays: [bold]{stage.client.url}[/bold]   (Ctrl-C stops it)", highlight=False)
+    console.print(
+        f"\nThe server stays: [bold]{stage.client.url}[/bold]   (Ctrl-C stops it)", highlight=False, soft_wrap=True
+    )
     for person in people:
-        console.print(f"   sign in as {person.name} ({person.role}) with {person.password}", highlight=False)
+        console.print(
+            f"   sign in as {person.name} ({person.role}) with {person.password}", highlight=False, soft_wrap=True
+        )
     with contextlib.suppress(KeyboardInterrupt):
         threading.Event().wait()
-    console.print("\nstopping")
+    stage.tell("\nstopping")
