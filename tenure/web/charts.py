@@ -163,10 +163,16 @@ def drift(story: EndpointStory, look: Look) -> Drawn:
         color=alt.Color("excess:Q", scale=scale, legend=legend),
         tooltip=tooltip("column", "window", "version", psi="PSI", told="PSI excess", q="q-value", rows="rows"),
     )
-    proven = base.transform_filter("datum.breach").mark_point(
-        shape="circle", filled=True, size=5 if look.width <= NARROW else 13, color=colours.ink, opacity=1
+    on_strong = f"datum.excess > {story.floor * 2}"
+    proven = (
+        base.transform_filter("datum.breach")
+        .mark_point(shape="circle", filled=True, size=5 if look.width <= NARROW else 13, opacity=1)
+        .encode(
+            x=time("mid", look),
+            color=alt.condition(on_strong, alt.value(colours.paper), alt.value(colours.ink)),
+        )
     )
-    return finished(alt.layer(cells, proven.encode(x=time("mid", look))), look, height=max(20 * len(order), 40))
+    return finished(alt.layer(cells, proven), look, height=max(20 * len(order), 40))
 
 
 def metric(curve: MetricCurve, look: Look) -> Drawn:
