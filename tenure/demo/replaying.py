@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 WINDOW_DAYS = 7
 PATIENCE_S = 120.0
 POLL_S = 0.05
+BUSY_POLL_S = 0.3
 
 
 def _midnight(day: int) -> Instant:
@@ -103,18 +104,18 @@ class Replay:
         deadline = time.monotonic() + PATIENCE_S
         while True:
             progress = self.stage.client.get(f"/api/v1/endpoints/{self.stage.model}/progress")
-            self._narrate()
             busy = progress["retraining"] in ("queued", "training")
-            if progress["retraining"] == "review" and self.on_review():
-                continue
             behind = (
                 progress["journal_bytes_waiting"] > 0 or progress["monitored_until"] <= until - WINDOW_DAYS * DAY_US
             )
+            if progress["retraining"] == "review" and self.on_review():
+                continue
             if not busy and not behind and all_serving(self.stage):
+                self._narrate()
                 return
             bar.update(task, note="retraining …" if busy else None)
             self.stage.check(time.monotonic() < deadline, f"the server caught up within {PATIENCE_S:.0f} s")
-            time.sleep(POLL_S)
+            time.sleep(BUSY_POLL_S if busy else POLL_S)
 
     def _narrate(self) -> None:
         """Say what is new: alerts that fired, steps that a retraining took."""
