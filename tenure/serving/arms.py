@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from tenure.errors import NotFound, Unavailable
 from tenure.records.routing import GatewayStatus, Release, ReleaseHealth, Route, RoutingTable
 from tenure.serving import routing
+from tenure.serving.processes import Processes
 from tenure.serving.scorers import Fetch, Scorer
 from tenure.settings import Settings
 
@@ -64,6 +65,7 @@ class Arms:
         self._fetch = fetch
         self._on_change = on_change
         self._starts = asyncio.Semaphore(max(2, os.cpu_count() or 1))
+        self._processes = Processes(settings.folder, spare=settings.spare_scorer)
         self._scorers: dict[Version, Scorer] = {}
         self._live: dict[str, Endpoint] = {}
         self._stopping: set[asyncio.Task[None]] = set()
@@ -84,7 +86,7 @@ class Arms:
         for route in table.routes.values():
             for release in route.releases:
                 if _version(release) not in self._scorers:
-                    scorer = Scorer(release, self._settings, self._fetch, self._starts, self._settle)
+                    scorer = Scorer(release, self._settings, self._fetch, self._starts, self._processes, self._settle)
                     self._scorers[_version(release)] = scorer
         self._settle()
 
@@ -109,6 +111,7 @@ class Arms:
         self.table, self._live = routing.EMPTY, {}
         scorers, self._scorers = list(self._scorers.values()), {}
         await asyncio.gather(*(scorer.stop() for scorer in scorers), *self._stopping)
+        self._processes.close()
 
     def _settle(self) -> None:
         """Make the live endpoints from the table and the scorers as they are now, and stop what nobody needs."""

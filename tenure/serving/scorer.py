@@ -1,15 +1,18 @@
 """A scorer: one process that holds one version's model and answers the gateway over a Unix socket.
 
-    python -m tenure.serving.scorer --socket FD --parent PID --release ID
+    python -m tenure.serving.scorer --socket FD --parent PID
 
-It verifies that the folder holds exactly the pinned bytes before anything is loaded from it, tries the model once,
-then answers one batch at a time until the gateway is gone. What the model prints goes to the scorer's log.
+It imports what models need, and waits to be told which one to hold. It verifies that the folder holds exactly the
+pinned bytes before anything is loaded from it, tries the model once, then answers one batch at a time until the gateway
+is gone. What the model prints goes to the version's log.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
+import importlib
 import logging
 import signal
 import socket
@@ -20,7 +23,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from tenure.records.routing import InputColumn, PinnedFile
-from tenure.serving import lifeline, wire
+from tenure.serving import lifeline, processes, wire
 
 log = logging.getLogger("tenure.scorer")
 Message = TypeVar("Message")
@@ -46,7 +49,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="tenure.serving.scorer")
     parser.add_argument("--socket", type=int, required=True, help="inherited end of a Unix socket pair")
     parser.add_argument("--parent", type=int, required=True, help="pid of the gateway")
-    parser.add_argument("--release", default="", help="shown in the process list")
     given = parser.parse_args()
     lifeline.die_with_parent(given.parent, signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the gateway ends us after its own
@@ -57,9 +59,12 @@ def main() -> None:
 
 def serve(line: socket.socket) -> None:
     """Load what the gateway names, then answer until it hangs up."""
+    warm_up()
     load = _receive(line, wire.Load)
     if load is None:
         return
+    with contextlib.suppress(OSError):  # a full disk must not keep a model from answering
+        processes.redirect_output(Path(load.log))
     try:
         predict, ready = prepare(load)
     except CannotServe as problem:
@@ -69,6 +74,15 @@ def serve(line: socket.socket) -> None:
     line.sendall(wire.packed(ready))
     while (ask := _receive(line, wire.Ask)) is not None:
         line.sendall(answered(predict, ask))
+
+
+def warm_up() -> None:
+    """Import ahead of time what nearly every model needs. What is missing is the model's own affair."""
+    for name in ("tenure.serving.runtimes.pyfunc", "sklearn.pipeline"):
+        try:
+            importlib.import_module(name)
+        except Exception:
+            log.exception("%s cannot be imported ahead of time", name)
 
 
 def prepare(load: wire.Load) -> tuple[Predict, wire.Ready]:

@@ -9,12 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
-import re
 import signal
-import socket
 import subprocess
-import sys
 import time
 from collections import deque
 from collections.abc import Callable
@@ -26,9 +22,10 @@ import msgspec
 
 from tenure.errors import ModelFailed, TenureError, TooMany, Unavailable
 from tenure.records.routing import Release
-from tenure.serving import wire
+from tenure.serving import processes, wire
 from tenure.serving.columns import Inputs
 from tenure.serving.decoding import Columns
+from tenure.serving.processes import Processes
 from tenure.settings import Settings
 
 log = logging.getLogger("tenure.gateway")
@@ -40,15 +37,6 @@ PAUSES_S = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 STEADY_AFTER_S = 30.0
 STOP_TIMEOUT_S = 5.0
 BATCH_ROWS = 4096
-LOG_BYTES = 8 * 1024 * 1024
-MODEL_THREADS = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-QUIET = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "ORT_DISABLE_TELEMETRY": "1",
-    "DO_NOT_TRACK": "true",
-    "PYTHONDONTWRITEBYTECODE": "1",  # the model's folder must stay what was pinned
-    "PYTHONUNBUFFERED": "1",
-}
 
 
 @dataclass(eq=False)
@@ -72,11 +60,17 @@ class Scorer:
 
     `changed` is called whenever `state` changes. `ready` stays true while a scorer that has served is being
     restarted: requests wait in its queue for the second or two that this takes. `starts` bounds how many load at once:
-    loading costs seconds of CPU, and all together would only be late together.
+    loading costs seconds of CPU, and all together would only be late together. `stock` gives out the processes.
     """
 
     def __init__(
-        self, release: Release, settings: Settings, fetch: Fetch, starts: asyncio.Semaphore, changed: Callable[[], None]
+        self,
+        release: Release,
+        settings: Settings,
+        fetch: Fetch,
+        starts: asyncio.Semaphore,
+        stock: Processes,
+        changed: Callable[[], None],
     ) -> None:
         self.release = release
         self.inputs = Inputs(release.inputs)
@@ -88,6 +82,7 @@ class Scorer:
         self._settings = settings
         self._fetch = fetch
         self._starts = starts
+        self._processes = stock
         self._changed = changed
         self._queue: deque[_Waiting] = deque()
         self._batch: list[_Waiting] = []
@@ -176,14 +171,12 @@ class Scorer:
         """Spawn the process and wait until the model is loaded; each failure gives the next try twice the time."""
         if self._stopping.is_set():
             raise Unavailable("it was stopped before it started")
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        with theirs:
-            self._process = _spawn(self.release, theirs, self._settings.folder)
-        ours.setblocking(False)
+        self._process, ours = self._processes.take()
         _, line = await asyncio.get_running_loop().create_unix_connection(lambda: _Line(self._told), sock=ours)
         self._line = line
         first = line.first
-        line.send(wire.Load(folder=str(folder), files=self.release.files, inputs=self.release.inputs))
+        log_file = str(processes.log_path(self._settings.folder, self.release))
+        line.send(wire.Load(folder=str(folder), files=self.release.files, inputs=self.release.inputs, log=log_file))
         try:
             told = await asyncio.wait_for(first, timeout_s)
         except TimeoutError:
@@ -193,6 +186,7 @@ class Scorer:
         self.example, self.answer, self.ready = told.example, told.answer, True
         self._set("serving", "")
         self._send_next()
+        self._processes.restock()
         return line
 
     def _died(self) -> None:
@@ -364,28 +358,3 @@ def _model_failed(kind: str, release: Release) -> ModelFailed:
         f"Version {release.version} of {release.model} failed at this input with {kind}. The columns are right, so "
         "look for values that the model was not trained for; the scorer's log has its traceback."
     )
-
-
-def _spawn(release: Release, theirs: socket.socket, folder: Path) -> subprocess.Popen[bytes]:
-    """Start a scorer without our secrets; its output goes to its log."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("TENURE_", "MLFLOW_"))}
-    command = [sys.executable, "-m", "tenure.serving.scorer", "--socket", str(theirs.fileno())]
-    with _log_file(release, folder) as output:
-        return subprocess.Popen(  # noqa: S603  our own interpreter and module
-            [*command, "--parent", str(os.getpid()), "--release", f"{release.model}/{release.version}"],
-            env={**environment, **MODEL_THREADS, **QUIET},
-            pass_fds=[theirs.fileno()],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-        )
-
-
-def _log_file(release: Release, folder: Path) -> Any:
-    """A version's log, appended to; one that has grown large is put aside at the next start."""
-    name = re.sub(r"[^A-Za-z0-9._-]", "_", release.model)[:80]
-    path = folder / "logs" / f"scorer-{name}-{release.version}.log"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists() and path.stat().st_size > LOG_BYTES:
-        path.replace(path.with_suffix(".log.1"))
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")

@@ -16,11 +16,12 @@ LENGTH_BYTES = 4
 
 
 class Load(Record):
-    """Which files to verify and load, and which columns will come."""
+    """Which files to verify and load, which columns will come, and the file to log to."""
 
     folder: str
     files: list[PinnedFile]
     inputs: list[InputColumn]
+    log: str
 
 
 class Ready(Record, tag=True):

@@ -91,7 +91,7 @@ class Gateway:
 
     def __init__(self, folder: Path, port: int, **changes: Any) -> None:
         self.folder = folder
-        self.settings = Settings(data=str(folder), scoring_port=port, **changes)
+        self.settings = Settings(data=str(folder), scoring_port=port, **{"spare_scorer": False, **changes})
         self.url = self.settings.gateway_url
         self.epoch = routing.read_table(folder).epoch
         self.process: subprocess.Popen[bytes] | None = None

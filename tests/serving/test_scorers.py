@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -114,12 +115,14 @@ def test_scorers_die_with_their_gateway(tricky: Gateway) -> None:
 
 def test_stopping_finishes_what_is_in_flight_and_seals_the_journal(tricky: Gateway) -> None:
     (pid,) = tricky.score("tricky", act("pid")).json()["predictions"]
-    with ThreadPoolExecutor(1) as pool:
-        answer = pool.submit(tricky.score, "tricky", act("slow"))
-        wait_until(lambda: tricky.score("tricky", act("echo")).status_code == 200, "the slow one is being scored")
-        assert tricky.process is not None
-        code = tricky.stop()
-        assert answer.result().status_code == 200
+    asking = HTTPConnection("127.0.0.1", tricky.settings.gateway_port, timeout=30)
+    body = msgspec.json.encode(act("slow"))
+    asking.request("POST", "/endpoints/tricky/invocations", body, {"Content-Type": "application/json"})
+    # What was sent after it is answered, so the slow one has been read and is being scored.
+    assert httpx.get(f"{tricky.url}/health").status_code == 200
+    code = tricky.stop()
+    assert asking.getresponse().status == 200
+    asking.close()
     assert code == 0
     assert not lives(pid)
     assert not list((tricky.folder / "journal").rglob("*.open"))
@@ -169,10 +172,30 @@ def test_a_new_champion_takes_over_without_one_failed_request(gateway: Make, mod
     wait_until(lambda: scorers_of(one) == 1, "the old scorer is stopped")
 
 
-def scorers_of(gateway: Gateway) -> int:
+def children_of(gateway: Gateway) -> list[int]:
     assert gateway.process is not None
     children = Path(f"/proc/{gateway.process.pid}/task/{gateway.process.pid}/children").read_text().split()
-    return sum(lives(int(pid)) for pid in children)
+    return [int(pid) for pid in children if lives(int(pid))]
+
+
+def scorers_of(gateway: Gateway) -> int:
+    return len(children_of(gateway))
+
+
+def test_a_spare_process_takes_over_when_a_scorer_dies(gateway: Make, models: Path) -> None:
+    one = gateway(spare_scorer=True)
+    tricky = release(models / "tricky", 1)
+    one.publish(tricky=[tricky])
+    one.serves(tricky.release_id)
+    (pid,) = one.score("tricky", act("pid")).json()["predictions"]
+    wait_until(lambda: scorers_of(one) == 2, "a spare is there")
+    (spare,) = set(children_of(one)) - {pid}
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: one.score("tricky", act("pid")).status_code == 200, "the spare answers")
+    assert one.score("tricky", act("pid")).json()["predictions"] == [spare]
+    wait_until(lambda: scorers_of(one) == 2, "there is a spare again")
+    one.stop()
+    assert not lives(spare)
 
 
 def test_a_new_champion_that_cannot_start_leaves_the_old_one_answering(

@@ -1,0 +1,107 @@
+"""Scorer processes: started without our secrets, and one kept ready.
+
+Most of a scorer's start is importing the libraries that models need. So one spare process does that ahead of time: the
+next version to be released, or one whose scorer has died, takes it over and has only its own model to load.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from tenure.records.routing import Release
+
+LOG_BYTES = 8 * 1024 * 1024
+MODEL_THREADS = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "ORT_DISABLE_TELEMETRY": "1",
+    "DO_NOT_TRACK": "true",
+    "PYTHONDONTWRITEBYTECODE": "1",  # the model's folder must stay what was pinned
+    "PYTHONUNBUFFERED": "1",
+}
+
+Started = tuple["subprocess.Popen[bytes]", socket.socket]
+"""A scorer's process and our end of the socket to it."""
+
+
+class Processes:
+    """Gives out scorer processes. `folder` is the data folder; with `spare` one is kept ready from the first use on."""
+
+    def __init__(self, folder: Path, *, spare: bool) -> None:
+        self._folder = folder
+        self._keeps_spare = spare
+        self._spare: Started | None = None
+
+    def take(self) -> Started:
+        """The spare process when there is a living one, else a new one."""
+        spare, self._spare = self._spare, None
+        if spare is not None and spare[0].poll() is None:
+            return spare
+        if spare is not None:
+            _end(spare)
+        return _start(self._folder)
+
+    def restock(self) -> None:
+        """Start a spare process if there is none."""
+        if self._keeps_spare and self._spare is None:
+            self._spare = _start(self._folder)
+
+    def close(self) -> None:
+        """End the spare process."""
+        self._keeps_spare = False
+        if self._spare is not None:
+            _end(self._spare)
+            self._spare = None
+
+
+def log_path(folder: Path, release: Release) -> Path:
+    """A version's log, which its scorer appends to."""
+    return folder / "logs" / f"scorer-{re.sub(r'[^A-Za-z0-9._-]', '_', release.model)[:80]}-{release.version}.log"
+
+
+def redirect_output(path: Path) -> None:
+    """Have this process say what it says to a log; one that has grown large is put aside first.
+
+    Raises OSError, as on a full disk.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() and path.stat().st_size > LOG_BYTES:
+        path.replace(path.with_suffix(".log.1"))
+    output = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+        os.dup2(output, stream.fileno())
+    os.close(output)
+
+
+def _start(folder: Path) -> Started:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("TENURE_", "MLFLOW_"))}
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    ours.setblocking(False)
+    command = [sys.executable, "-m", "tenure.serving.scorer", "--socket", str(theirs.fileno())]
+    log = folder / "logs" / "scorer.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with theirs, log.open("ab") as output:
+        process = subprocess.Popen(  # noqa: S603  our own interpreter and module
+            [*command, "--parent", str(os.getpid())],
+            env={**environment, **MODEL_THREADS, **QUIET},
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+        )
+    return process, ours
+
+
+def _end(started: Started) -> None:
+    process, ours = started
+    ours.close()
+    with contextlib.suppress(ProcessLookupError):
+        process.kill()
+    process.wait()
