@@ -21,6 +21,7 @@ def health() -> str:
 
 @get("/version", permission=Permission.PUBLIC, sync_to_thread=False, media_type="text/plain")
 def tenure_version() -> str:
+    """The release of Tenure that answers."""
     return VERSION
 
 

@@ -106,7 +106,7 @@ def test_bytes_that_changed_fail_and_are_named():
         (("in_review", True, True), {"approved"}),
         (("approved", False, True), {"artifact-as-approved"}),
         (("approved", True, False), {"baseline-as-approved"}),
-        (("suspended", False, False), {"approved", "artifact-as-approved", "baseline-as-approved"}),
+        (("suspended", False, False), {"approved"}),
     ],
 )
 def test_only_what_was_approved_is_released(approval: tuple[str, bool, bool], rules: set[str]):

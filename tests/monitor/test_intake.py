@@ -89,7 +89,7 @@ def test_looking_twice_takes_in_once(traffic: Traffic) -> None:
 
 def test_a_torn_frame_waits_until_it_is_whole(traffic: Traffic) -> None:
     made = traffic.predict(score=[0.1] * 2)
-    [segment] = [one for one in segments(intake.folder_of(traffic.ground)) if one.process == "gateway-1"]
+    [segment] = [one for one in segments(progress.journal_folder(traffic.ground)) if one.process == "gateway-1"]
     whole = framed(made)
     with segment.path.open("ab") as file:
         file.write(whole[: len(whole) // 2])

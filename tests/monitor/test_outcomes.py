@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tenure.errors import InvalidInput, TooLarge
-from tenure.monitor import intake, outcomes, progress, uploads
+from tenure.monitor import outcomes, progress, uploads
 from tenure.records.base import Instant
 from tenure.records.frames import OutcomeFrame
 from tenure.serving.journal import read_frames, segments
@@ -33,7 +33,11 @@ def accept(traffic: Traffic, body: bytes, max_rows: int = 100_000) -> int:
 
 
 def journaled(traffic: Traffic) -> list[OutcomeFrame]:
-    found = [read_frames(one.path)[0] for one in segments(intake.folder_of(traffic.ground)) if one.process == "control"]
+    found = [
+        read_frames(one.path)[0]
+        for one in segments(progress.journal_folder(traffic.ground))
+        if one.process == "control"
+    ]
     return [frame for frames in found for frame in frames if isinstance(frame, OutcomeFrame)]
 
 

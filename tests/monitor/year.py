@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from tenure.manage import model_files
-from tenure.monitor import intake, watch
+from tenure.monitor import intake, progress, watch
 from tenure.records.base import DAY_US, Instant, new_id
 from tenure.records.frames import OutcomeFrame, PredictionFrame
 from tenure.records.model_files import ModelFile
@@ -28,7 +28,7 @@ class Traffic:
 
     def __init__(self, ground: Ground, model: str = MODEL) -> None:
         self.ground = ground
-        root = intake.folder_of(ground)
+        root = progress.journal_folder(ground)
         self.gateway = Journal(root, "gateway-1", 1e9, 64, False)
         self.control = Journal(root, "control", 1e9, 64, False)
         self.model = model

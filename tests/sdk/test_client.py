@@ -206,7 +206,9 @@ def test_outcomes_need_a_prediction_each(server, client):
 
 
 def kinds(kind: type[errors.TenureError]) -> list[type[errors.TenureError]]:
-    return [kind, *(below for child in kind.__subclasses__() for below in kinds(child))]
+    """The tree of `tenure.errors`; faces add errors of their own to it, which no client of ours is told."""
+    ours = (child for child in kind.__subclasses__() if child.__module__ == errors.__name__)
+    return [kind, *(below for child in ours for below in kinds(child))]
 
 
 @pytest.mark.parametrize("kind", kinds(errors.TenureError)[1:], ids=lambda kind: kind.code)

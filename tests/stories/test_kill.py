@@ -12,11 +12,14 @@ from pathlib import Path
 
 import httpx
 import mlflow
+import pytest
 
 import tenure
 from tenure.errors import TenureError
 from tests.conftest import serving, wait_until
 from tests.stories import steps
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint:UserWarning")  # mlflow's, about itself
 
 
 def children(pid: int) -> list[int]:
@@ -79,10 +82,11 @@ def test_nothing_acknowledged_is_lost_when_processes_are_killed(tmp_path: Path) 
             answer = client.score("killed", {"a": 0.1, "b": 0.2}, reference=f"r{n}")
             predicted.append(answer.prediction_id)
 
-        def tell(n: int) -> None:
+        def tell(_n: int) -> None:
+            """One after the other; what is told again after a lost answer is the same."""
             if len(told) < len(predicted):
                 identifier = predicted[len(told)]
-                client.outcomes("killed", [n % 2], prediction_ids=[identifier])
+                client.outcomes("killed", [len(told) % 2], prediction_ids=[identifier])
                 told.append(identifier)
 
         def log(n: int) -> None:
