@@ -1,0 +1,82 @@
+"""Writes that wait share a transaction, and none suffers from another's failure."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from tenure.errors import CannotStart, InvalidInput, Unavailable
+from tenure.store import tables
+from tenure.store.database import Database, Transaction, Work
+from tenure.store.ground import Ground
+
+KEPT = tables.settings_kept
+
+
+def keeping(key: str, *, then_fail: bool = False) -> Work[str]:
+    def work(tx: Transaction) -> str:
+        tx.execute(sa.insert(KEPT).values(key=key, value="v"))
+        if then_fail:
+            raise InvalidInput("on purpose")
+        return key
+
+    return work
+
+
+def kept(ground: Ground) -> set[str]:
+    return set(ground.database.read(lambda tx: tx.scalars(sa.select(KEPT.c.key)).all()))
+
+
+def test_a_write_is_there_when_it_is_answered(each_ground: Ground) -> None:
+    assert each_ground.database.write(keeping("a")) == "a"
+    assert "a" in kept(each_ground)
+
+
+def test_work_that_fails_undoes_itself_and_nothing_else(each_ground: Ground) -> None:
+    futures = [each_ground.database.submit(keeping(f"k{n}", then_fail=n % 3 == 0)) for n in range(60)]
+    failed = {n for n, future in enumerate(futures) if isinstance(future.exception(), InvalidInput)}
+    assert failed == {n for n in range(60) if n % 3 == 0}
+    assert {f"k{n}" for n in range(60) if n % 3} == {key for key in kept(each_ground) if key.startswith("k")}
+
+
+def test_work_that_fails_alone_leaves_nothing(each_ground: Ground) -> None:
+    with pytest.raises(InvalidInput):
+        each_ground.database.write(keeping("alone", then_fail=True))
+    assert "alone" not in kept(each_ground)
+    assert each_ground.database.write(keeping("alone")) == "alone"
+
+
+def test_many_threads_write_at_once(each_ground: Ground) -> None:
+    with ThreadPoolExecutor(16) as pool:
+        keys = list(pool.map(lambda n: each_ground.database.write(keeping(f"t{n}")), range(200)))
+    assert set(keys) <= kept(each_ground)
+
+
+def test_reading_cannot_keep_anything(each_ground: Ground) -> None:
+    each_ground.database.read(keeping("read"))
+    assert "read" not in kept(each_ground)
+
+
+def test_closing_finishes_what_waits_and_takes_nothing_more(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'x.db'}")
+    tables.metadata.create_all(database.engine)
+    futures = [database.submit(keeping(f"c{n}")) for n in range(50)]
+    database.close()
+    assert [future.result() for future in futures] == [f"c{n}" for n in range(50)]
+    with pytest.raises(Unavailable, match="being closed"):
+        database.submit(keeping("late"))
+
+
+def test_a_failure_of_the_database_tells_no_sql(ground: Ground) -> None:
+    with pytest.raises(Unavailable) as failure:
+        ground.database.write(lambda tx: tx.execute(sa.text("SELECT secret FROM nowhere")))
+    assert "SELECT" not in failure.value.message
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "mysql://a/b", "not a url"])
+def test_a_url_that_cannot_be_used_is_refused(url: str) -> None:
+    with pytest.raises(CannotStart):
+        Database(url)
