@@ -16,7 +16,7 @@ from tenure.demo.stage import Stage
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-TRUSTED = ["numpy.dtype", "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"]
+TRUSTED = ["numpy.dtype"]
 HOLDOUT_FROM_DAY = 24  # 25 January: the last week is kept for judging
 
 
@@ -58,7 +58,7 @@ def _log(
     score = estimator.predict_proba(holdout[features])[:, 1]
     area = float(roc_auc_score(holdout["y"], score))
     with mlflow.start_run(run_name=name) as run:
-        mlflow.log_params({"recipe": "gradient boosting", "features": len(features), "trained_on": "1-24 January"})
+        mlflow.log_params({"recipe": "logistic regression", "features": len(features), "trained_on": "1-24 January"})
         mlflow.log_metrics({"roc_auc": area, "brier": float(brier_score_loss(holdout["y"], score))})
         data: Any = mlflow.data
         mlflow.log_input(data.from_pandas(fitting[[*features, "y"]], name="january", targets="y"), context="training")

@@ -28,7 +28,8 @@ EARLIEST = -(1 << 62)
 def by_month(ground: Ground, endpoint: str) -> list[ReportRow]:
     """Calendar months (UTC) of event time: what answered, how well, and what it was worth; earliest first.
 
-    Figures are over all answers of a month, whichever version gave them. Raises NotFound.
+    Figures are over all answers of a month, whichever version gave them; the AUC compares only what the same version
+    scored. Raises NotFound.
     """
     with ground.database.reading() as tx:
         about = endpoints.get(tx, endpoint)
@@ -70,7 +71,7 @@ def _row(
     known = rows.known
     y, score = rows.y[known], rows.score[known]
     binary = is_binary(y)
-    auc = accuracy.roc_auc_interval(y, score, CONFIDENCE) if binary else judging.NOTHING
+    auc = accuracy.roc_auc_within(y, score, rows.version[known], CONFIDENCE) if binary else judging.NOTHING
     return ReportRow(
         start_at=start,
         end_at=end,

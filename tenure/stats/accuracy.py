@@ -97,6 +97,43 @@ def roc_auc_of_counts(positives: npt.ArrayLike, negatives: npt.ArrayLike, confid
     return Interval3(area, *_on_logit_scale(area, variance, z), variance)
 
 
+def roc_auc_within(y: Values, score: Values, stratum: Values, confidence: float = 0.95) -> Interval3:
+    """ROC AUC of rows that several models scored: only pairs scored by the same model are compared.
+
+    Two models' scores are on scales of their own, so a pooled AUC can be far below either's (Simpson's paradox).
+    This one is the mean of the strata's AUCs, each with the weight of its pairs. Strata are independent, so the
+    variances add up. 0–1, higher is better; None unless a stratum has both outcomes; no interval unless each such
+    stratum has one.
+
+    Source: Janes & Pepe (2008), adjusting for covariates in studies of diagnostic markers.
+
+    Examples
+    --------
+    >>> roc_auc_within([0, 1, 0, 1], [0.1, 0.2, 0.8, 0.9], [1, 1, 2, 2]).value
+    1.0
+    >>> roc_auc([0, 1, 0, 1], [0.1, 0.2, 0.8, 0.9])
+    0.75
+    """
+    outcomes, scores, strata = numbers_of(y), numbers_of(score), np.asarray(stratum)
+    parts: list[tuple[float, Interval3]] = []
+    for one in np.unique(strata):
+        mine = strata == one
+        truth, _ = _judged(outcomes[mine], scores[mine])
+        pairs = float(np.count_nonzero(truth)) * float(np.count_nonzero(~truth))
+        if pairs:
+            parts.append((pairs, roc_auc_interval(outcomes[mine], scores[mine], confidence)))
+    if len(parts) < 2:
+        return parts[0][1] if parts else UNKNOWN
+    weights = np.array([pairs for pairs, _ in parts])
+    weights /= weights.sum()
+    area = float(sum(weight * (auc.value or 0.0) for weight, (_, auc) in zip(weights, parts, strict=True)))
+    variances = [auc.variance for _, auc in parts]
+    if None in variances or not 0 < area < 1:
+        return Interval3(area, 0.0, 1.0, None)
+    variance = float(sum(weight**2 * (one or 0.0) for weight, one in zip(weights, variances, strict=True)))
+    return Interval3(area, *_on_logit_scale(area, variance, z_of(confidence)), variance)
+
+
 def _on_logit_scale(area: float, variance: float, z: float) -> tuple[float, float]:
     reach = z * math.sqrt(variance) / (area * (1 - area))
     middle = math.log(area / (1 - area))

@@ -181,3 +181,39 @@ def test_confusion_counts_equal_scikit_learns(rows):
 def test_what_is_no_outcome_is_refused(y, score, said):
     with pytest.raises(ValueError, match=said):
         accuracy.roc_auc_interval(y, score)
+
+
+def test_within_one_stratum_it_is_the_plain_area():
+    rng = np.random.default_rng(5)
+    y = rng.integers(0, 2, 500)
+    score = rng.normal(y, 1.5)
+    assert accuracy.roc_auc_within(y, score, np.zeros(500)) == accuracy.roc_auc_interval(y, score)
+
+
+def test_models_on_scales_of_their_own_are_not_mixed():
+    """The second model's scores are all higher, and its rows rarer positive: pooled, both look worse than they are."""
+    rng = np.random.default_rng(6)
+    first, second = rng.random(4000) < 0.5, rng.random(4000) < 0.1
+    y = np.concatenate([first, second]).astype(float)
+    score = np.concatenate([rng.normal(first * 1.0, 1), 5 + rng.normal(second * 1.0, 1)])
+    stratum = np.repeat([1, 2], 4000)
+    within = accuracy.roc_auc_within(y, score, stratum)
+    assert within.value is not None
+    assert within.low is not None
+    assert within.high is not None
+    assert abs(within.value - 0.7602) < 0.02  # Φ(1/√2), the area of two normals one deviation apart
+    assert (accuracy.roc_auc(y, score) or 0.0) < 0.5
+    assert within.low < within.value < within.high
+
+
+def test_the_interval_within_strata_covers_at_its_level():
+    rng = np.random.default_rng(7)
+    covered = 0
+    for _ in range(400):
+        y = np.concatenate([rng.random(150) < 0.5, rng.random(150) < 0.3]).astype(float)
+        score = rng.normal(y, 1) + np.repeat([0.0, 3.0], 150)
+        found = accuracy.roc_auc_within(y, score, np.repeat([1, 2], 150))
+        assert found.low is not None
+        assert found.high is not None
+        covered += found.low <= 0.76025 <= found.high
+    assert 0.92 <= covered / 400 <= 0.98
