@@ -18,7 +18,8 @@ FAST_FLIGHTS = 44_000  # of the whole year; about 40,400 of them are replayed
 
 def tell(*, fast: bool, keep: bool, data: str | None, port: int | None, console: Console) -> None:
     """Play the whole story. Raises when a step did not really happen."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: the server is stopped in order
+    for number in (signal.SIGINT, signal.SIGTERM):  # both as Ctrl-C, also in the background of a script
+        signal.signal(number, signal.default_int_handler)
     started = time.monotonic()
     with set_stage(console, data, port) as stage:
         console.print(

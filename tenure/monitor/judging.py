@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 
 from tenure.monitor import profiling
@@ -37,7 +38,8 @@ class Judgeable:
     """What one version did at one endpoint in [start_at, end_at) of event time.
 
     `action` and `value` are the model file's expressions for each row, None where there is none or it failed;
-    value is NaN where the outcome is not known.
+    value is NaN where the outcome is not known. `whole`: it scored on every day of the span that had traffic. A part
+    of a week is never like a whole month, so the drift of a part is shown but not judged.
     """
 
     endpoint: str
@@ -49,6 +51,7 @@ class Judgeable:
     rows: Rows
     action: Mask | None = None
     value: Floats | None = None
+    whole: bool = True
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,8 @@ def judge(what: Judgeable, baseline: Profile | None, file: ModelFile | None, his
     maturity = outcomes / len(rows) if len(rows) else 0.0
     profile = profiling.profile_like(baseline, rows.columns, rows.score, rows.y) if baseline else None
     drift = _drift(rows, baseline, profile, monitors, file.features if file else {}) if baseline and profile else []
+    if not what.whole:
+        drift = [msgspec.structs.replace(column, state="not_enough_data") for column in drift]
     judged = _pooled(Past(rows.score, rows.y), history, min_outcomes(monitors))
     alpha = level(monitors) / LOOKS
     auc, gap = _auc(judged, 1 - 2 * alpha), _gap(judged, 1 - 2 * alpha)

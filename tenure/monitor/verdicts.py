@@ -12,7 +12,7 @@ from tenure.monitor.intake import lake_of
 from tenure.monitor.judging import Judgeable, Past
 from tenure.monitor.rows import load
 from tenure.monitor.value import valued
-from tenure.records.base import Instant
+from tenure.records.base import DAY_US, Instant
 from tenure.records.model_files import ModelFile, Monitors
 from tenure.records.profiles import Profile
 from tenure.records.windows import Window
@@ -70,7 +70,7 @@ def _judgeables(tx: Transaction, watched: Watched, start: int, end: int) -> Iter
         rows = load(tx, watched.lake, watched.endpoint, start, end, shadow=shadow)
         if not len(rows):
             continue
-        said = valued(watched.file, rows)
+        said, days = valued(watched.file, rows), rows.event_at // DAY_US
         for version, role, model in sorted({*zip(rows.version.tolist(), rows.role, rows.model, strict=True)}):
             mine = (rows.version == version) & (rows.role == role) & (rows.model == model)
             yield Judgeable(
@@ -83,6 +83,7 @@ def _judgeables(tx: Transaction, watched: Watched, start: int, end: int) -> Iter
                 rows=rows.where(mine),
                 action=None if said.action is None else said.action[mine],
                 value=None if said.value is None else said.value[mine],
+                whole=set(days[mine].tolist()) == set(days.tolist()),
             )
 
 

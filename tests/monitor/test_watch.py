@@ -171,8 +171,8 @@ def test_a_new_champion_is_judged_by_its_own_baseline(traffic: Traffic) -> None:
     rng = np.random.default_rng(1)
     moved = profile_of({"temp": rng.normal(size=5000) + 1.5, "carrier": rng.choice(["AA", "UA"], 5000).tolist()})
     traffic.keep_profile(moved, 2)
-    days(traffic, 0, 3, shift=1.5)
-    days(traffic, 3, 8, shift=1.5, version=2)
+    days(traffic, 0, 7, shift=1.5)
+    days(traffic, 7, 15, shift=1.5, version=2)
     traffic.look()
     traffic.judge()
     assert {window.version: window.drift_state for window in found(traffic)} == {1: "breach", 2: "ok"}
@@ -247,3 +247,18 @@ def test_the_report_tells_of_each_month(traffic: Traffic) -> None:
     assert february.value is not None
     assert february.roc_auc.value is not None
     assert 0.85 < february.roc_auc.value < 0.95
+
+
+def test_the_drift_of_a_part_of_a_window_is_shown_but_not_judged(traffic: Traffic) -> None:
+    """What was promoted on the fourth day must not alarm because the first three days are missing."""
+    traffic.apply(file_with())
+    baseline(traffic)
+    baseline(traffic, 2)
+    days(traffic, 0, 3, shift=1.5)
+    days(traffic, 3, 8, shift=1.5, version=2)
+    traffic.look()
+    traffic.judge()
+    parts = found(traffic)
+    assert {window.version: window.drift_state for window in parts} == {1: "not_enough_data", 2: "not_enough_data"}
+    assert all(column.psi > 0.5 for window in parts for column in window.drift if column.column == "temp")
+    assert open_alerts(traffic) == {}

