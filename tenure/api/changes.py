@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Annotated, Any
 
 from litestar import Request, get, post
 from litestar.params import QueryParameter
 
 from tenure.api.people import gate_of
+from tenure.deploy import releases, routing
 from tenure.manage import changes, facts, gates, signing
 from tenure.records.changes import Change, ChangeState, GateEvaluation, NewChange, NewSignature
 from tenure.records.people import Permission, Principal
@@ -47,8 +49,12 @@ def sign_change(
     change_id: str, data: NewSignature, ground: Ground, principal: Principal, request: Request[Any, Any, Any]
 ) -> Change:
     """Sign a change in the name of the person whose password is given, for it or against it."""
-    passwords = gate_of(request).passwords
-    return signing.sign_in_person(ground, passwords, principal, change_id, data, now=ground.clock())
+    passwords, now = gate_of(request).passwords, ground.clock()
+    signed = signing.sign_in_person(
+        ground, passwords, principal, change_id, data, now=now, then=partial(releases.follow, now=now)
+    )
+    routing.publish(ground)
+    return signed
 
 
 @get("/api/v1/changes/{change_id:str}/envelopes", permission=Permission.READ, sync_to_thread=True)

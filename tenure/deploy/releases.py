@@ -7,6 +7,7 @@ from tenure.deploy import routing
 from tenure.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from tenure.manage import guards
 from tenure.records.base import Instant, new_id
+from tenure.records.changes import Change
 from tenure.records.endpoints import Endpoint, NewRelease, ReleaseInfo
 from tenure.records.registry import ModelVersionInfo
 from tenure.store import audit, endpoints, releases
@@ -93,6 +94,17 @@ def close(tx: Transaction, release: ReleaseInfo, *, reason: str, by: str, now: I
     releases.end(tx, release.release_id, now)
     detail = {"release": release.release_id, "version": release.version, "role": release.role, "reason": reason}
     audit.append(tx, "release.ended", subject=release.endpoint, by=by, at=now, detail=detail)
+
+
+def follow(tx: Transaction, change: Change, *, now: Instant) -> None:
+    """What follows from a change that was signed: a version that is suspended answers nowhere any more."""
+    if change.kind != "suspend" or change.state != "approved":
+        return
+    ended = [one for one in releases.open_ones(tx) if (one.model, one.version) == (change.model, change.version)]
+    for release in ended:
+        close(tx, release, reason=f"suspended: {change.reason}", by=change.opened_by, now=now)
+    if ended:
+        routing.bump(tx)
 
 
 def loadable(tx: Transaction, model: str, version: int) -> ModelVersionInfo:

@@ -19,7 +19,7 @@ from typing import Any, TypeVar, cast
 import sqlalchemy as sa
 from sqlalchemy.pool import QueuePool
 
-from tenure.errors import CannotStart, TenureError, Unavailable
+from tenure.errors import CannotStart, Conflict, TenureError, Unavailable
 
 Transaction = sa.Connection
 Answer = TypeVar("Answer")
@@ -203,6 +203,10 @@ def _named_failures() -> Iterator[None]:
         yield
     except TenureError:
         raise
+    except sa.exc.IntegrityError as failure:
+        raise Conflict(
+            "Somebody stored the same, or removed what this needs, at the same moment. Read it again, then try again."
+        ) from failure
     except (sa.exc.OperationalError, sqlite3.OperationalError) as failure:
         reason = str(getattr(failure, "orig", failure)).splitlines()[0]
         raise Unavailable(f"The database cannot do this now: {reason}. Nothing was stored; try again.") from failure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any
 
 import msgspec
@@ -9,6 +10,7 @@ from litestar import Request, Response, get, post
 from litestar.params import Parameter
 from litestar.response import Redirect
 
+from tenure.deploy import releases, routing
 from tenure.errors import InvalidInput, TenureError
 from tenure.manage import changes
 from tenure.manage.signing import sign_in_person
@@ -55,7 +57,9 @@ def sign(
     """Sign for or against a change; what is wrong with the form is said above it."""
     try:
         passwords, now = gate_of(request).passwords, ground.clock()
-        sign_in_person(ground, passwords, principal, change_id, _signature(data), now=now)
+        then = partial(releases.follow, now=now)
+        sign_in_person(ground, passwords, principal, change_id, _signature(data), now=now, then=then)
+        routing.publish(ground)
     except TenureError as refusal:
         given = {name: data.get(name, "") for name in ("person", "role", "meaning", "reason")}
         return _change(request, ground, principal, change_id, refusal=refusal, given=given)

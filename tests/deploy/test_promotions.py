@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from tenure.build import registered_models
 from tenure.deploy import endpoints, promotions, releases
 from tenure.errors import AlreadyExists, Conflict, GateNotMet, InvalidInput, NotAllowed, NotFound
+from tenure.manage import changes
 from tenure.records.endpoints import NewEndpoint, NewRelease, ReleaseInfo
 from tenure.store import audit
 from tenure.store import releases as kept
@@ -264,3 +266,20 @@ def test_what_is_in_service_is_neither_deleted_nor_renamed(ground: Ground) -> No
     with pytest.raises(Conflict, match="in service"):
         ground.database.read(lambda tx: releases.check_not_in_service(tx, "delay", 1))
     ground.database.read(lambda tx: releases.check_not_in_service(tx, "delay", 2))
+
+
+def test_a_version_that_is_suspended_answers_nowhere_any_more(ground: Ground) -> None:
+    make_model(ground)
+    make_version(ground)
+    govern(ground)
+    make_validator(ground)
+    approve(ground, 1)
+    make_endpoint(ground)
+    promote(ground, 1)
+    suspended = ground.database.read(lambda tx: changes.search(tx, model="delay"))[0]
+    suspension = msgspec.structs.replace(suspended, kind="suspend", state="approved", reason="wrong weather feed")
+    ground.database.write(lambda tx: releases.follow(tx, suspension, now=NOW))
+    assert serving(ground) == []
+    assert "release.ended" in actions(ground)
+    still_open = msgspec.structs.replace(suspension, state="open")
+    ground.database.write(lambda tx: releases.follow(tx, still_open, now=NOW))
