@@ -8,7 +8,6 @@ import pytest
 from tenure.build import registered_models
 from tenure.deploy import endpoints, promotions, releases
 from tenure.errors import AlreadyExists, Conflict, GateNotMet, InvalidInput, NotAllowed, NotFound
-from tenure.manage import changes
 from tenure.records.endpoints import NewEndpoint, NewRelease, ReleaseInfo
 from tenure.store import audit
 from tenure.store import releases as kept
@@ -270,14 +269,13 @@ def test_what_is_in_service_is_neither_deleted_nor_renamed(ground: Ground) -> No
 
 def test_a_version_that_is_suspended_answers_nowhere_any_more(ground: Ground) -> None:
     make_model(ground)
-    make_version(ground)
+    version = make_version(ground)
     govern(ground)
     make_validator(ground)
-    approve(ground, 1)
+    approved = approve(ground, version)
     make_endpoint(ground)
     promote(ground, 1)
-    suspended = ground.database.read(lambda tx: changes.search(tx, model="delay"))[0]
-    suspension = msgspec.structs.replace(suspended, kind="suspend", state="approved", reason="wrong weather feed")
+    suspension = msgspec.structs.replace(approved, kind="suspend", state="approved", reason="wrong weather feed")
     ground.database.write(lambda tx: releases.follow(tx, suspension, now=NOW))
     assert serving(ground) == []
     assert "release.ended" in actions(ground)
