@@ -45,6 +45,19 @@ def test_an_unknown_route_is_json_below_api_and_a_page_elsewhere(server: Running
 def test_a_body_that_is_too_large_is_refused_early(server: Running) -> None:
     answer = httpx.post(f"{server.url}/api/v1/changes", content=b"x" * (33 * 1024 * 1024))
     assert answer.status_code == 413
+    assert "at most 32 MiB" in answer.json()["error"]["message"]
+
+
+def test_json_that_is_nested_too_deeply_is_refused(server: Running) -> None:
+    for path in ("/api/v1/changes", "/api/2.0/mlflow/runs/create"):
+        answer = httpx.post(server.url + path, content=b"[" * 100_000, headers={"Content-Type": "application/json"})
+        assert answer.status_code == 400
+
+
+def test_what_does_not_fit_is_named(server: Running) -> None:
+    problem = httpx.post(f"{server.url}/api/v1/endpoints", json={"name": "Bad Name", "model": "m"}).json()["error"]
+    assert (problem["code"], problem["where"]) == ("invalid_input", "name")
+    assert "does not fit" in problem["message"]
 
 
 def test_serving_beyond_loopback_is_refused(tmp_path: Path) -> None:

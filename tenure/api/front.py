@@ -120,6 +120,7 @@ def litestar_app(
         exception_handlers={
             TenureError: either(handling.on_ours),
             HTTPException: either(handling.on_litestars),
+            RecursionError: either(handling.on_too_deep),
             Exception: either(handling.on_unforeseen),
         },
         state=State({"ground": ground, "gate": gate}),

@@ -9,6 +9,7 @@ from litestar import Request, Response
 from litestar.connection import ASGIConnection
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.handlers import BaseRouteHandler
+from litestar.status_codes import HTTP_413_REQUEST_ENTITY_TOO_LARGE
 
 from tenure import access
 from tenure.api import respond
@@ -44,10 +45,22 @@ def on_ours(_request: Asked, error: TenureError) -> Response[dict[str, Any]]:
     return Response(respond.as_json(respond.problem_of(error)), status_code=respond.status_of(error))
 
 
-def on_litestars(_request: Asked, error: HTTPException) -> Response[dict[str, Any]]:
+def on_litestars(request: Asked, error: HTTPException) -> Response[dict[str, Any]]:
     """Litestar's own refusals (no such route, a body that does not fit) in our one shape."""
-    problem = respond.Problem(_code_of(error.status_code), error.detail, _where(error))
+    where, what = _misfit(error)
+    message = f"What was sent does not fit: {what}." if what else error.detail
+    if error.status_code == HTTP_413_REQUEST_ENTITY_TOO_LARGE:
+        message = (
+            f"A body may have at most {ground(request).settings.max_body_mib} MiB. Split it into several requests."
+        )
+    problem = respond.Problem(_code_of(error.status_code), message, where)
     return Response(respond.as_json(problem), status_code=error.status_code, headers=error.headers)
+
+
+def on_too_deep(_request: Asked, _error: RecursionError) -> Response[dict[str, Any]]:
+    """JSON within JSON within JSON, deeper than any of ours."""
+    problem = respond.Problem("invalid_input", "The body is nested too deeply to be read.")
+    return Response(respond.as_json(problem), status_code=400)
 
 
 def on_unforeseen(request: Asked, error: Exception) -> Response[dict[str, Any]]:
@@ -60,8 +73,11 @@ def _code_of(status: int) -> str:
     return named.get(status, "too_large" if status == 413 else "invalid_input" if status < 500 else "internal")
 
 
-def _where(error: HTTPException) -> str | None:
+def _misfit(error: HTTPException) -> tuple[str | None, str]:
+    """The path of what does not fit, and what must be there; Litestar tells both of the first problem."""
     if not isinstance(error, ValidationException) or not error.extra:
-        return None
+        return None, ""
     first = error.extra[0] if isinstance(error.extra, list) else error.extra
-    return f"{first.get('key', '')}: {first.get('message', '')}" if isinstance(first, dict) else None
+    if not isinstance(first, dict):
+        return None, ""
+    return first.get("key"), str(first.get("message", "")).rstrip(".")
