@@ -35,6 +35,7 @@ from tenure.api import (
 )
 from tenure.errors import TenureError, TooLarge
 from tenure.records.people import Permission, Principal
+from tenure.serving import answers
 from tenure.store.ground import Ground
 
 if TYPE_CHECKING:
@@ -179,5 +180,5 @@ async def _read_form(receive: Receive) -> tuple[bytes, Receive]:
 async def _answer(send: Send, refusal: TenureError) -> None:
     body = msgspec.json.encode(respond.as_json(respond.problem_of(refusal)))
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": respond.status_of(refusal).value, "headers": headers})
+    await send({"type": "http.response.start", "status": answers.status_of(refusal), "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": False})

@@ -15,6 +15,7 @@ from tenure import access
 from tenure.api import respond
 from tenure.errors import NotAllowed, TenureError
 from tenure.records.people import Permission, Principal
+from tenure.serving import answers
 from tenure.store.ground import Ground
 
 log = logging.getLogger("tenure.api")
@@ -42,7 +43,7 @@ def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHand
 
 
 def on_ours(_request: Asked, error: TenureError) -> Response[dict[str, Any]]:
-    return Response(respond.as_json(respond.problem_of(error)), status_code=respond.status_of(error))
+    return Response(respond.as_json(respond.problem_of(error)), status_code=answers.status_of(error))
 
 
 def on_litestars(request: Asked, error: HTTPException) -> Response[dict[str, Any]]:

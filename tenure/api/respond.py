@@ -1,25 +1,12 @@
-"""Errors as answers: the one place that knows which HTTP status an error of ours becomes."""
+"""Errors as answers of our API, in their one shape; their HTTP status is `serving.answers.status_of`."""
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import Any
 
 import msgspec
 
 from tenure import errors
-
-STATUS: dict[type[errors.TenureError], HTTPStatus] = {
-    errors.TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-    errors.UnsupportedType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-    errors.InvalidInput: HTTPStatus.BAD_REQUEST,
-    errors.NotFound: HTTPStatus.NOT_FOUND,
-    errors.Conflict: HTTPStatus.CONFLICT,
-    errors.NotSignedIn: HTTPStatus.UNAUTHORIZED,
-    errors.NotAllowed: HTTPStatus.FORBIDDEN,
-    errors.TooMany: HTTPStatus.TOO_MANY_REQUESTS,
-    errors.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
-}
 
 
 class Problem(msgspec.Struct, omit_defaults=True):
@@ -29,14 +16,6 @@ class Problem(msgspec.Struct, omit_defaults=True):
     message: str
     where: str | None = None
     failures: list[str] = []
-
-
-def status_of(error: errors.TenureError) -> HTTPStatus:
-    """The HTTP status of an error: its own class's, else its nearest ancestor's."""
-    for kind in type(error).__mro__:
-        if kind in STATUS:
-            return STATUS[kind]
-    return HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 def problem_of(error: errors.TenureError) -> Problem:

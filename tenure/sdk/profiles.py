@@ -1,4 +1,4 @@
-"""Columns counted into profiles."""
+"""Columns counted into profiles: at training by the sdk, and in every window by the monitor, in the same bins."""
 
 from __future__ import annotations
 

@@ -24,6 +24,7 @@ Headers = list[tuple[bytes, bytes]]
 JSON: Headers = [(b"content-type", b"application/json"), (b"x-content-type-options", b"nosniff")]
 TEXT: Headers = [(b"content-type", b"text/plain; charset=utf-8")]
 
+# The one place that knows which HTTP status an error of ours becomes; the faces above ask here too.
 STATUS: dict[type[errors.TenureError], HTTPStatus] = {
     errors.TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.UnsupportedType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,

@@ -39,7 +39,6 @@ PARTS = {
     "TYPE",
 }
 # fmt: off
-# fmt: off
 FUNCTIONS = frozenset({
     "+", "-", "*", "/", "//", "%", "**", "^", "||", "~~", "!~~", "~~*", "!~~*", "&", "|", "abs", "ceil", "ceiling",
     "floor", "round", "trunc", "sign", "sqrt", "cbrt", "exp", "ln", "log", "log2", "log10", "pow", "power",

@@ -8,21 +8,12 @@ from typing import Any
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
-from tenure import errors
+from tenure.errors import GateNotMet, TenureError
+from tenure.serving import answers
 from tenure.web.page import answer, bare_frame
 
 log = logging.getLogger("tenure.web")
 
-STATUS: dict[type[errors.TenureError], int] = {
-    errors.TooLarge: 413,
-    errors.InvalidInput: 400,
-    errors.NotFound: 404,
-    errors.Conflict: 409,
-    errors.NotSignedIn: 401,
-    errors.NotAllowed: 403,
-    errors.TooMany: 429,
-    errors.Unavailable: 503,
-}
 TITLES = {
     400: "That cannot be read",
     401: "Please sign in",
@@ -40,10 +31,10 @@ NO_PAGE = "No page has this address. It may have been mistyped, or what it showe
 
 
 def status_of(error: Exception) -> int:
-    """The status of the page for an error: its own class's, else its nearest ancestor's; 500 for what is not ours."""
+    """The status of the page for an error; 500 for what is not ours."""
     if isinstance(error, HTTPException):
         return error.status_code
-    return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
+    return answers.status_of(error) if isinstance(error, TenureError) else 500
 
 
 def on_error(request: Request[Any, Any, Any], error: Exception) -> Response[str]:
@@ -54,7 +45,7 @@ def on_error(request: Request[Any, Any, Any], error: Exception) -> Response[str]
         "status": status,
         "title": TITLES.get(status, TITLES[500 if status >= 500 else 400]),
         "message": _message(error, status),
-        "failures": list(error.failures) if isinstance(error, errors.GateNotMet) else [],
+        "failures": list(error.failures) if isinstance(error, GateNotMet) else [],
     }
     if status == 500:
         log.error("unforeseen failure at %s %s", request.method, request.url.path, exc_info=error)
@@ -62,7 +53,7 @@ def on_error(request: Request[Any, Any, Any], error: Exception) -> Response[str]
 
 
 def _message(error: Exception, status: int) -> str:
-    if isinstance(error, errors.TenureError) and status != 500:
+    if isinstance(error, TenureError) and status != 500:
         return error.message
     if status == 404:
         return NO_PAGE
