@@ -27,5 +27,8 @@ def command(file: Path, dry_run: bool, client: Any, as_json: bool) -> None:
         raise InvalidInput(f"{file} must hold keys such as model, purpose and owner. Got {type(declared).__name__}.")
     answer = client.apply(declared, dry_run=dry_run)
     rows = [(change,) for change in answer["changes"]]
-    title = f"{declared['model']}: {'would become' if dry_run else 'is at'} revision {answer['revision']}"
+    name, revision = declared["model"], answer["revision"]
+    title = (
+        f"{name} is at revision {revision}; applied, this would change" if dry_run else f"{name}: revision {revision}"
+    )
     show(answer, as_json, ["change"], rows or [("nothing changed",)], title)

@@ -22,7 +22,8 @@ def server_option(command: Callable[..., Any]) -> Callable[..., Any]:
     @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON, for scripts.")
     @functools.wraps(command)
     def asking(*args: Any, url: str, **given: Any) -> Any:
-        return command(*args, client=Client(url), **given)
+        with Client(url) as client:
+            return command(*args, client=client, **given)
 
     return asking
 

@@ -84,7 +84,8 @@ def differences(before: ModelFile | None, after: ModelFile) -> list[str]:
     lines = []
     for path in [*new, *(path for path in old if path not in new)]:
         if path not in old:
-            lines.append(f"{path}: {new[path]!r} added")
+            if new[path] is not None:  # what is left out is no news
+                lines.append(f"{path}: {new[path]!r} added")
         elif path not in new:
             lines.append(f"{path}: {old[path]!r} removed")
         elif old[path] != new[path]:

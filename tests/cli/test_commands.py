@@ -1,0 +1,106 @@
+"""Commands against a real server: what they print, and how they end."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from tenure.cli.main import COMMANDS, tenure
+from tests.conftest import Running, free_port
+
+FILE = """
+model: commanded
+purpose: See what the commands do
+owner: team@example.com
+features:
+  a: {kind: numeric}
+approval: {steps: [{role: validator}]}
+"""
+
+
+def run(server: Running, *arguments: str) -> Result:
+    return CliRunner().invoke(tenure, [*arguments, "--url", server.url], catch_exceptions=False)
+
+
+def test_every_command_has_help_that_says_what_it_does() -> None:
+    for name in COMMANDS:
+        told = CliRunner().invoke(tenure, [name, "--help"])
+        assert told.exit_code == 0
+        assert len(told.output.splitlines()) > 3
+
+
+def test_an_unknown_command_says_where_to_look() -> None:
+    told = CliRunner().invoke(tenure, ["frobnicate"])
+    assert told.exit_code == 2
+    assert "tenure --help" in told.output
+
+
+def test_help_does_not_import_what_it_does_not_need() -> None:
+    code = "import sys; sys.argv=['tenure','--help']\nfrom tenure.cli.main import tenure\n"
+    code += "tenure(standalone_mode=False)\nprint(sorted({'numpy','litestar','rich','httpx'} & set(sys.modules)))"
+    told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert told.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_model_file_is_shown_then_applied_then_left_alone(server: Running, tmp_path: Path) -> None:
+    path = tmp_path / "model.yaml"
+    path.write_text(FILE)
+    assert "is at revision 0; applied, this would change" in run(server, "apply", str(path), "--dry-run").output
+    assert "commanded: revision 1" in run(server, "apply", str(path)).output
+    again = run(server, "apply", str(path))
+    assert "commanded: revision 1" in again.output
+    assert "nothing changed" in again.output
+
+
+@pytest.mark.parametrize(("text", "says"), [("a: [", "must be YAML"), ("- a\n- b", "must hold keys such as model")])
+def test_a_file_that_is_none_is_refused(server: Running, tmp_path: Path, text: str, says: str) -> None:
+    path = tmp_path / "broken.yaml"
+    path.write_text(text)
+    command = [sys.executable, "-m", "tenure", "apply", str(path), "--url", server.url]
+    told = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert told.returncode == 1
+    assert says in told.stderr
+    assert "Traceback" not in told.stderr
+
+
+def test_a_typing_mistake_in_a_file_is_named_with_what_was_meant(server: Running, tmp_path: Path) -> None:
+    path = tmp_path / "model.yaml"
+    path.write_text(FILE.replace("purpose:", "purpos:"))
+    command = [sys.executable, "-m", "tenure", "apply", str(path), "--url", server.url]
+    told = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert told.returncode == 1
+    assert "purpose" in told.stderr
+
+
+def test_people_and_the_audit_log(server: Running) -> None:
+    added = run(server, "person", "add", "cora", "--printed-name", "Cora C.", "--role", "validator",
+                "--password", "a long enough one")  # fmt: skip
+    assert added.exit_code == 0
+    assert "Cora C." in run(server, "person", "list").output
+    events = json.loads(run(server, "audit", "log", "--action", "person.", "--json").output)
+    assert events[0]["action"] == "person.created"
+    assert "a long enough one" not in json.dumps(events)
+    verified = run(server, "audit", "verify")
+    assert verified.exit_code == 0
+    assert "whole" in verified.output
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["model", "list"], ["endpoint", "list"], ["alert", "list"], ["retrain", "list"], ["version", "changes"]],
+)
+def test_lists_answer_on_a_young_server(server: Running, command: list[str]) -> None:
+    assert run(server, *command).exit_code == 0
+    assert json.loads(run(server, *command, "--json").output) is not None
+
+
+def test_doctor_tells_a_server_from_none(server: Running, tmp_path: Path) -> None:
+    assert run(server, "doctor", "--data", str(tmp_path)).exit_code == 0
+    none = CliRunner().invoke(tenure, ["doctor", "--url", f"http://127.0.0.1:{free_port()}"])
+    assert none.exit_code == 1
+    assert "tenure serve" in none.output
