@@ -131,7 +131,7 @@ class Connection:
 
     def __init__(self, port: int) -> None:
         self.port = port
-        self.socket = socket.create_connection(("127.0.0.1", port))
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=60)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def request(self, path: str, fields: dict[str, Any]) -> bytes:
@@ -141,16 +141,22 @@ class Connection:
 
     def exchange(self, request: bytes) -> bytes:
         self.socket.sendall(request)
-        answer = self.socket.recv(1 << 20)
+        answer = self._more()
         while b"\r\n\r\n" not in answer:
-            answer += self.socket.recv(1 << 20)
+            answer += self._more()
         head, _, body = answer.partition(b"\r\n\r\n")
         if not head.startswith(b"HTTP/1.1 200"):
             raise RuntimeError(answer[:500].decode(errors="replace"))
         length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
         while len(body) < length:
-            body += self.socket.recv(1 << 20)
+            body += self._more()
         return body
+
+    def _more(self) -> bytes:
+        received = self.socket.recv(1 << 20)
+        if not received:
+            raise RuntimeError("the server closed the connection")
+        return received
 
     def ask(self, path: str, **fields: Any) -> Any:
         return json.loads(self.exchange(self.request(API + path, fields)))
@@ -265,11 +271,12 @@ def logging(console: Console) -> None:
         open_ = {}
         for name, (command, port) in commands(Path(folder)).items():
             stack.enter_context(started(command, port))
-            open_[name] = Connection(port)
+            open_[name] = port
         points: dict[str, list[float]] = {name: [] for name in open_}
         batches: dict[str, list[float]] = {name: [] for name in open_}
         for _ in range(REPEATS):
-            for name, connection in open_.items():
+            for name, port in open_.items():
+                connection = Connection(port)  # anew: a server closes what is idle for some seconds
                 run_id = "0" * 32 if name == "floor" else new_run(connection)
                 share = PEERS_SHARE if name not in OURS else 1  # a peer takes its time: a tenth tells as much
                 points[name].append(points_per_second(connection, run_id, POINTS // share))
