@@ -13,6 +13,7 @@ import click
 from tenure.sdk.client import Client
 
 Row = Sequence[Any]
+SCRIPT_WIDTH = 200
 
 
 def server_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -37,10 +38,12 @@ def show(answer: Any, as_json: bool, columns: Sequence[str] = (), rows: Sequence
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(*columns, title=title or None, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    table = Table(title=title or None, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")  # an id that is cut off could not be copied
     for row in rows:
         table.add_row(*("" if cell is None else str(cell) for cell in row))
-    console = Console()
+    console = Console() if sys.stdout.isatty() else Console(width=SCRIPT_WIDTH)
     console.print(table if rows else f"{title or 'Answer'}: nothing there.", soft_wrap=True)
 
 
