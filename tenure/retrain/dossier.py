@@ -8,6 +8,7 @@ import msgspec
 
 from tenure.build import model_versions
 from tenure.manage import changes
+from tenure.records.base import iso
 from tenure.records.changes import Change
 from tenure.records.retraining import Comparison, Dossier, RetrainingRun, Trained
 from tenure.retrain import runs
@@ -121,7 +122,12 @@ def _approval(change: Change) -> dict[str, Any]:
         "approved_under": change.approved_under,
         "subject": msgspec.to_builtins(change.subject),
         "signatures": [
-            {"printed_name": one.printed_name, "role": one.role, "meaning": one.meaning, "signed_at": one.signed_at}
+            {
+                "printed_name": one.printed_name,
+                "role": one.role,
+                "meaning": one.meaning,
+                "signed_at": iso(one.signed_at),
+            }
             for one in change.signatures
             if not one.voided
         ],
