@@ -50,6 +50,8 @@ def _begin(stage: Stage, year: flights.Flights) -> tuple[object, list[managing.S
     stage.chapter(2, "Manage", "nothing reaches production that was not allowed to")
     managing.declare(stage)
     people = managing.invite(stage)
+    for person in people:
+        stage.say(f"{person.printed_name} may sign as {person.role}: name {person.name}, password {person.password}")
     managing.refusal_of_the_tempting(stage, tempting.version, tempting.holdout_roc_auc)
     managing.refusal_without_approval(stage, honest.version)
     managing.approve(stage, honest.version, people)
