@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from tenure import settings as settings_
 from tenure.errors import CannotStart, TenureError
 from tenure.serving import lifeline
-from tenure.settings import Settings
+from tenure.settings import TOKEN_VARIABLE, Settings
 from tenure.store import lean
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from tenure.records.routing import Release
     from tenure.store.ground import Ground
 
-TOKEN_VARIABLE = "TENURE_INTERNAL_TOKEN"  # noqa: S105  the variable's name, not a secret
 PARENT_VARIABLE = "TENURE_SUPERVISOR_PID"
 MLFLOW_PREFIXES = ("/api/2.0/mlflow", "/api/3.0/mlflow", "/ajax-api/", "/get-artifact", "/model-versions/get-artifact")
 

@@ -14,6 +14,9 @@ import msgspec
 
 from tenure.errors import CannotStart
 
+TOKEN_VARIABLE = "TENURE_INTERNAL_TOKEN"  # noqa: S105  the variable's name, not a secret
+"""Where the server's own processes find the secret that they show each other; made anew at each start."""
+
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What a server was told at its start; every process of it sees the same."""

@@ -17,7 +17,10 @@ class Declared(Record, forbid_unknown_fields=True):
 
 
 class Forbidden(Declared):
-    """Where and what for a feature may not be used; empty lists mean everywhere and for everything."""
+    """Where a feature may not be used; no jurisdiction means everywhere.
+
+    `purposes` tells readers what the ban is about. It never narrows the ban: a model's purpose is free text.
+    """
 
     reason: Annotated[str, Meta(min_length=1)]
     within: list[str] = []
@@ -37,7 +40,10 @@ class Feature(Declared):
 
 
 class Prediction(Declared):
-    """What the model answers and which later fact it is judged by."""
+    """What the model answers and which later fact it is judged by.
+
+    All of it is for readers: windows wait for the share of outcomes in `monitors.maturity`, not for hours.
+    """
 
     positive: str
     outcome: str
@@ -111,7 +117,11 @@ class TrainingData(Declared):
 
 
 class Envelope(Declared):
-    """What a retraining may change without a new full approval. It is signed with the version it was approved for."""
+    """What a retraining may change without a new full approval. It is signed with the version it was approved for.
+
+    `features` and `score_psi_max` are checked of each new version. `family` holds because a refit runs the one recipe
+    that the signed file names; the estimator itself is not looked into.
+    """
 
     expires: Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$")]
     features: Literal["same"] = "same"

@@ -27,7 +27,7 @@ from tenure.records.retraining import Trained, TrainingOrder
 from tenure.records.windows import Interval
 from tenure.retrain import evidence, jobs
 from tenure.serving import lifeline
-from tenure.settings import Settings
+from tenure.settings import TOKEN_VARIABLE, Settings
 from tenure.stats import accuracy
 from tenure.stats.intervals import Interval3
 from tenure.store import model_files
@@ -39,8 +39,6 @@ from tenure.store.keys import open_key
 if TYPE_CHECKING:
     from tenure.retrain.registering import Registered
     from tenure.retrain.training import Fitted
-
-TOKEN_VARIABLE = "TENURE_INTERNAL_TOKEN"  # noqa: S105  the variable's name, not a secret
 
 
 def main(job_id: str) -> None:
