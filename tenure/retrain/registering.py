@@ -54,7 +54,7 @@ def register(
     logging.getLogger("mlflow").setLevel(logging.ERROR)
     mlflow.set_experiment(f"{order.model}-retraining")
     packages = {name: installed(name) for name in PACKAGES} | {"python": platform.python_version()}
-    with mlflow.start_run(run_name=order.retraining_id) as run:
+    with mlflow.start_run(run_name=f"until {iso(order.until_at)[:10]}") as run:
         mlflow.set_tags({"tenure.retraining_id": order.retraining_id, "tenure.endpoint": order.endpoint})
         mlflow.log_params(_params(order, fitted))
         mlflow.log_metrics(metrics)

@@ -12,7 +12,7 @@ from tenure.store.database import Transaction
 from tenure.store.ground import Ground
 from tenure.web.page import show
 
-LISTED_LIMIT = 100
+LISTED_LIMIT = 30
 
 
 @get("/audit", permission=Permission.READ, sync_to_thread=True, include_in_schema=False)
