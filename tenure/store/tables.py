@@ -498,3 +498,57 @@ jobs = Table(
     _number("changed_at"),
     Index("ix_jobs_by_state", "state", "created_at"),
 )
+
+# --- messages that leave the server -----------------------------------------------------------------------------
+
+webhooks = Table(
+    "webhooks",
+    metadata,
+    _text("webhook_id", key=True),
+    _text("name"),
+    _text("description", null=True),
+    _text("url"),
+    _text("events"),  # JSON: list of {entity, action}
+    Column("secret", LargeBinary, nullable=True),  # encrypted with a key of the data folder; never shown again
+    _text("status"),  # ACTIVE | DISABLED
+    _number("creation_time"),
+    _number("last_updated_time"),
+)
+outbox = Table(
+    "outbox",
+    metadata,
+    _text("message_id", key=True),
+    _text("channel"),  # webhook
+    _text("destination"),  # the webhook's id
+    _text("event"),
+    _text("body"),  # JSON: what is sent, byte for byte at every attempt
+    _text("state"),  # waiting | sent | given_up
+    Column("attempts", Integer, nullable=False),
+    _number("created_at"),
+    _number("due_at"),
+    Index("ix_outbox_by_due", "state", "due_at"),
+    Index("ix_outbox_by_destination", "channel", "destination", "created_at"),
+)
+deliveries = Table(
+    "deliveries",
+    metadata,
+    _text("message_id", key=True),
+    Column("attempt", Integer, primary_key=True, autoincrement=False),
+    _number("at"),
+    _number("took_ms"),
+    Column("status_code", Integer, nullable=True),  # NULL: nobody answered
+    _text("problem", null=True),
+)
+
+# --- import from another server ---------------------------------------------------------------------------------
+
+imported = Table(
+    "imported",
+    metadata,
+    _text("source", key=True),  # digest of the source's address, without its credentials
+    _text("kind", key=True),  # experiment | run | logged_model | registered_model | model_version
+    _text("source_id", key=True),
+    _text("target_id"),
+    _text("state"),  # begun | done
+    _number("at"),
+)
