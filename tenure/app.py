@@ -6,6 +6,7 @@ settings through `TENURE_*` variables, and each ends when the supervisor ends.
 
 from __future__ import annotations
 
+import hmac
 import logging
 import os
 import secrets
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from tenure.records.routing import Release
     from tenure.store.ground import Ground
 
+log = logging.getLogger("tenure")
+
 PARENT_VARIABLE = "TENURE_SUPERVISOR_PID"
 MLFLOW_PREFIXES = ("/api/2.0/mlflow", "/api/3.0/mlflow", "/ajax-api/", "/get-artifact", "/model-versions/get-artifact")
 
@@ -44,7 +47,7 @@ def open_ground(settings: Settings, *, readers: int = 4) -> Ground:
         raise CannotStart(f"The data folder {settings.folder} cannot be made: {problem.strerror}.") from None
     return Ground(
         settings=settings,
-        database=Database(settings.database, readers=readers),
+        database=Database(settings.database, readers=readers, fsync=settings.database_fsync),
         artifacts=ArtifactStore(settings.artifacts),
         key=open_key(settings.folder),
     )
@@ -106,11 +109,14 @@ def _model_fetcher(settings: Settings) -> Any:
 
 def run_worker(settings: Settings) -> None:
     from tenure import worker
+    from tenure.store import migrate
 
     ground = open_ground(settings, readers=2)
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
+    while not migrate.is_newest(ground.database) and not stopping.wait(0.5):
+        log.warning("the database waits for control, which brings it to its newest form")
     worker.run(ground, stopping)
     ground.database.close()
 
@@ -156,7 +162,21 @@ def serve(settings: Settings) -> None:
     """Run a server until it is told to stop. Raises CannotStart when the settings or the machine forbid it."""
     from tenure.supervisor import Supervisor
 
-    Supervisor(settings, environment(settings, secrets.token_urlsafe(32))).run()
+    Supervisor(settings, environment(settings, _shared_secret(settings))).run()
+
+
+def _shared_secret(settings: Settings) -> str:
+    """What the server's own processes show each other: made anew, unless some of them run under another supervisor.
+
+    Then it is the operator's, or follows from the signing key of the data folder that they share.
+    """
+    if TOKEN_VARIABLE in os.environ:
+        return os.environ[TOKEN_VARIABLE]
+    if settings.kinds == settings_.PROCESSES:
+        return secrets.token_urlsafe(32)
+    from tenure.store.keys import open_key
+
+    return hmac.digest(open_key(settings.folder).private.private_bytes_raw(), b"tenure processes", "sha256").hex()
 
 
 def main(kind: str) -> None:

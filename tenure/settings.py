@@ -15,7 +15,10 @@ import msgspec
 from tenure.errors import CannotStart
 
 TOKEN_VARIABLE = "TENURE_INTERNAL_TOKEN"  # noqa: S105  the variable's name, not a secret
-"""Where the server's own processes find the secret that they show each other; made anew at each start."""
+"""Where the server's own processes find the secret that they show each other."""
+
+
+PROCESSES = ("control", "gateway", "worker")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,8 +27,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     host: str = "127.0.0.1"
     port: int = 5000
     scoring_port: int = 0
+    only: str = "control,gateway,worker"
     data: str = "tenure-data"
     database_url: str = ""
+    database_fsync: bool = False
     artifacts_url: str = ""
     recipes: dict[str, str] = {}
     max_body_mib: int = 32
@@ -57,6 +62,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return self.artifacts_url or str(self.folder / "artifacts")
 
     @property
+    def kinds(self) -> tuple[str, ...]:
+        """The processes that run here, in the order of `PROCESSES`."""
+        named = {name.strip() for name in self.only.split(",")}
+        return tuple(kind for kind in PROCESSES if kind in named)
+
+    @property
     def gateway_port(self) -> int:
         """The scoring port: the one after `port` when none was given."""
         return self.scoring_port or self.port + 1
@@ -74,8 +85,13 @@ HELP: dict[str, tuple[str, str]] = {
     "host": ("address", "Address to listen on. Only loopback addresses are accepted."),
     "port": ("port", "Port of the API, the pages and MLflow's protocol."),
     "scoring_port": ("port", "Port of the scoring gateway. 0 means the one after --port."),
+    "only": ("control,gateway,worker", "Which processes run here: one or several of the three, separated by commas."),
     "data": ("folder", "Folder for everything the server keeps; made when it does not exist."),
     "database_url": ("URL", "SQLAlchemy URL of the database. Empty means a SQLite file in the data folder."),
+    "database_fsync": (
+        "yes/no",
+        "Force every commit of SQLite to disk: survives power loss, costs latency. Postgres has its own setting.",
+    ),
     "artifacts_url": ("URL or folder", "Where artifacts are kept. Empty means a folder in the data folder."),
     "recipes": ("NAME=MODULE:FUNCTION", "Training recipes that retraining may run. Repeat the option for several."),
     "max_body_mib": ("MiB", "Largest body that the API and the gateway read; artifacts have their own limit."),
@@ -106,9 +122,15 @@ def load(given: Mapping[str, Any], environment: Mapping[str, str]) -> Settings:
         elif variable in environment:
             values[field.name] = _from_text(field.name, environment[variable])
     try:
-        return msgspec.convert(values, Settings, strict=False)
+        settings = msgspec.convert(values, Settings, strict=False)
     except msgspec.ValidationError as problem:
         raise CannotStart(f"A setting cannot be read: {problem}. See `tenure serve --help`.") from None
+    unknown = {name.strip() for name in settings.only.split(",")} - set(PROCESSES)
+    if unknown:
+        raise CannotStart(
+            f"--only takes {', '.join(PROCESSES)}, separated by commas. Got {settings.only!r}. Example: --only control"
+        )
+    return settings
 
 
 def _from_text(name: str, text: str) -> Any:

@@ -1,4 +1,4 @@
-"""`tenure serve`: starts control, gateway and worker, restarts what dies, and stops them all in order."""
+"""`tenure serve`: starts control, gateway and worker (or some of them), restarts what dies, and stops all in order."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from http.client import HTTPConnection
 from pathlib import Path
 
 from tenure.errors import CannotStart
-from tenure.settings import Settings
+from tenure.settings import PROCESSES, Settings
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 START_TIMEOUT_S = 60.0
@@ -72,16 +72,16 @@ class Child:
 
 
 class Supervisor:
-    """Holds the data folder's lock for as long as the server lives, so that no two servers share a folder."""
+    """Holds a lock in the data folder for each kind of process, so that no two servers run the same on one folder."""
 
     def __init__(self, settings: Settings, environment: dict[str, str]) -> None:
         self._settings = settings
         self._stopping = threading.Event()
-        self._children = {kind: Child(kind, environment) for kind in ("control", "gateway", "worker")}
+        self._children = {kind: Child(kind, environment) for kind in settings.kinds}
 
     def run(self) -> None:
         _check_address(self._settings)
-        with _locked(self._settings.folder):
+        with _locked(self._settings.folder, self._settings.kinds):
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: self._stopping.set())
             try:
@@ -91,29 +91,23 @@ class Supervisor:
                 self._stop()
 
     def _start(self) -> None:
-        """Control migrates the database, so the worker waits for it; the gateway needs no database."""
-        control, gateway, worker = self._children.values()
-        control.start()
-        gateway.start()
+        """Control migrates the database, so a worker waits for it; the gateway needs no database."""
+        settings, ports = self._settings, _ports(self._settings)
+        for kind in ports:
+            self._children[kind].start()
         deadline = time.monotonic() + START_TIMEOUT_S
-        for port in (self._settings.port, self._settings.gateway_port):
-            while not self._stopping.is_set() and not _is_healthy(self._settings.host, port):
-                if control.died() or gateway.died():
+        for port in ports.values():
+            while not self._stopping.is_set() and not _is_healthy(settings.host, port):
+                if any(child.died() for child in self._children.values()):
                     raise CannotStart("A process of the server ended while it was starting; its reason stands above.")
                 if time.monotonic() > deadline:
                     raise CannotStart(f"The server did not answer on port {port} within {START_TIMEOUT_S:.0f} s.")
                 self._stopping.wait(0.02)
         if self._stopping.is_set():
             return
-        worker.start()
-        settings = self._settings
-        print(
-            f"Tenure answers at {settings.control_url} (pages, API, MLflow's protocol)\n"
-            f"  scoring at {settings.gateway_url}\n"
-            f"  data in {settings.folder}\n"
-            f"  train with MLFLOW_TRACKING_URI={settings.control_url} — stop with Ctrl-C",
-            flush=True,
-        )
+        if "worker" in self._children:
+            self._children["worker"].start()
+        print("\n".join(_greeting(settings)), flush=True)
 
     def _watch(self) -> None:
         while not self._stopping.wait(0.1):
@@ -125,9 +119,30 @@ class Supervisor:
         """The gateway stops first, so that nothing is answered that nobody journals any more."""
         deadline = time.monotonic() + STOP_TIMEOUT_S
         for kind in ("gateway", "worker", "control"):
-            self._children[kind].ask_to_stop()
+            if kind in self._children:
+                self._children[kind].ask_to_stop()
         for child in self._children.values():
             child.stop(deadline)
+
+
+def _ports(settings: Settings) -> dict[str, int]:
+    """The port of each process that listens here."""
+    ports = {"control": settings.port, "gateway": settings.gateway_port}
+    return {kind: port for kind, port in ports.items() if kind in settings.kinds}
+
+
+def _greeting(settings: Settings) -> Iterator[str]:
+    control, gateway, worker = (kind in settings.kinds for kind in PROCESSES)
+    if control:
+        yield f"Tenure answers at {settings.control_url} (pages, API, MLflow's protocol)"
+        yield f"  scoring at {settings.gateway_url}" if gateway else "  scoring is not run here"
+    else:
+        yield f"Tenure answers at {settings.gateway_url} (scoring)" if gateway else "Tenure works"
+    if not worker:
+        yield "  outcomes, monitors and retraining wait for a worker, which is not run here"
+    yield f"  data in {settings.folder}"
+    if control:
+        yield f"  train with MLFLOW_TRACKING_URI={settings.control_url} — stop with Ctrl-C"
 
 
 def _check_address(settings: Settings) -> None:
@@ -136,7 +151,7 @@ def _check_address(settings: Settings) -> None:
             f"Tenure listens on loopback only (127.0.0.1, localhost or ::1) until sign-in for machines is configured. "
             f"Got --host {settings.host}. To reach it from elsewhere, forward the port, for instance with ssh -L."
         )
-    for port in (settings.port, settings.gateway_port):
+    for port in _ports(settings).values():
         with socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -148,23 +163,23 @@ def _check_address(settings: Settings) -> None:
 
 
 @contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        handle = os.open(folder / "server.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as problem:
-        raise CannotStart(
-            f"The data folder {folder} must be writable: {problem.strerror}. Give another --data."
-        ) from None
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(handle)
-        raise CannotStart(f"Another server uses the data folder {folder}. Stop it or give another --data.") from None
-    try:
+def _locked(folder: Path, kinds: Iterable[str]) -> Iterator[None]:
+    with contextlib.ExitStack() as held:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for kind in kinds:
+                handle = os.open(folder / f"{kind}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+                held.callback(os.close, handle)
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CannotStart(
+                f"Another server uses the data folder {folder}. Stop it, or give another --data."
+            ) from None
+        except OSError as problem:
+            raise CannotStart(
+                f"The data folder {folder} must be writable: {problem.strerror}. Give another --data."
+            ) from None
         yield
-    finally:
-        os.close(handle)
 
 
 def _is_healthy(host: str, port: int) -> bool:

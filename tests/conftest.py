@@ -171,7 +171,7 @@ def serving(data: Path, *arguments: str) -> Iterator[Running]:
     process = subprocess.Popen(command, stdout=subprocess.PIPE)
     assert process.stdout is not None
     try:
-        if not process.stdout.readline().startswith(b"Tenure answers"):
+        if not process.stdout.readline().startswith(b"Tenure"):
             pytest.fail("tenure serve did not start")
         yield Running(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{port + 1}", data, process)
     finally:

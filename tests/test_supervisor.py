@@ -83,6 +83,7 @@ def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("option", "value", "says"),
     [
+        ("--only", "control,gatway", "--only takes control, gateway, worker"),
         ("--port", "many", "A setting cannot be read"),
         ("--recipe", "nonsense", "A recipe must read NAME=MODULE:FUNCTION"),
         ("--database-url", "mysql://x/y", "SQLite or Postgres"),
@@ -107,3 +108,14 @@ def test_it_starts_again_on_the_folder_it_left(tmp_path: Path) -> None:
         with serving(tmp_path / "data") as running:
             experiments = f"{running.url}/api/2.0/mlflow/experiments/get?experiment_id=0"
             assert httpx.get(experiments).json()["experiment"]["name"] == "Default"
+
+
+def test_processes_of_one_server_may_run_under_supervisors_of_their_own(tmp_path: Path) -> None:
+    with serving(tmp_path, "--only", "control") as control:
+        assert httpx.get(f"{control.url}/health").text.strip() == "OK"
+        said = refused("--data", str(tmp_path), "--port", str(free_port()), "--only", "control,worker")
+        assert "Another server uses the data folder" in said
+        with serving(tmp_path, "--only", "gateway,worker") as others:
+            assert httpx.get(f"{others.scoring_url}/health").text.strip() == "OK"
+            with pytest.raises(httpx.ConnectError):
+                httpx.get(f"{others.url}/health")

@@ -36,8 +36,9 @@ class Database:
     `write` and `read` block; `submit` and `submit_read` return a future, for faces that may not block.
     """
 
-    def __init__(self, url: str, *, readers: int = 4) -> None:
-        self.engine = _engine(url, readers)
+    def __init__(self, url: str, *, readers: int = 4, fsync: bool = False) -> None:
+        """`fsync`: force every commit of SQLite to disk. Without it a commit survives a kill, not a power loss."""
+        self.engine = _engine(url, readers, "FULL" if fsync else "NORMAL")
         self.is_sqlite = self.engine.dialect.name == "sqlite"
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="tenure-read")
         self._writers = None if self.is_sqlite else ThreadPoolExecutor(readers, thread_name_prefix="tenure-write")
@@ -212,7 +213,7 @@ def _named_failures() -> Iterator[None]:
         raise Unavailable(f"The database cannot do this now: {reason}. Nothing was stored; try again.") from failure
 
 
-def _engine(url: str, readers: int) -> sa.Engine:
+def _engine(url: str, readers: int, synchronous: str) -> sa.Engine:
     try:
         parsed = sa.make_url(url)
     except sa.exc.ArgumentError:
@@ -221,7 +222,7 @@ def _engine(url: str, readers: int) -> sa.Engine:
             "What was given cannot be read; look for a missing scheme or an unquoted character."
         ) from None
     if parsed.get_backend_name() == "sqlite":
-        return _sqlite_engine(parsed, readers)
+        return _sqlite_engine(parsed, readers, synchronous)
     if parsed.get_backend_name() == "postgresql":
         try:
             return sa.create_engine(
@@ -232,7 +233,7 @@ def _engine(url: str, readers: int) -> sa.Engine:
     raise CannotStart(f"The database must be SQLite or Postgres. Got {parsed.get_backend_name()!r}.")
 
 
-def _sqlite_engine(url: sa.URL, readers: int) -> sa.Engine:
+def _sqlite_engine(url: sa.URL, readers: int, synchronous: str) -> sa.Engine:
     if not url.database or url.database == ":memory:":
         raise CannotStart("A SQLite database must be a file: its processes share it. Write sqlite:///path/to/file.db.")
     Path(url.database).parent.mkdir(parents=True, exist_ok=True)
@@ -247,7 +248,7 @@ def _sqlite_engine(url: sa.URL, readers: int) -> sa.Engine:
         for pragma in (
             f"busy_timeout={BUSY_TIMEOUT_MS}",
             "journal_mode=WAL",
-            "synchronous=NORMAL",
+            f"synchronous={synchronous}",
             "foreign_keys=ON",
             "recursive_triggers=ON",  # so that REPLACE INTO fires the delete guard of the audit log
             "cache_size=-16000",

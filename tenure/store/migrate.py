@@ -14,9 +14,13 @@ HEAD = max(path.name[:4] for path in (FOLDER / "versions").glob("[0-9]*.py"))
 MIGRATION_LOCK = 0x7E40_0001
 
 
+def is_newest(database: Database) -> bool:
+    return _version(database) == HEAD
+
+
 def to_newest(database: Database) -> None:
     """Run the migrations that a database has not seen yet; one process at a time."""
-    if _version(database) == HEAD:
+    if is_newest(database):
         return
     from alembic import command
     from alembic.config import Config

@@ -80,3 +80,10 @@ def test_a_failure_of_the_database_tells_no_sql(ground: Ground) -> None:
 def test_a_url_that_cannot_be_used_is_refused(url: str) -> None:
     with pytest.raises(CannotStart):
         Database(url)
+
+
+@pytest.mark.parametrize(("fsync", "level"), [(False, 1), (True, 2)])
+def test_commits_are_forced_to_disk_when_asked_to(tmp_path: Path, fsync: bool, level: int) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'kept.db'}", fsync=fsync)
+    assert database.read(lambda tx: tx.exec_driver_sql("PRAGMA synchronous").scalar()) == level
+    database.close()
