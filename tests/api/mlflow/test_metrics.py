@@ -136,6 +136,93 @@ def test_curves_are_thinned_to_common_steps_and_keep_their_ends(each_wire: Wire)
     assert each_wire.get("metrics/get-history-bulk-interval", **{**asked, "max_results": 3000}).status == 400
 
 
+@pytest.mark.parametrize(
+    ("steps", "wanted"),
+    [
+        ([0, 1, 2, 3, 4, 5, 6, 7, 8, 9], [0, 2, 4, 6, 8, 9]),
+        ([7 * step - 21 for step in range(10)], [-21, -7, 7, 21, 35, 42]),
+        ([1, 2, 4, 8, 16, 32, 64, 128, 256, 512], [1, 4, 16, 64, 256, 512]),
+        ([3], [3]),
+        ([-(2**63), 0, 2**63 - 1], [-(2**63), 0, 2**63 - 1]),
+    ],
+    ids=["every step", "every seventh", "doubling", "one", "far apart"],
+)
+def test_sampled_steps_are_those_that_were_logged(each_wire: Wire, steps: list[int], wanted: list[int]) -> None:
+    run_id = each_wire.run()
+    both = [point(value, step=step, timestamp=when) for step in steps for value, when in ((1, 1), (2, 2))]
+    each_wire.post("runs/log-batch", run_id=run_id, metrics=both)
+    asked = {"run_ids": [run_id], "metric_key": "a", "max_results": 5}
+
+    points = each_wire.get("metrics/get-history-bulk-interval", **asked).json()["metrics"]
+    assert [(one["step"], one["value"]) for one in points] == [(step, value) for step in wanted for value in (1, 2)]
+
+
+def test_thousands_of_points_at_one_step_are_thinned_and_keep_their_ends(each_wire: Wire) -> None:
+    run_id = each_wire.run()
+    for start in range(0, 6000, 1000):
+        points = [point(value, timestamp=value) for value in range(start, start + 1000)]
+        assert each_wire.post("runs/log-batch", run_id=run_id, metrics=points).status == 200
+
+    told = each_wire.get("metrics/get-history-bulk-interval", run_ids=[run_id], metric_key="a").json()["metrics"]
+    times = [one["timestamp"] for one in told]
+    assert times == sorted(times)
+    assert (times[0], times[-1]) == (0, 5999)
+    assert 2500 <= len(times) <= 2501
+
+
+def test_whole_histories_of_several_runs_come_by_run_and_time(each_wire: Wire) -> None:
+    runs = sorted(each_wire.run() for _ in range(3))
+    for run_id in runs[:2]:
+        sent = [point(value, step=step, timestamp=2) for step, value in ((1, 3.0), (1, "NaN"), (0, 5.0))]
+        each_wire.post("runs/log-batch", run_id=run_id, metrics=[*sent, point(9, timestamp=1, step=7)])
+    asked = {"run_id": [runs[1], runs[2], runs[0], "f" * 32, runs[0]], "metric_key": "a"}
+    one_run = [(1, 7, 9.0), (2, 0, 5.0), (2, 1, "NaN"), (2, 1, 3.0)]
+
+    told = each_wire.get("metrics/get-history-bulk", **asked).json()["metrics"]
+    assert [(one["timestamp"], one["step"], one["value"]) for one in told] == one_run * 2
+    assert [one["run_id"] for one in told] == [runs[0]] * 4 + [runs[1]] * 4
+    assert set(told[0]) == {"key", "value", "timestamp", "step", "run_id"}
+    assert each_wire.get("metrics/get-history-bulk", **asked, max_results=5).json()["metrics"] == told[:5]
+    assert each_wire.get("metrics/get-history-bulk", **asked, max_results=0).json() == {"metrics": []}
+
+
+@pytest.mark.parametrize(
+    ("asked", "why"),
+    [
+        ({"metric_key": "a"}, "must specify at least one run_id"),
+        ({"run_id": ["a"] * 101, "metric_key": "a"}, "cannot specify more than 100"),
+        ({"run_id": ["a"]}, "must specify a metric_key"),
+        ({"run_id": ["a"], "metric_key": "a", "max_results": -1}, "between 0 and 25000"),
+        ({"run_id": ["a"], "metric_key": "a", "max_results": "many"}, "max_results"),
+    ],
+)
+def test_what_bulk_history_cannot_answer_is_refused(wire: Wire, asked: dict[str, Any], why: str) -> None:
+    answer = wire.get("metrics/get-history-bulk", **asked)
+
+    assert (answer.status, answer.json()["error_code"]) == (400, "INVALID_PARAMETER_VALUE")
+    assert why in answer.json()["message"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "why"),
+    [
+        ({"metric_key": "a"}, "Missing value for required parameter 'run_ids'."),
+        ({"run_ids": ["a"] * 101, "metric_key": "a"}, "must specify at most 100 run_ids. Received 101"),
+        ({"run_ids": ["a"], "metric_key": ""}, "Missing value for required parameter 'metric_key'"),
+        ({"run_ids": ["a"], "metric_key": "a", "max_results": 0}, "max_results must be between 1 and 2500"),
+        ({"run_ids": ["a"], "metric_key": "a", "start_step": 1}, "If either start step or end step are specified"),
+        ({"run_ids": ["a"], "metric_key": "a", "start_step": 1, "end_step": 0}, "must be greater than start_step. "),
+    ],
+)
+def test_what_a_curve_cannot_be_made_of_is_refused_in_the_words_clients_know(
+    wire: Wire, asked: dict[str, Any], why: str
+) -> None:
+    answer = wire.get("metrics/get-history-bulk-interval", **asked)
+
+    assert (answer.status, answer.json()["error_code"]) == (400, "INVALID_PARAMETER_VALUE")
+    assert why in answer.json()["message"]
+
+
 def test_metrics_about_a_logged_model_are_told_with_the_model(each_wire: Wire) -> None:
     run_id, model_id = each_wire.run(), each_wire.model()["model_id"]
     about = {"model_id": model_id, "dataset_name": "test", "dataset_digest": "d1"}
