@@ -33,17 +33,25 @@ def read(token: str | None, *, scope: str = "") -> int:
     try:
         place = msgspec.json.decode(base64.b64decode(token.encode(), altchars=b"-_", validate=True), type=Place)
     except (binascii.Error, msgspec.MsgspecError, UnicodeError, ValueError):
-        place = None
-    if place is None or not 0 < place.offset < LARGEST_OFFSET:
-        raise InvalidInput(
-            "Invalid page token: pass on the `next_page_token` of the previous answer, unchanged.", where="page_token"
-        )
+        raise not_ours() from None
+    if not 0 < place.offset < LARGEST_OFFSET:
+        raise not_ours()
     if place.scope != scope:
-        raise InvalidInput(
-            "Invalid page token: it belongs to another question. Keep experiments, filter and order while paging.",
-            where="page_token",
-        )
+        raise of_another()
     return place.offset
+
+
+def not_ours() -> InvalidInput:
+    return InvalidInput(
+        "Invalid page token: pass on the `next_page_token` of the previous answer, unchanged.", where="page_token"
+    )
+
+
+def of_another() -> InvalidInput:
+    return InvalidInput(
+        "Invalid page token: it belongs to another question. Keep experiments, filter and order while paging.",
+        where="page_token",
+    )
 
 
 def cut(found: Sequence[Item], limit: int, offset: int, *, scope: str = "") -> tuple[list[Item], str | None]:

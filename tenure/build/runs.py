@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from tenure.build import experiments, locations, names, searchable
+from tenure.build import experiments, locations, names, run_pages
 from tenure.build.limits import (
     PARAM_LENGTH,
     RUN_TAG_LENGTH,
@@ -19,12 +19,10 @@ from tenure.build.limits import (
     required,
     shown,
 )
-from tenure.build.pages import cut, read
-from tenure.build.search import parse, parse_order
 from tenure.errors import InvalidInput, NotFound
 from tenure.records.base import Instant
 from tenure.records.tracking import KeyValue, Run, RunData, RunDigest, RunInfo, RunInputs, RunOutputs
-from tenure.store import audit, metrics, run_search, runs
+from tenure.store import audit, metrics, runs
 from tenure.store.database import Transaction
 
 NAME_TAG = "mlflow.runName"
@@ -248,18 +246,8 @@ def search(
 ) -> tuple[list[Run], str | None]:
     """One page of runs and the token of the next."""
     limit = check_max_results(max_results, DEFAULT_RESULTS, MOST_RESULTS)
-    offset = read(page_token)
-    found = run_search.search(
-        tx,
-        experiments.parse_ids(experiment_ids),
-        parse(text, searchable.RUNS),
-        parse_order(order_by, searchable.RUNS),
-        experiments.stages_of(view),
-        limit + 1,
-        offset,
-    )
-    page, token = cut(found, limit, offset)
-    return runs.get_many(tx, page), token
+    page = run_pages.page(tx, experiment_ids, text=text, order_by=order_by, view=view, limit=limit, token=page_token)
+    return runs.get_many(tx, page.run_ids), page.following
 
 
 def _tell_end(tx: Transaction, run_id: str, status: str, digest: RunDigest | None, by: str, now: Instant) -> None:

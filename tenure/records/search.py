@@ -27,3 +27,14 @@ class Ordering(Record):
     ascending: bool = True
     dataset_name: str | None = None
     dataset_digest: str | None = None
+
+
+class Position(Record):
+    """Where a page begins: after the run that is ordered by `values`, or before it when looking `back`.
+
+    Without values it is the beginning, looking back the end. `seen`: how many runs come before, if known.
+    """
+
+    values: list[str | int | float | None] = []
+    back: bool = False
+    seen: int | None = 0

@@ -2,16 +2,19 @@
 
 A page walks an index in the order that was asked for and stops when it is full. Where few runs can match, they are
 looked up by an index and sorted instead; how many can is counted first, no further than FEW.
+
+A page begins where another one ended, told by the values that its last run was ordered by, so that the thousandth page
+costs what the first does: by an offset the last pages of 50,000 runs took 0.3 s, with a filter 3 s.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from tenure.records.search import Comparison, Ordering
+from tenure.records.search import Comparison, Ordering, Position
 from tenure.store import conditions, tables
 from tenure.store.conditions import Condition
 from tenure.store.database import Transaction
@@ -19,7 +22,18 @@ from tenure.store.database import Transaction
 FEW = 2000
 RUN = tables.runs.c
 KEYED: dict[str, sa.Table] = {"metric": tables.latest_metrics, "param": tables.params, "tag": tables.tags}
-NEWEST: tuple[sa.ColumnElement[Any], ...] = (RUN.start_time.desc(), RUN.run_id.asc())
+LACKING = 2
+"""Rank of a run without the key that runs are ordered by; 1 is NaN, 0 a value. In this order they come."""
+
+
+class Term(NamedTuple):
+    """One of the things that runs are ordered by."""
+
+    column: sa.ColumnElement[Any]
+    ascending: bool = True
+
+
+NEWEST = (Term(RUN.start_time, ascending=False), Term(RUN.run_id))
 
 
 def search(
@@ -29,24 +43,61 @@ def search(
     orderings: Sequence[Ordering],
     stages: Sequence[str],
     limit: int,
-    offset: int,
+    position: Position,
 ) -> list[str]:
-    """Ids of the runs for which every comparison holds, in order: by `orderings`, then the newest first."""
+    """Ids of the runs for which every comparison holds, in order: by `orderings`, then the newest first.
+
+    They are the first `limit` after the position, or when it looks back the last `limit` before it.
+    """
     if not experiment_ids:
         return []
-    scope = [_one_of(RUN.experiment_id, experiment_ids), _one_of(RUN.lifecycle_stage, stages)]
+    scope = _scope(experiment_ids, stages)
     few = _fewest(tx, scope, comparisons)
-    if isinstance(few, Comparison):
-        scope[0] = _inside(experiment_ids)
-    holds = [
-        *scope,
-        *(_looked_up(tx, one) if one is few else _condition(tx, one) for one in comparisons),
-    ]
+    holds = _holds(tx, scope, experiment_ids, comparisons, few)
     first = orderings[0] if orderings else None
     if few is None and first is not None and first.entity in KEYED:
-        return _walk(tx, experiment_ids, holds, orderings, limit, offset)
-    query = sa.select(RUN.run_id).where(*holds)
-    return list(tx.scalars(_sorted(query, orderings).limit(limit).offset(offset)))
+        found = _walk(tx, experiment_ids, holds, orderings, limit, position)
+    else:
+        source, terms = _joined(orderings)
+        query = sa.select(RUN.run_id).select_from(source).where(*holds)
+        found = list(tx.scalars(_page(query, terms, position.values, position.back).limit(limit)))
+    return found[::-1] if position.back else found
+
+
+def values_of(tx: Transaction, run_id: str, orderings: Sequence[Ordering]) -> list[Any]:
+    """What a run is ordered by: what a position after or before it holds."""
+    source, terms = _joined(orderings)
+    columns = [term.column.label(f"v{place}") for place, term in enumerate(terms)]
+    row = tx.execute(sa.select(*columns).select_from(source).where(RUN.run_id == run_id)).one()
+    return list(row)
+
+
+def count(
+    tx: Transaction, experiment_ids: Sequence[int], comparisons: Sequence[Comparison], stages: Sequence[str], most: int
+) -> int:
+    """How many runs there are for which every comparison holds, counted no further than `most`."""
+    if not experiment_ids:
+        return 0
+    scope = _scope(experiment_ids, stages)
+    few = _fewest(tx, scope, comparisons) if comparisons else None
+    query = sa.select(RUN.run_id).where(*_holds(tx, scope, experiment_ids, comparisons, few))
+    return _count(tx, query, most)
+
+
+def _scope(experiment_ids: Sequence[int], stages: Sequence[str]) -> list[Condition]:
+    return [_one_of(RUN.experiment_id, experiment_ids), _one_of(RUN.lifecycle_stage, stages)]
+
+
+def _holds(
+    tx: Transaction,
+    scope: Sequence[Condition],
+    experiment_ids: Sequence[int],
+    comparisons: Sequence[Comparison],
+    few: Comparison | bool | None,
+) -> list[Condition]:
+    first = _inside(experiment_ids) if isinstance(few, Comparison) else scope[0]
+    asked = (_looked_up(tx, one) if one is few else _condition(tx, one) for one in comparisons)
+    return [first, *scope[1:], *asked]
 
 
 def _one_of(column: sa.ColumnElement[Any], values: Sequence[Any]) -> Condition:
@@ -99,8 +150,8 @@ def _dataset_rows(tx: Transaction, one: Comparison) -> sa.Select[Any]:
 
 def _fewest(tx: Transaction, scope: Sequence[Condition], comparisons: Sequence[Comparison]) -> Comparison | bool | None:
     """What leaves at most FEW runs: a comparison that an index answers, True for the scope itself, None for nothing."""
-    counted: list[tuple[int, Comparison | bool]] = [(_count(tx, sa.select(RUN.run_id).where(*scope)), True)]
-    counted += [(_count(tx, _matching(tx, one)), one) for one in comparisons if _is_indexed(one)]
+    counted: list[tuple[int, Comparison | bool]] = [(_count(tx, sa.select(RUN.run_id).where(*scope), FEW + 1), True)]
+    counted += [(_count(tx, _matching(tx, one), FEW + 1), one) for one in comparisons if _is_indexed(one)]
     runs, fewest = min(counted, key=lambda pair: pair[0])
     return fewest if runs <= FEW else None
 
@@ -111,34 +162,48 @@ def _is_indexed(one: Comparison) -> bool:
     return one.entity in ("param", "tag") and one.op == "="
 
 
-def _count(tx: Transaction, query: sa.Select[Any]) -> int:
-    bounded = query.limit(FEW + 1).subquery()
+def _count(tx: Transaction, query: sa.Select[Any], most: int) -> int:
+    bounded = query.limit(most).subquery()
     return int(tx.scalar(sa.select(sa.func.count()).select_from(bounded)) or 0)
 
 
 # --- order ---
 
 
-def _sorted(query: sa.Select[Any], orderings: Sequence[Ordering]) -> sa.Select[Any]:
-    """Order by looking every key up and sorting."""
-    order: list[sa.ColumnElement[Any]] = []
+def _joined(orderings: Sequence[Ordering]) -> tuple[sa.FromClause, list[Term]]:
+    """Terms of the orderings, every key looked up by a join."""
     source: sa.FromClause = tables.runs
+    terms: list[Term] = []
     for item in orderings:
         if item.entity == "attribute":
-            order += _by_attribute(item)
+            terms += _by_attribute(item)
             continue
         table = KEYED[item.entity].alias()
         source = source.outerjoin(table, sa.and_(table.c.run_id == RUN.run_id, table.c.key == item.key))
-        order.append(sa.case((table.c.run_id.is_(None), 2), (table.c.value.is_(None), 1), else_=0))
-        order.append(table.c.value.asc() if item.ascending else table.c.value.desc())
-    return query.select_from(source).order_by(*order, *NEWEST)
+        rank = sa.case((table.c.run_id.is_(None), LACKING), (table.c.value.is_(None), 1), else_=0)
+        terms += [Term(rank), Term(table.c.value, item.ascending)]
+    return source, [*terms, *NEWEST]
 
 
-def _by_attribute(item: Ordering) -> list[sa.ColumnElement[Any]]:
+def _looked_up_terms(orderings: Sequence[Ordering]) -> list[Term]:
+    """The same terms, every key looked up by a subquery: among what is equal in a walked key."""
+    terms: list[Term] = []
+    for item in orderings:
+        if item.entity == "attribute":
+            terms += _by_attribute(item)
+            continue
+        table = KEYED[item.entity].alias()
+        own = (table.c.run_id == RUN.run_id, table.c.key == item.key)
+        there = sa.select(sa.literal(1)).where(*own).correlate(tables.runs).exists()
+        value = sa.select(table.c.value).where(*own).correlate(tables.runs).scalar_subquery()
+        terms += [Term(sa.case((~there, LACKING), (value.is_(None), 1), else_=0)), Term(value, item.ascending)]
+    return [*terms, *NEWEST]
+
+
+def _by_attribute(item: Ordering) -> list[Term]:
     column = RUN["name" if item.key == "run_name" else item.key]
-    if item.key == "end_time":
-        return conditions.ordered(column, ascending=item.ascending)
-    return [column.asc() if item.ascending else column.desc()]
+    missing_last = [Term(sa.case((column.is_(None), 1), else_=0))] if item.key == "end_time" else []
+    return [*missing_last, Term(column, item.ascending)]
 
 
 def _walk(
@@ -147,43 +212,52 @@ def _walk(
     holds: Sequence[Condition],
     orderings: Sequence[Ordering],
     limit: int,
-    offset: int,
+    position: Position,
 ) -> list[str]:
     """Walk the index of the first key's values; then come runs where it is NaN, then runs that lack it."""
-    first, rest = orderings[0], orderings[1:]
+    first, rest = orderings[0], _looked_up_terms(orderings[1:])
     table = KEYED[first.entity].alias("walked")
     has = sa.select(sa.literal(1)).where(table.c.run_id == RUN.run_id, table.c.key == first.key).exists()
     apart = [RUN.run_id == table.c.run_id, table.c.key == first.key, _inside(experiment_ids), *holds[1:]]
-    with_value = sa.select(RUN.run_id).where(*apart, table.c.value.is_not(None))
-    with_value = with_value.order_by(table.c.value.asc() if first.ascending else table.c.value.desc())
-    phases = [_then(with_value, rest)]
-    if first.entity == "metric":
-        phases.append(_then(sa.select(RUN.run_id).where(*apart, table.c.value.is_(None)), rest))
-    phases.append(_sorted(sa.select(RUN.run_id).where(*holds, ~has), rest))
+    phases = {
+        0: (sa.select(RUN.run_id).where(*apart, table.c.value.is_not(None)), [Term(table.c.value, first.ascending)]),
+        1: (sa.select(RUN.run_id).where(*apart, table.c.value.is_(None)), []),
+        LACKING: (sa.select(RUN.run_id).where(*holds, ~has), []),
+    }
+    if first.entity != "metric":
+        del phases[1]
+    begun = position.values[0] if position.values else None
     found: list[str] = []
-    for phase in phases:
-        page = list(tx.scalars(phase.limit(limit - len(found)).offset(offset)))
-        found += page
+    for rank in sorted(phases, reverse=position.back):
+        if begun is not None and (rank > begun if position.back else rank < begun):
+            continue
+        query, walked = phases[rank]
+        values = position.values[1 if walked else 2 :] if rank == begun else []
+        page = _page(query, [*walked, *rest], values, position.back)
+        found += tx.scalars(page.limit(limit - len(found)))
         if len(found) == limit:
             break
-        if page or not offset:
-            offset = 0
-        else:
-            offset -= int(tx.scalar(sa.select(sa.func.count()).select_from(phase.order_by(None).subquery())) or 0)
     return found
 
 
-def _then(query: sa.Select[Any], rest: Sequence[Ordering]) -> sa.Select[Any]:
-    """Order what is equal in the walked key by the other keys, each looked up."""
-    order: list[sa.ColumnElement[Any]] = []
-    for item in rest:
-        if item.entity == "attribute":
-            order += _by_attribute(item)
+def _page(query: sa.Select[Any], terms: Sequence[Term], values: Sequence[Any], back: bool) -> sa.Select[Any]:
+    """The query in order, from beyond these values on; turned round when looking back."""
+    turned = [Term(term.column, term.ascending is not back) for term in terms]
+    if values:
+        query = query.where(_beyond(turned, values))
+    return query.order_by(*(term.column.asc() if term.ascending else term.column.desc() for term in turned))
+
+
+def _beyond(terms: Sequence[Term], values: Sequence[Any]) -> Condition:
+    """Comes after these values. What is missing (None) is equal to what is missing: its rank stands before it."""
+    same: list[Condition] = []
+    ways: list[Condition] = []
+    for term, value in zip(terms, values, strict=True):
+        if value is None:
+            same.append(term.column.is_(None))
             continue
-        table = KEYED[item.entity].alias()
-        own = (table.c.run_id == RUN.run_id, table.c.key == item.key)
-        there = sa.select(sa.literal(1)).where(*own).correlate(tables.runs).exists()
-        value = sa.select(table.c.value).where(*own).correlate(tables.runs).scalar_subquery()
-        order.append(sa.case((~there, 2), (value.is_(None), 1), else_=0))
-        order.append(value.asc() if item.ascending else value.desc())
-    return query.order_by(*order, *NEWEST)
+        ways.append(sa.and_(*same, term.column > value if term.ascending else term.column < value))
+        same.append(term.column == value)
+    first, value = terms[0], values[0]
+    bound = first.column >= value if first.ascending else first.column <= value  # what an index can start from
+    return sa.and_(bound, sa.or_(*ways))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import fnmatch
 import math
 import random
@@ -10,16 +11,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tenure.build import experiments, metrics, runs, searchable
+from tenure.build import experiments, metrics, run_pages, runs, searchable
 from tenure.build.search import parse, parse_order
 from tenure.errors import InvalidInput
 from tenure.records.base import Instant
 from tenure.records.tracking import KeyValue, MetricPoint, Run
+from tenure.store import run_search
 from tenure.store.database import Database
+from tenure.store.ground import Ground
 from tests.conftest import make_ground
 
 NOW = Instant(1_750_000_000_000_000)
@@ -232,12 +236,11 @@ def test_searching_answers_like_plain_python(
         key, ascending = ("a", False) if "DESC" in order else ("b c", True)
         expected.sort(key=lambda run: rank(run, key, ascending))
     assert found == [run.info.run_id for run in expected]
+    assert walked_back(database, asked, order, sorted(scope), few, limit=25) == found
 
 
-def walked(database: Database, asked: Any, order: str | None, scope: list[str], few: int) -> list[str]:
+def walked(database: Database, asked: Any, order: str | None, scope: list[str], few: int, limit: int = 7) -> list[str]:
     """Ids of all runs found, page by page; with `few` at 0 every index is walked, as among very many runs."""
-    from tenure.store import run_search
-
     ids: list[str] = []
     token: str | None = None
     before, run_search.FEW = run_search.FEW, few
@@ -250,7 +253,7 @@ def walked(database: Database, asked: Any, order: str | None, scope: list[str], 
                     text=" AND ".join(text for text, _ in asked),
                     order_by=[order] if order else None,
                     view=None,
-                    max_results=7,
+                    max_results=limit,
                     page_token=token,
                 )
             )
@@ -261,8 +264,102 @@ def walked(database: Database, asked: Any, order: str | None, scope: list[str], 
         run_search.FEW = before
 
 
+def walked_back(
+    database: Database, asked: Any, order: str | None, scope: list[str], few: int, limit: int = 7
+) -> list[str]:
+    """The same from the last page to the first; each page but the first says what comes before it."""
+    ids: list[str] = []
+    question: dict[str, Any] = {
+        "text": " AND ".join(text for text, _ in asked),
+        "order_by": [order] if order else None,
+        "view": None,
+        "limit": limit,
+    }
+    before, run_search.FEW = run_search.FEW, few
+    try:
+        found = database.read(lambda tx: run_pages.page(tx, scope, **question, token=None, last=True))
+        assert found.following is None
+        while True:
+            ids = found.run_ids + ids
+            if found.preceding is None:
+                return ids
+            token = found.preceding
+            found = database.read(lambda tx, token=token: run_pages.page(tx, scope, **question, token=token))
+            assert found.following is not None
+    finally:
+        run_search.FEW = before
+
+
+def test_pages_tell_how_many_runs_come_before_them(filled: tuple[Database, list[Run]]) -> None:
+    database, _ = filled
+
+    def page(token: str | None) -> run_pages.RunPage:
+        return database.read(
+            lambda tx: run_pages.page(
+                tx, ["0"], text=None, order_by=["metrics.a DESC"], view="ALL", limit=9, token=token
+            )
+        )
+
+    first = page(None)
+    second = page(first.following)
+    assert (first.seen, second.seen, first.preceding) == (0, 9, None)
+    assert page(second.preceding) == first
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [],
+        [0, 1.5],
+        [0, "text", 1, "id"],
+        [3, None, 1, "id"],
+        [0, None, 1, "id"],
+        [True, 1.0, 1, "id"],
+        [0, 1.0, 2**63, "id"],
+        [0, 1.0, 1, "nul\0"],
+        [0, 1.0, 1, "id", "more"],
+    ],
+)
+def test_a_token_that_somebody_made_up_is_refused(filled: tuple[Database, list[Run]], values: list[Any]) -> None:
+    made_up = base64.urlsafe_b64encode(msgspec.msgpack.encode([[("metric", "a", True)], values, False, 0])).decode()
+    with pytest.raises(InvalidInput, match="page token"):
+        filled[0].read(
+            lambda tx: run_pages.page(tx, ["0"], text=None, order_by=["metrics.a"], view=None, limit=9, token=made_up)
+        )
+
+
+def test_a_token_continues_only_its_own_order(filled: tuple[Database, list[Run]]) -> None:
+    def page(order: str, token: str | None) -> run_pages.RunPage:
+        return filled[0].read(
+            lambda tx: run_pages.page(tx, ["0"], text=None, order_by=[order], view=None, limit=3, token=token)
+        )
+
+    with pytest.raises(InvalidInput, match="another question"):
+        page("metrics.a DESC", page("metrics.a ASC", None).following)
+
+
 def test_like_and_fnmatch_agree_on_what_a_glob_is() -> None:
     from tenure.store.conditions import glob
 
     assert fnmatch.fnmatchcase("50% [x]*?", glob("50% [x]*?"))
     assert not fnmatch.fnmatchcase("50x [x]*?", glob("50_ [y]*?"))
+
+
+def test_both_databases_page_in_both_directions(each_ground: Ground) -> None:
+    values = [0.5, math.inf, math.nan, None, -math.inf, 0.5]
+
+    def fill(tx: Any) -> None:
+        for place, value in enumerate(values):
+            run = runs.create(tx, "0", name=f"r{place}", user_id="me", start_time=place, tags=[], now=NOW)
+            points = [] if value is None else [MetricPoint(key="a", value=value, timestamp=1)]
+            metrics.log_batch(tx, run.info.run_id, points, [KeyValue(key="p", value=f"{place % 2}")], [])
+
+    each_ground.database.write(fill)
+    for order in ("metrics.a DESC", "params.p", "end_time DESC", "run_name"):
+        for few in (0, 2000):
+            there = walked(each_ground.database, [], order, ["0"], few, limit=2)
+            assert len(there) == len(values)
+            assert walked_back(each_ground.database, [], order, ["0"], few, limit=2) == there
+    assert (
+        each_ground.database.read(lambda tx: run_pages.count(tx, ["0"], text="metrics.a > 0", view=None, most=2)) == 2
+    )
