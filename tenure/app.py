@@ -45,12 +45,14 @@ def open_ground(settings: Settings, *, readers: int = 4) -> Ground:
         settings.folder.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
         raise CannotStart(f"The data folder {settings.folder} cannot be made: {problem.strerror}.") from None
-    return Ground(
+    ground = Ground(
         settings=settings,
         database=Database(settings.database, readers=readers, fsync=settings.database_fsync),
         artifacts=ArtifactStore(settings.artifacts),
         key=open_key(settings.folder),
     )
+    ground.roots.check_apart(settings.folder)
+    return ground
 
 
 def open_gate(settings: Settings, ground: Ground | None) -> Gate:
@@ -79,7 +81,7 @@ def run_control(settings: Settings) -> None:
 
     ground = open_ground(settings)
     migrate.to_newest(ground.database)
-    ground.database.write(lambda tx: experiments.seed(tx, ground.clock()))
+    ground.database.write(lambda tx: experiments.seed(tx, ground.clock(), root=ground.roots.default))
     routing.publish(ground)
     _serve(control_app(ground, open_gate(settings, ground)), settings.host, settings.port)
     ground.database.close()
@@ -96,11 +98,13 @@ def _model_fetcher(settings: Settings) -> Any:
     opened: list[Any] = []
 
     def fetch(release: Release) -> Path:
-        from tenure.deploy.fetching import fetch as from_store
+        from tenure.deploy.fetching import fetch as from_roots
         from tenure.store.artifacts import ArtifactStore
+        from tenure.store.roots import Roots
 
         if not opened:
-            opened.append(from_store(ArtifactStore(settings.artifacts), settings.folder / "models"))
+            roots = Roots(ArtifactStore(settings.artifacts), settings.default_artifact_root)
+            opened.append(from_roots(roots, settings.folder / "models"))
         folder: Path = opened[0](release)
         return folder
 

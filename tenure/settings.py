@@ -32,6 +32,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     database_url: str = ""
     database_fsync: bool = False
     artifacts_url: str = ""
+    default_artifact_root: str = "mlflow-artifacts:/"
     recipes: dict[str, str] = {}
     max_body_mib: int = 32
     max_artifact_gib: int = 50
@@ -58,8 +59,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def artifacts(self) -> str:
-        """Where files are kept: a URL or a folder."""
-        return self.artifacts_url or str(self.folder / "artifacts")
+        """Where the files behind `mlflow-artifacts:/` are kept: a URL or a folder."""
+        return self.artifacts_url or str(self.folder / "artifacts" / "mlflow")
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -92,7 +93,15 @@ HELP: dict[str, tuple[str, str]] = {
         "yes/no",
         "Force every commit of SQLite to disk: survives power loss, costs latency. Postgres has its own setting.",
     ),
-    "artifacts_url": ("URL or folder", "Where artifacts are kept. Empty means a folder in the data folder."),
+    "artifacts_url": (
+        "URL or folder",
+        "Where artifacts are kept that clients reach through the server. Empty means a folder in the data folder.",
+    ),
+    "default_artifact_root": (
+        "URL or folder",
+        "Where new experiments keep artifacts. Another root than mlflow-artifacts:/ is read and written by clients "
+        "directly, and opened by the server too.",
+    ),
     "recipes": ("NAME=MODULE:FUNCTION", "Training recipes that retraining may run. Repeat the option for several."),
     "max_body_mib": ("MiB", "Largest body that the API and the gateway read; artifacts have their own limit."),
     "max_artifact_gib": ("GiB", "Largest single artifact."),

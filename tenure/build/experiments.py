@@ -36,18 +36,29 @@ class Inactive(InvalidInput):
     code = "invalid_state"
 
 
-def seed(tx: Transaction, now: Instant) -> None:
+def seed(tx: Transaction, now: Instant, *, root: str = locations.ROOT) -> None:
     """Make experiment 0, `Default`, which exists from the start. Doing it again changes nothing."""
-    experiments.insert(tx, DEFAULT_NAME, None, locations.ROOT, now // 1000, DEFAULT_ID)
+    experiments.insert(tx, DEFAULT_NAME, None, root, now // 1000, DEFAULT_ID)
 
 
-def create(tx: Transaction, name: str | None, *, location: str | None, tags: Sequence[KeyValue], now: Instant) -> str:
-    """Add an experiment and return its id. A name stays taken when its experiment is deleted."""
+def create(
+    tx: Transaction,
+    name: str | None,
+    *,
+    location: str | None,
+    tags: Sequence[KeyValue],
+    now: Instant,
+    root: str = locations.ROOT,
+) -> str:
+    """Add an experiment and return its id. A name stays taken when its experiment is deleted.
+
+    Without a location its artifacts lie below `root`, which ends in a slash.
+    """
     name = _checked_name(name)
     checked = checked_tags(tags, limit=EXPERIMENT_TAG_LENGTH, cut=False)
     _must_be_free(tx, name)
     given = locations.checked_location(location) if location else None
-    identifier = experiments.insert(tx, name, given, locations.ROOT, now // 1000, None)
+    identifier = experiments.insert(tx, name, given, root, now // 1000, None)
     experiments.set_tags(tx, identifier, checked.items())
     return str(identifier)
 

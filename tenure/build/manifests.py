@@ -21,10 +21,8 @@ NOTHING = Pinned(files=[], digest="", signature=None)
 COLUMN_TYPES = frozenset({"double", "float", "long", "integer", "string", "boolean", "datetime"})
 
 
-def pin(artifacts: ArtifactStore, folder: str | None) -> Pinned:
-    """Read every file below a folder of the artifact store and note its SHA-256. Nothing there gives `NOTHING`."""
-    if folder is None:
-        return NOTHING
+def pin(artifacts: ArtifactStore, folder: str) -> Pinned:
+    """Read every file below a folder of an artifact store and note its SHA-256. Nothing there gives `NOTHING`."""
     files = []
     for found in artifacts.files(folder):
         size, sha256 = artifacts.sha256(found.key)

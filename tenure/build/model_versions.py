@@ -29,6 +29,7 @@ from tenure.records.tracking import KeyValue
 from tenure.store import audit, model_versions
 from tenure.store import registered_models as stored_models
 from tenure.store.database import Transaction
+from tenure.store.roots import SCHEME, Roots
 
 DEFAULT_RESULTS = 10_000
 MOST_RESULTS = 200_000
@@ -210,15 +211,14 @@ def of_model(tx: Transaction, name: str) -> list[ModelVersionInfo]:
     return search(tx, text=f"name = '{quoted}'", order_by=["version_number DESC"], max_results=MOST_RESULTS)[0]
 
 
-def folder_of(location: str) -> str | None:
-    """The folder of the artifact store that a storage location means; None when this server does not open it."""
-    return locations.folder_of(location)
-
-
-def pins(tx: Transaction, key: str) -> tuple[str, int] | None:
-    """The version to which a file of the artifact store is pinned, if any: its bytes must not change."""
+def pins(tx: Transaction, roots: Roots, key: str) -> tuple[str, int] | None:
+    """The version to which a file of the proxied store is pinned, if any: its bytes must not change."""
     parts = key.split("/")
-    places = {locations.location_of("/".join(parts[:depth])): "/".join(parts[depth:]) for depth in range(2, len(parts))}
+    places = {
+        location: "/".join(parts[depth:])
+        for depth in range(1, len(parts))
+        for location in roots.spellings("/".join(parts[:depth]))
+    }
     return model_versions.pins(tx, places)
 
 
@@ -245,7 +245,7 @@ def _location(tx: Transaction, source: str, run_id: str | None, model_id: str | 
             "Invalid model version source: it must read models:/m-<id>, models:/<name>/<version> or runs:/<id>/<path>.",
         )
     scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]*):", source)
-    if scheme and scheme[1].lower() not in ("file", locations.SCHEME):
+    if scheme and scheme[1].lower() not in ("file", SCHEME):
         return locations.checked_location(source)
     roots = [runs.info(tx, run_id).artifact_uri] if run_id else []
     roots += [logged_models.get(tx, model_id).info.artifact_uri] if model_id else []
@@ -254,7 +254,7 @@ def _location(tx: Transaction, source: str, run_id: str | None, model_id: str | 
 
 def _inside(location: str, roots: Iterable[str]) -> str:
     """The location, if it lies at or below one of the roots and plays no tricks."""
-    plain = locations.folder_of(location) is not None or not location.startswith(f"{locations.SCHEME}:")
+    plain = locations.is_proxied(location) or not location.startswith(f"{SCHEME}:")
     decoded = locations.decoded(location)
     tricky = ".." in decoded.split("/") or "?" in decoded or "#" in decoded or "\\" in decoded
     below = any(location.rstrip("/") == root or location.startswith(f"{root}/") for root in roots)
@@ -276,7 +276,6 @@ def _whole(tx: Transaction, rows: Sequence[Any], *, with_files: bool) -> list[Mo
             state=row.state,
             digest=row.digest,
             storage_location=row.storage_location,
-            folder=locations.folder_of(row.storage_location),
             run_id=row.run_id,
             model_id=row.model_id,
             files=model_versions.files(tx, row.name, row.version) if with_files else [],

@@ -14,10 +14,11 @@ from pathlib import Path
 
 from tenure.errors import Conflict, NotFound, Unavailable
 from tenure.records.routing import PinnedFile, Release
-from tenure.store.artifacts import ArtifactStore, safe_key
+from tenure.store.artifacts import safe_key
+from tenure.store.roots import Opened, Roots
 
 
-def fetch(artifacts: ArtifactStore, cache: Path) -> Callable[[Release], Path]:
+def fetch(roots: Roots, cache: Path) -> Callable[[Release], Path]:
     """A function that gives the local folder of a release's files, fetching them when they are not there yet.
 
     The folder is `cache/<digest>`; several threads and processes may ask for the same one at once. The function
@@ -28,20 +29,26 @@ def fetch(artifacts: ArtifactStore, cache: Path) -> Callable[[Release], Path]:
     def local(release: Release) -> Path:
         folder = cache / release.digest.removeprefix("sha256:")
         if not folder.is_dir():
-            _fill(artifacts, release, folder)
+            _fill(roots, release, folder)
         return folder
 
     return local
 
 
-def _fill(artifacts: ArtifactStore, release: Release, folder: Path) -> None:
+def _fill(roots: Roots, release: Release, folder: Path) -> None:
     """Copy and verify into a draft, then give it its name: readers see all of the folder or nothing."""
+    opened = roots.opened(release.location)
+    if opened is None:
+        raise NotFound(
+            f"{release.model} version {release.version} lies outside every artifact root of this server. Start it with "
+            "the --default-artifact-root that it had when the version was registered."
+        )
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=folder.parent))
         try:
             for file in release.files:
-                _copy(artifacts, release, file, draft / safe_key(file.path))
+                _copy(opened, release, file, draft / safe_key(file.path))
             _name(draft, folder)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
@@ -60,11 +67,11 @@ def _name(draft: Path, folder: Path) -> None:
             raise
 
 
-def _copy(artifacts: ArtifactStore, release: Release, file: PinnedFile, target: Path) -> None:
+def _copy(opened: Opened, release: Release, file: PinnedFile, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     digest, size = hashlib.sha256(), 0
     with target.open("xb") as copy:
-        for chunk in _content(artifacts, release, file):
+        for chunk in _content(opened, release, file):
             digest.update(chunk)
             size += len(chunk)
             copy.write(chunk)
@@ -79,9 +86,9 @@ def _copy(artifacts: ArtifactStore, release: Release, file: PinnedFile, target: 
         )
 
 
-def _content(artifacts: ArtifactStore, release: Release, file: PinnedFile) -> Iterable[bytes]:
+def _content(opened: Opened, release: Release, file: PinnedFile) -> Iterable[bytes]:
     try:
-        return artifacts.read(f"{release.location}/{file.path}")
+        return opened.store.read(opened.below(file.path))
     except NotFound:
         raise NotFound(
             f"{release.model} version {release.version} needs the file {file.path!r}, which is gone from the "

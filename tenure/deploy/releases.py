@@ -110,7 +110,7 @@ def follow(tx: Transaction, change: Change, *, now: Instant) -> None:
 def loadable(tx: Transaction, model: str, version: int) -> ModelVersionInfo:
     """The version, if a scorer may load it; else Conflict, with what must change first."""
     info = model_versions.get(tx, model, version)
-    if not info.digest or not info.files or info.folder is None:
+    if not info.digest or not info.files:
         raise Conflict(
             f"Version {version} of {model!r} must have its files in this server's artifact store, pinned when it was "
             "registered; it has none. Log the model to this server and register it again."

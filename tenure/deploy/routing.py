@@ -71,7 +71,7 @@ def _release(tx: Transaction, release: ReleaseInfo) -> Release:
         version=release.version,
         role=release.role,
         share=release.share,
-        location=version.folder or "",
+        location=version.storage_location,
         digest=version.digest or "",
         files=version.files,
         inputs=version.inputs,

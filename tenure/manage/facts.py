@@ -16,24 +16,27 @@ from tenure.records.facts import ApprovalFact, ArtifactFact, BaselineFact, Bytes
 from tenure.records.model_files import AppliedFile, Feature, ModelFile
 from tenure.records.registry import ModelVersionInfo
 from tenure.store import changes, model_files, profiles
-from tenure.store.artifacts import ArtifactStore
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
 from tenure.store.profiles import StoredProfile
+from tenure.store.roots import Opened
 
 
 def check_bytes(ground: Ground, model: str, version: int) -> BytesChecked:
     """Read every pinned file of a version and compare size and digest with its manifest. Raises NotFound."""
     info = ground.database.read(lambda tx: model_versions.get(tx, model, version))
-    return compare_bytes(ground.artifacts, info)
+    return compare_bytes(ground.opened(info.storage_location), info)
 
 
-def compare_bytes(artifacts: ArtifactStore, info: ModelVersionInfo) -> BytesChecked:
-    """The same for a version that is at hand."""
+def compare_bytes(opened: Opened | None, info: ModelVersionInfo) -> BytesChecked:
+    """The same for a version that is at hand, with where its files are."""
     problems = []
     for file in info.files:
+        if opened is None:
+            problems.append(f"{file.path} lies outside every artifact root of this server")
+            continue
         try:
-            size, digest = artifacts.sha256(f"{info.folder}/{file.path}")
+            size, digest = opened.store.sha256(opened.below(file.path))
         except NotFound:
             problems.append(f"{file.path} is not there")
             continue

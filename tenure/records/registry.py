@@ -53,7 +53,7 @@ class ModelVersionInfo(Record):
     """A version; instants are microseconds UTC.
 
     `files` and `digest` were pinned when it was registered. `digest` is None and `files` empty when the files lie
-    where this server cannot read them. `folder` is their folder in the artifact store.
+    where this server cannot read them; `storage_location` says where.
     """
 
     name: str
@@ -61,7 +61,6 @@ class ModelVersionInfo(Record):
     state: VersionState
     digest: str | None
     storage_location: str
-    folder: str | None
     run_id: str | None
     model_id: str | None
     files: list[PinnedFile]

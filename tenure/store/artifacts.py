@@ -30,7 +30,7 @@ class ArtifactStore:
     """Reads and writes files by key, streaming."""
 
     def __init__(self, root: str) -> None:
-        self.root = root
+        self.base = root.rstrip("/") if _is_url(root) else str(_folder(root))
         self._store: Any = _open(root)
 
     def write(self, key: str, chunks: Iterable[bytes]) -> tuple[int, str]:
@@ -115,14 +115,22 @@ def safe_key(path: str) -> str:
 
 
 def _open(root: str) -> Any:
-    if "://" in root and not root.startswith("file://"):
+    if _is_url(root):
         try:
             return from_url(root)
         except Exception as problem:
             raise CannotStart(f"The artifact store cannot be opened: {problem}") from None
-    folder = Path(root.removeprefix("file://")).resolve()
+    folder = _folder(root)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
         raise CannotStart(f"The artifact folder {folder} cannot be made: {problem.strerror}.") from None
     return LocalStore(folder)
+
+
+def _is_url(root: str) -> bool:
+    return "://" in root and not root.startswith("file://")
+
+
+def _folder(root: str) -> Path:
+    return Path(unquote(root.removeprefix("file://")) if root.startswith("file://") else root).resolve()

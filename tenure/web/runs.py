@@ -6,7 +6,7 @@ from typing import Any
 
 from litestar import Response, get
 
-from tenure.build import experiments, locations, metrics, model_versions, runs
+from tenure.build import experiments, metrics, model_versions, runs
 from tenure.errors import InvalidInput, NotFound, TenureError
 from tenure.records.base import Record
 from tenure.records.people import Permission, Principal
@@ -158,11 +158,11 @@ def _drawable(metric: Metric) -> float | None:
 
 def _files(ground: Ground, run: Run) -> tuple[list[FileInfo], bool]:
     """A run's artifacts with paths below its folder, and whether there are more than are listed."""
-    folder = locations.folder_of(run.info.artifact_uri)
-    if folder is None:
+    opened = ground.opened(run.info.artifact_uri)
+    if opened is None:
         return [], False
-    found = ground.artifacts.files(folder)
-    listed = [FileInfo(file.key.removeprefix(f"{folder}/"), file.size_bytes) for file in found[:FILE_LIMIT]]
+    found = opened.store.files(opened.key)
+    listed = [FileInfo(file.key.removeprefix(f"{opened.key}/"), file.size_bytes) for file in found[:FILE_LIMIT]]
     return listed, len(found) > FILE_LIMIT
 
 

@@ -107,8 +107,8 @@ def test_who_is_signed_in_signs_as_nobody_else(ask: Asker, version: int):
 def test_evidence_that_vanished_is_told_and_voids_the_change(ask: Asker, version: int, ground: Ground):
     write_card(ask, version)
     change = ask_for_approval(ask, version)
-    folder = ask.ok("GET", f"/api/v1/models/{MODEL}/versions/{version}")["version"]["folder"]
-    ground.artifacts.delete([f"{folder}/model.pkl"])
+    folder = ask.ok("GET", f"/api/v1/models/{MODEL}/versions/{version}")["version"]["storage_location"]
+    ground.artifacts.delete([f"{folder.removeprefix('mlflow-artifacts:/')}/model.pkl"])
     error = ask.refused("POST", f"/api/v1/changes/{change['change_id']}/signatures", 409, json=signature("vera"))
     assert "Nothing was signed" in error["message"]
     assert ask.ok("GET", f"/api/v1/changes/{change['change_id']}")["state"] == "invalidated"

@@ -36,10 +36,10 @@ def make_version(ground: Ground, name: str = "delay", content: bytes = b"weights
     """A version with two files in the artifact store, pinned, with a baseline that promises an AUC of 0.8."""
     count = len(ground.database.read(lambda tx: model_versions.of_model(tx, name)))
     place = f"1/models/m-{count:032x}/artifacts"
-    ground.artifacts.write(f"mlflow/{place}/MLmodel", [MLMODEL.encode()])
-    ground.artifacts.write(f"mlflow/{place}/model/weights.bin", [content, b"%d" % count])
+    ground.artifacts.write(f"{place}/MLmodel", [MLMODEL.encode()])
+    ground.artifacts.write(f"{place}/model/weights.bin", [content, b"%d" % count])
     location = f"mlflow-artifacts:/{place}"
-    pinned = manifests.pin(ground.artifacts, f"mlflow/{place}")
+    pinned = manifests.pin(ground.artifacts, place)
     new = NewVersion(name=name, source=location, storage_location=location)
     made = ground.database.write(lambda tx: model_versions.register(tx, new, pinned, by="ann", now=NOW))
     column = NumericProfile(edges=[1.0], counts=[50, 50], n=100)

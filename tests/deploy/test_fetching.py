@@ -19,7 +19,6 @@ from .makers import make_model, make_version
 def release(ground: Ground) -> Release:
     make_model(ground)
     version = make_version(ground)
-    assert version.folder is not None
     assert version.digest is not None
     return Release(
         release_id="r",
@@ -27,15 +26,20 @@ def release(ground: Ground) -> Release:
         version=1,
         role="champion",
         share=1.0,
-        location=version.folder,
+        location=version.storage_location,
         digest=version.digest,
         files=version.files,
         inputs=version.inputs,
     )
 
 
+def place(release: Release) -> str:
+    """The key of a release's folder."""
+    return release.location.removeprefix("mlflow-artifacts:/")
+
+
 def test_the_folder_holds_exactly_the_pinned_files(ground: Ground, release: Release, tmp_path: Path) -> None:
-    folder = fetching.fetch(ground.artifacts, tmp_path / "models")(release)
+    folder = fetching.fetch(ground.roots, tmp_path / "models")(release)
     found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert found == {file.path for file in release.files} == {"MLmodel", "model/weights.bin"}
     assert folder.name == release.digest.removeprefix("sha256:")
@@ -44,22 +48,22 @@ def test_the_folder_holds_exactly_the_pinned_files(ground: Ground, release: Rele
 def test_a_file_that_is_not_what_was_pinned_is_refused_and_nothing_is_left(
     ground: Ground, release: Release, tmp_path: Path
 ) -> None:
-    ground.artifacts.write(f"{release.location}/model/weights.bin", [b"something else"])
+    ground.artifacts.write(f"{place(release)}/model/weights.bin", [b"something else"])
     with pytest.raises(Conflict, match=r"weights\.bin.*pinned are") as refusal:
-        fetching.fetch(ground.artifacts, tmp_path / "models")(release)
+        fetching.fetch(ground.roots, tmp_path / "models")(release)
     assert refusal.value.where == "model/weights.bin"
     assert list((tmp_path / "models").iterdir()) == []
 
 
 def test_a_file_that_is_gone_is_named(ground: Ground, release: Release, tmp_path: Path) -> None:
-    ground.artifacts.delete([f"{release.location}/model/weights.bin"])
+    ground.artifacts.delete([f"{place(release)}/model/weights.bin"])
     with pytest.raises(NotFound, match=r"weights\.bin"):
-        fetching.fetch(ground.artifacts, tmp_path / "models")(release)
+        fetching.fetch(ground.roots, tmp_path / "models")(release)
     assert list((tmp_path / "models").iterdir()) == []
 
 
 def test_many_may_ask_for_the_same_release_at_once(ground: Ground, release: Release, tmp_path: Path) -> None:
-    local = fetching.fetch(ground.artifacts, tmp_path / "models")
+    local = fetching.fetch(ground.roots, tmp_path / "models")
     with ThreadPoolExecutor(8) as pool:
         folders = set(pool.map(local, [release] * 24))
     assert len(folders) == 1
@@ -67,7 +71,7 @@ def test_many_may_ask_for_the_same_release_at_once(ground: Ground, release: Rele
 
 
 def test_what_is_there_already_is_not_copied_again(ground: Ground, release: Release, tmp_path: Path) -> None:
-    local = fetching.fetch(ground.artifacts, tmp_path / "models")
+    local = fetching.fetch(ground.roots, tmp_path / "models")
     first = local(release)
-    ground.artifacts.delete([f"{release.location}/{file.path}" for file in release.files])
+    ground.artifacts.delete([f"{place(release)}/{file.path}" for file in release.files])
     assert local(release) == first

@@ -40,7 +40,9 @@ def test_the_table_says_where_the_files_lie_what_they_must_be_and_what_goes_in(d
     assert (release.digest, release.files, release.inputs) == (version.digest, version.files, version.inputs)
     assert [column.name for column in release.inputs] == ["distance"]
     for file in release.files:
-        assert deployed.artifacts.size(f"{release.location}/{file.path}") == file.size_bytes
+        opened = deployed.opened(release.location)
+        assert opened is not None
+        assert opened.store.size(opened.below(file.path)) == file.size_bytes
 
 
 def test_the_champion_answers_what_the_challenger_leaves(deployed: Ground) -> None:

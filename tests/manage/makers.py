@@ -79,9 +79,9 @@ def make_version(ground: Ground, columns: tuple[str, ...] = ("wind", "carrier"),
     place = f"1/models/m-{known():032x}/artifacts"
     kinds = {"carrier": "string"}
     inputs = ", ".join(f'{{"name": "{column}", "type": "{kinds.get(column, "double")}"}}' for column in columns)
-    ground.artifacts.write(f"mlflow/{place}/MLmodel", [(MLMODEL % inputs).encode()])
-    ground.artifacts.write(f"mlflow/{place}/model.pkl", [b"weights of " + place.encode()])
-    pinned = manifests.pin(ground.artifacts, f"mlflow/{place}")
+    ground.artifacts.write(f"{place}/MLmodel", [(MLMODEL % inputs).encode()])
+    ground.artifacts.write(f"{place}/model.pkl", [b"weights of " + place.encode()])
+    pinned = manifests.pin(ground.artifacts, place)
     new = NewVersion(name=name, source=f"mlflow-artifacts:/{place}", storage_location=f"mlflow-artifacts:/{place}")
     made = ground.database.write(lambda tx: model_versions.register(tx, new, pinned, by=by, now=BEFORE))
     profile = make_profile(columns)

@@ -90,8 +90,8 @@ def test_an_approval_whose_gate_fails_is_refused_with_every_failure(ground: Grou
 def test_bytes_that_are_gone_or_changed_refuse_the_approval(ground: Ground):
     version = make_ready(ground)
     info = ground.database.read(lambda tx: model_versions.get(tx, MODEL, version))
-    ground.artifacts.write(f"{info.folder}/model.pkl", [b"other weights"])
-    ground.artifacts.delete([f"{info.folder}/MLmodel"])
+    ground.artifacts.write(f"{info.storage_location.removeprefix('mlflow-artifacts:/')}/model.pkl", [b"other weights"])
+    ground.artifacts.delete([f"{info.storage_location.removeprefix('mlflow-artifacts:/')}/MLmodel"])
     with pytest.raises(GateNotMet, match=r"MLmodel is not there; model\.pkl has other content"):
         ask(ground, version)
 
@@ -230,7 +230,7 @@ def test_bytes_that_change_in_review_void_the_change_at_the_next_signature(groun
     change = ask(ground, version)
     sign(ground, change, "vera", "validator")
     info = ground.database.read(lambda tx: model_versions.get(tx, MODEL, version))
-    ground.artifacts.write(f"{info.folder}/model.pkl", [b"other weights"])
+    ground.artifacts.write(f"{info.storage_location.removeprefix('mlflow-artifacts:/')}/model.pkl", [b"other weights"])
     after = sign(ground, change, "bo", "business-owner")
     assert after.state == "invalidated"
     assert "has changed (facts)" in after.ended_because

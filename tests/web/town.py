@@ -171,9 +171,9 @@ class Town:
         place = f"1/models/m-{number:032x}/artifacts"
         kinds = dict.fromkeys(samples.CATEGORICAL, "string")
         inputs = ", ".join(f'{{"name": "{name}", "type": "{kinds.get(name, "double")}"}}' for name in samples.COLUMNS)
-        self.ground.artifacts.write(f"mlflow/{place}/MLmodel", [(MLMODEL % inputs).encode()])
-        self.ground.artifacts.write(f"mlflow/{place}/model.pkl", [b"weights" * 5000 + place.encode()])
-        pinned = manifests.pin(self.ground.artifacts, f"mlflow/{place}")
+        self.ground.artifacts.write(f"{place}/MLmodel", [(MLMODEL % inputs).encode()])
+        self.ground.artifacts.write(f"{place}/model.pkl", [b"weights" * 5000 + place.encode()])
+        pinned = manifests.pin(self.ground.artifacts, place)
         location = f"mlflow-artifacts:/{place}"
         new = NewVersion(
             name=MODEL,

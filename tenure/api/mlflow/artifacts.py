@@ -1,7 +1,7 @@
 """Artifacts: files that stream through the server into and out of the artifact store.
 
-A path that a client names is a key below one folder of the store, checked by `build.locations`. A file that a
-registered version was pinned to cannot be overwritten or deleted. Every file leaves as a download from a sandbox.
+A path that a client names is a key of the store, checked by `safe_key`. A file that a registered version was pinned
+to cannot be overwritten or deleted. Every file leaves as a download from a sandbox.
 """
 
 from __future__ import annotations
@@ -18,13 +18,15 @@ import msgspec
 
 from tenure.api.mlflow import respond
 from tenure.api.mlflow.routes import FILES, V2, Asked, Route
-from tenure.build import locations, logged_models, model_versions, runs
+from tenure.build import logged_models, model_versions, runs
 from tenure.build.limits import required
 from tenure.errors import Conflict, InvalidInput, NotFound, TenureError, TooLarge, Unavailable
 from tenure.records.people import Permission
 from tenure.records.tracking import FileEntry, Part
-from tenure.store.artifacts import ArtifactStore
+from tenure.store.artifacts import ArtifactStore, safe_key
 from tenure.store.database import Transaction
+from tenure.store.ground import Ground
+from tenure.store.roots import Opened, Roots
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -71,7 +73,7 @@ class RootedFiles(Part):
 
 async def list_proxied(sent: Listed, asked: Asked) -> Files:
     """One level, with names relative to what was asked for."""
-    folder = locations.key_of(sent.path) if sent.path and sent.path.strip("/") else locations.FOLDER
+    folder = safe_key(sent.path.rstrip("/")) if sent.path and sent.path.strip("/") else ""
     return Files(files=await asyncio.to_thread(_level, asked.ground.artifacts, folder, ""))
 
 
@@ -88,12 +90,11 @@ async def list_of_model(sent: OfModel, asked: Asked) -> RootedFiles:
 
 
 async def _rooted(asked: Asked, root: str, path: str | None) -> RootedFiles:
-    folder = _opened(root)
+    opened = _opened(asked.ground, root)
     below = path.strip("/") if path else ""
-    if below:
-        folder = f"{folder}/{locations.key_of(below).removeprefix(f'{locations.FOLDER}/')}"
+    folder = opened.below(safe_key(below)) if below else opened.key
     prefix = f"{below}/" if below else ""
-    return RootedFiles(root_uri=root, files=await asyncio.to_thread(_level, asked.ground.artifacts, folder, prefix))
+    return RootedFiles(root_uri=root, files=await asyncio.to_thread(_level, opened.store, folder, prefix))
 
 
 def _level(artifacts: ArtifactStore, folder: str, prefix: str) -> list[FileEntry]:
@@ -105,22 +106,22 @@ def _level(artifacts: ArtifactStore, folder: str, prefix: str) -> list[FileEntry
     return sorted(found, key=lambda entry: entry.path)
 
 
-def _opened(location: str) -> str:
-    """The folder of a location that this server opens."""
-    folder = locations.folder_of(location)
-    if folder is None:
+def _opened(ground: Ground, location: str) -> Opened:
+    """Where the files of a location are, if this server opens it."""
+    opened = ground.opened(location)
+    if opened is None:
         raise InvalidInput(
             f"These artifacts lie where this server does not reach ({location.split(':', 1)[0][:20]}). "
             "Read them from there directly."
         )
-    return folder
+    return opened
 
 
 # --- download ---
 
 
 async def download(asked: Asked, _scope: Scope, _receive: Receive, send: Send, parts: dict[str, str]) -> None:
-    await _send_file(asked, locations.key_of(parts["path"]), send)
+    await _send_file(Opened(asked.ground.artifacts, _key(parts)), send)
 
 
 async def get_artifact(asked: Asked, scope: Scope, _receive: Receive, send: Send, _parts: dict[str, str]) -> None:
@@ -128,7 +129,7 @@ async def get_artifact(asked: Asked, scope: Scope, _receive: Receive, send: Send
     given = _query(scope)
     run_id = given.get("run_id") or given.get("run_uuid")
     info = await asyncio.wrap_future(asked.ground.database.submit_read(lambda tx: runs.info(tx, run_id)))
-    await _send_file(asked, _below(info.artifact_uri, given.get("path")), send)
+    await _send_file(_below(asked.ground, info.artifact_uri, given.get("path")), send)
 
 
 async def get_version_artifact(
@@ -139,7 +140,7 @@ async def get_version_artifact(
     info = await asyncio.wrap_future(
         asked.ground.database.submit_read(lambda tx: model_versions.get(tx, given.get("name"), given.get("version")))
     )
-    await _send_file(asked, _below(info.storage_location, given.get("path")), send)
+    await _send_file(_below(asked.ground, info.storage_location, given.get("path")), send)
 
 
 def _query(scope: Scope) -> dict[str, str]:
@@ -147,13 +148,18 @@ def _query(scope: Scope) -> dict[str, str]:
     return {name: values[-1] for name, values in given.items()}
 
 
-def _below(location: str, path: str | None) -> str:
-    key = locations.key_of(required(path, "path")).removeprefix(f"{locations.FOLDER}/")
-    return f"{_opened(location)}/{key}"
+def _key(parts: dict[str, str]) -> str:
+    return safe_key(parts["path"].rstrip("/"))
 
 
-async def _send_file(asked: Asked, key: str, send: Send) -> None:
-    artifacts = asked.ground.artifacts
+def _below(ground: Ground, location: str, path: str | None) -> Opened:
+    key = safe_key(required(path, "path").rstrip("/"))
+    opened = _opened(ground, location)
+    return Opened(opened.store, opened.below(key))
+
+
+async def _send_file(file: Opened, send: Send) -> None:
+    artifacts, key = file
     size = await asyncio.to_thread(artifacts.size, key)
     chunks = await asyncio.to_thread(artifacts.read, key)
     name = quote(key.rsplit("/", 1)[-1])
@@ -173,12 +179,13 @@ async def _send_file(asked: Asked, key: str, send: Send) -> None:
 
 async def upload(asked: Asked, scope: Scope, receive: Receive, send: Send, parts: dict[str, str]) -> None:
     """Store a file. It appears whole or not at all."""
-    key = locations.key_of(parts["path"])
+    key = _key(parts)
     limit_bytes = asked.ground.settings.max_artifact_gib * GIB
     announced = _announced(scope)
     if announced is not None and announced > limit_bytes:
         raise TooLarge(f"An artifact may have at most {asked.ground.settings.max_artifact_gib} GiB. Got {announced}.")
-    await asyncio.wrap_future(asked.ground.database.submit_read(lambda tx: _check_unpinned(tx, key)))
+    roots = asked.ground.roots
+    await asyncio.wrap_future(asked.ground.database.submit_read(lambda tx: _check_unpinned(tx, roots, key)))
     if announced is not None and announced <= WHOLE_BYTES:
         body = b"".join([chunk async for chunk in _chunks(receive, limit_bytes)])
         await asyncio.to_thread(_write, asked.ground.artifacts, key, iter([body] if body else []))
@@ -189,19 +196,20 @@ async def upload(asked: Asked, scope: Scope, receive: Receive, send: Send, parts
 
 async def delete(asked: Asked, _scope: Scope, _receive: Receive, send: Send, parts: dict[str, str]) -> None:
     """Delete a file, or every file below a folder."""
-    key, artifacts = locations.key_of(parts["path"]), asked.ground.artifacts
+    key, artifacts = _key(parts), asked.ground.artifacts
     found = [file.key for file in await asyncio.to_thread(artifacts.files, key)]
     with contextlib.suppress(NotFound):
         await asyncio.to_thread(artifacts.size, key)
         found.append(key)
-    await asyncio.wrap_future(asked.ground.database.submit_read(lambda tx: _check_unpinned(tx, *found)))
+    roots = asked.ground.roots
+    await asyncio.wrap_future(asked.ground.database.submit_read(lambda tx: _check_unpinned(tx, roots, *found)))
     await asyncio.to_thread(artifacts.delete, found)
     await _send_empty(send)
 
 
-def _check_unpinned(tx: Transaction, *keys: str) -> None:
+def _check_unpinned(tx: Transaction, roots: Roots, *keys: str) -> None:
     for key in keys:
-        pinned = model_versions.pins(tx, key)
+        pinned = model_versions.pins(tx, roots, key)
         if pinned:
             raise Conflict(
                 f"This file belongs to version {pinned[1]} of {pinned[0]!r}, whose bytes never change. "

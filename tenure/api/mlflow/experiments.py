@@ -70,7 +70,14 @@ class FoundDatasets(Part):
 
 
 def create(tx: Transaction, sent: Create, asked: Asked) -> Created:
-    made = experiments.create(tx, sent.name, location=sent.artifact_location, tags=sent.tags, now=asked.now)
+    made = experiments.create(
+        tx,
+        sent.name,
+        location=sent.artifact_location,
+        tags=sent.tags,
+        now=asked.now,
+        root=asked.ground.roots.default,
+    )
     return Created(experiment_id=made)
 
 

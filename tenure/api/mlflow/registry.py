@@ -22,9 +22,10 @@ from tenure.build.limits import check_alias, parse_version
 from tenure.deploy import promotions, releases, routing
 from tenure.manage import guards
 from tenure.records.people import Permission
-from tenure.records.registry import ModelVersionInfo, NewVersion
+from tenure.records.registry import ModelVersionInfo, NewVersion, Pinned
 from tenure.records.tracking import Int64, KeyValue, Part
 from tenure.store.database import Transaction
+from tenure.store.ground import Ground
 
 
 class CreateModel(msgspec.Struct):
@@ -210,6 +211,11 @@ def get_by_alias(tx: Transaction, sent: Alias, _asked: Asked) -> OneVersion:
 # --- versions ---
 
 
+def _pin(ground: Ground, location: str) -> Pinned:
+    opened = ground.opened(location)
+    return manifests.pin(*opened) if opened else manifests.NOTHING
+
+
 async def create_version(sent: CreateVersion, asked: Asked) -> OneVersion:
     """The files are read and pinned between two transactions, so that no other write waits for them."""
     database = asked.ground.database
@@ -227,8 +233,8 @@ async def create_version(sent: CreateVersion, asked: Asked) -> OneVersion:
         )
 
     new = await asyncio.wrap_future(database.submit_read(resolve))
-    folder = model_versions.folder_of(new.storage_location)
-    pinned = await asyncio.to_thread(manifests.pin, asked.ground.artifacts, folder)
+    new = msgspec.structs.replace(new, storage_location=asked.ground.roots.canonical(new.storage_location))
+    pinned = await asyncio.to_thread(_pin, asked.ground, new.storage_location)
     registered = await asyncio.wrap_future(
         database.submit(lambda tx: model_versions.register(tx, new, pinned, by=asked.by, now=asked.now))
     )

@@ -53,7 +53,8 @@ def test_a_version_pins_every_file_and_knows_its_inputs(each_wire: Wire) -> None
         ("distance", "double", True),
         ("carrier", "string", False),
     ]
-    assert (found.state, found.folder) == ("registered", f"mlflow/0/models/{model['model_id']}/artifacts")
+    location = f"mlflow-artifacts:/0/models/{model['model_id']}/artifacts"
+    assert (found.state, found.storage_location) == ("registered", location)
     uri = each_wire.get("model-versions/get-download-uri", name="delay", version="1").json()["artifact_uri"]
     assert uri == model["artifact_uri"]
     told = each_wire.get(f"logged-models/{model['model_id']}").json()["model"]["info"]
@@ -76,7 +77,7 @@ def test_a_version_without_files_here_has_no_digest(each_wire: Wire) -> None:
     answer = each_wire.post("model-versions/create", name="far", source="s3://bucket/model")
 
     assert answer.status == 200
-    assert (info(each_wire, "far", 1).digest, info(each_wire, "far", 1).folder) == (None, None)
+    assert (info(each_wire, "far", 1).digest, info(each_wire, "far", 1).files) == (None, [])
 
 
 @pytest.mark.parametrize(
