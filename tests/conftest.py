@@ -8,9 +8,11 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -37,11 +39,30 @@ def missing(what: str) -> None:
 
 
 def make_ground(folder: Path, url: str = "", clock: Callable[[], Instant] = lambda: NOON) -> Ground:
+    """A ground in a folder. A new SQLite starts as a copy: migrations run once for all tests of a process."""
     settings = Settings(data=str(folder), database_url=url)
+    file = Path(settings.database.removeprefix("sqlite:///"))
+    if not url and not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(_migrated_sqlite())
     database = Database(settings.database)
     migrate.to_newest(database)
     database.write(lambda tx: experiments.seed(tx, NOON))
     return Ground(settings, database, ArtifactStore(settings.artifacts), open_key(folder), clock)
+
+
+@cache
+def _migrated_sqlite() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "migrated.db"
+        _migrate(f"sqlite:///{file}")
+        return file.read_bytes()
+
+
+def _migrate(url: str) -> None:
+    database = Database(url)
+    migrate.to_newest(database)
+    database.close()
 
 
 @pytest.fixture
@@ -101,6 +122,43 @@ def _cluster(binaries: Path, folder: Path) -> Iterator[str]:
         shutil.rmtree(socket_folder, ignore_errors=True)
 
 
+@pytest.fixture(scope="session")
+def emptied_postgres(postgres_url: str) -> Iterator[Callable[[], str]]:
+    """Gives the URL of a migrated database without a row: one for all tests, emptied before each.
+
+    To make and drop a database of ninety tables takes 0.5 s, to empty it 0.02 s.
+    """
+    with new_postgres(postgres_url) as url:
+        _migrate(url)
+        engine = sa.create_engine(url)
+        with engine.connect() as connection:
+            names = sa.inspect(connection).get_table_names()
+
+        def empty() -> str:
+            with engine.begin() as connection:
+                connection.exec_driver_sql("SET LOCAL lock_timeout = '20s'")  # of a test that left something open
+                connection.exec_driver_sql("SET LOCAL session_replication_role = replica")  # the audit log has guards
+                deleting = (f"DELETE FROM {name}" for name in names if name != "alembic_version")
+                connection.exec_driver_sql("; ".join(deleting))
+                connection.exec_driver_sql("SELECT setval(oid::regclass, 1, false) FROM pg_class WHERE relkind = 'S'")
+            return url
+
+        yield empty
+        engine.dispose()
+
+
+@contextlib.contextmanager
+def new_postgres(admin_url: str) -> Iterator[str]:
+    """The URL of an empty database, gone when the block ends."""
+    name = f"t{time.monotonic_ns()}"
+    admin = sa.create_engine(admin_url, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(sa.text(f"CREATE DATABASE {name}"))
+        yield admin_url.replace("/postgres?", f"/{name}?")
+        connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
+    admin.dispose()
+
+
 def _answers(url: str) -> bool:
     engine = sa.create_engine(url)
     try:
@@ -120,17 +178,9 @@ def each_ground(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Grou
         yield made
         made.database.close()
         return
-    admin_url = request.getfixturevalue("postgres_url")
-    name = f"t{time.monotonic_ns()}"
-    admin = sa.create_engine(admin_url, isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(sa.text(f"CREATE DATABASE {name}"))
-    made = make_ground(tmp_path, admin_url.replace("/postgres?", f"/{name}?"))
+    made = make_ground(tmp_path, request.getfixturevalue("emptied_postgres")())
     yield made
     made.database.close()
-    with admin.connect() as connection:
-        connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
-    admin.dispose()
 
 
 @dataclass(frozen=True)

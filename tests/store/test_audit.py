@@ -21,15 +21,12 @@ def tell(ground: Ground, count: int) -> None:
 
 
 def tampering(ground: Ground, *statements: str) -> None:
-    """What somebody does who owns the database: drop the guards first, then change what was told."""
-    sqlite = ground.database.is_sqlite
-    drops = (
-        [f"DROP TRIGGER audit_no_{what}" for what in ("replace", "update", "delete")]
-        if sqlite
-        else ["DROP TRIGGER audit_no_change ON audit", "DROP TRIGGER audit_no_truncate ON audit"]
-    )
+    """What somebody does who owns the database: put the guards aside first, then change what was told."""
+    aside, back = ["ALTER TABLE audit DISABLE TRIGGER USER"], ["ALTER TABLE audit ENABLE TRIGGER USER"]
+    if ground.database.is_sqlite:
+        aside, back = [f"DROP TRIGGER audit_no_{what}" for what in ("replace", "update", "delete")], []
     with ground.database.engine.begin() as tx:
-        for statement in [*drops, *statements]:
+        for statement in [*aside, *statements, *back]:
             tx.execute(sa.text(statement))
 
 
