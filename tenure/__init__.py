@@ -3,6 +3,8 @@
 Tracking and registering is done with the `mlflow` client; here is only what it has no word for:
 
     import tenure
+    tenure.seed(42)
+    tenure.record_data("january.parquet")
     tenure.log_baseline("flight-delay", 3, training_rows, holdout=(late, score))
     client = tenure.Client()
     answer = client.score("flight-delay", rows)
@@ -18,21 +20,21 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tenure.sdk.baselines import log_baseline
     from tenure.sdk.client import Client
+    from tenure.sdk.datasets import record_data
+    from tenure.sdk.seeds import seed
 
     __version__: str
 
-__all__ = ["Client", "__version__", "log_baseline"]
+__all__ = ["Client", "__version__", "log_baseline", "record_data", "seed"]
+
+_HOMES = {"Client": "client", "log_baseline": "baselines", "record_data": "datasets", "seed": "seeds"}
 
 
 def __getattr__(name: str) -> Any:
-    if name == "Client":
-        from tenure.sdk.client import Client
+    if name in _HOMES:
+        from importlib import import_module
 
-        return Client
-    if name == "log_baseline":
-        from tenure.sdk.baselines import log_baseline
-
-        return log_baseline
+        return getattr(import_module(f"tenure.sdk.{_HOMES[name]}"), name)
     if name == "__version__":
         from importlib.metadata import version
 
