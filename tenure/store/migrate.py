@@ -20,8 +20,12 @@ def is_newest(database: Database) -> bool:
 
 def to_newest(database: Database) -> None:
     """Run the migrations that a database has not seen yet; one process at a time."""
-    if is_newest(database):
-        return
+    if not is_newest(database):
+        upgrade(database, "head")
+
+
+def upgrade(database: Database, revision: str) -> None:
+    """Run the migrations up to a revision."""
     from alembic import command
     from alembic.config import Config
 
@@ -31,7 +35,7 @@ def to_newest(database: Database) -> None:
         if connection.dialect.name == "postgresql":
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, revision)
 
 
 def _version(database: Database) -> str | None:

@@ -15,6 +15,7 @@ metadata = sa.MetaData(
 )
 
 Double = sa.Double
+SeriesId = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up only what it calls INTEGER
 
 
 def _text(name: str, *, null: bool = False, key: bool = False) -> Column[str]:
@@ -75,30 +76,33 @@ tags = Table(
     _text("value"),
     Index("ix_tags_by_value", "key", "value", "run_id"),
 )
+latest_metrics = Table(
+    "latest_metrics",
+    metadata,
+    # A key of a run is a series; its points carry this number, which is a quarter as long as the two texts.
+    Column("series_id", SeriesId, primary_key=True, autoincrement=True),
+    Column("run_id", Text, ForeignKey("runs.run_id"), nullable=False),
+    _text("key"),
+    Column("value", Double, nullable=True),  # NULL is NaN
+    _number("timestamp"),
+    _number("step"),
+    sa.UniqueConstraint("run_id", "key"),
+    Index("ix_latest_metrics_by_value", "key", "value", "run_id"),
+)
 metrics = Table(
     "metrics",
     metadata,
-    Column("run_id", Text, ForeignKey("runs.run_id"), primary_key=True),
-    _text("key", key=True),
-    _number("timestamp", key=True),
+    # No foreign key: it would be looked up for every point. `store.metrics` writes both tables in one transaction.
+    _number("series_id", key=True),
     _number("step", key=True),
-    # A point is known by its text form of the value, since NaN is not equal to itself.
-    _text("identity", key=True),
+    _number("timestamp", key=True),
+    # A point is known by the bits of its value, as a signed integer, since NaN is not equal to itself.
+    _number("identity", key=True),
     Column("value", Double, nullable=True),  # NULL is NaN
     _text("model_id", null=True),
     _text("dataset_name", null=True),
     _text("dataset_digest", null=True),
     sqlite_with_rowid=False,
-)
-latest_metrics = Table(
-    "latest_metrics",
-    metadata,
-    Column("run_id", Text, ForeignKey("runs.run_id"), primary_key=True),
-    _text("key", key=True),
-    Column("value", Double, nullable=True),
-    _number("timestamp"),
-    _number("step"),
-    Index("ix_latest_metrics_by_value", "key", "value", "run_id"),
 )
 datasets = Table(
     "datasets",
@@ -508,7 +512,7 @@ webhooks = Table(
     _text("name"),
     _text("description", null=True),
     _text("url"),
-    _text("events"),  # JSON: list of {entity, action}
+    _text("events"),  # JSON: list of names such as model_version.created
     Column("secret", LargeBinary, nullable=True),  # encrypted with a key of the data folder; never shown again
     _text("status"),  # ACTIVE | DISABLED
     _number("creation_time"),
@@ -550,5 +554,6 @@ imported = Table(
     _text("source_id", key=True),
     _text("target_id"),
     _text("state"),  # begun | done
+    _text("said", null=True),  # JSON: digest and counts of what the source had when this was done
     _number("at"),
 )

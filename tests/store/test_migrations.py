@@ -10,8 +10,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from tenure.errors import CannotStart
-from tenure.store import migrate, tables
-from tenure.store.database import Database
+from tenure.records.tracking import MetricPoint
+from tenure.store import driver, metrics, migrate, tables
+from tenure.store.database import Database, Transaction
 from tenure.store.ground import Ground
 
 
@@ -37,6 +38,46 @@ def test_migrating_twice_changes_nothing(each_ground: Ground) -> None:
     migrate.to_newest(each_ground.database)
     with each_ground.database.engine.connect() as connection:
         assert connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalars().all() == [migrate.HEAD]
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_metric_points_keep_their_values_when_they_move_to_series(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    url = f"sqlite:///{tmp_path / 'before.db'}"
+    if kind == "postgres":
+        url = request.getfixturevalue("emptied_postgres")()
+        empty = Database(url)
+        empty.write(lambda tx: tx.exec_driver_sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public"))
+        empty.close()
+    database = Database(url)
+    migrate.upgrade(database, "0002")
+    values = [0.5, float("inf"), None, -0.0]
+
+    def fill(tx: Transaction) -> None:
+        tx.exec_driver_sql(
+            "INSERT INTO experiments (experiment_id, name, artifact_location, lifecycle_stage, creation_time,"
+            " last_update_time) VALUES (7, 'e', '', 'active', 1, 1)"
+        )
+        tx.exec_driver_sql(
+            "INSERT INTO runs (run_id, experiment_id, name, user_id, status, start_time, artifact_uri,"
+            " lifecycle_stage) VALUES ('r', 7, 'n', '', 'RUNNING', 1, '', 'active')"
+        )
+        for step, value in enumerate(values):
+            point = ("r", "loss", 5, step, repr(value), value)
+            statement = "INSERT INTO metrics (run_id, key, timestamp, step, identity, value) VALUES (?, ?, ?, ?, ?, ?)"
+            driver.execute(tx, statement, point)
+        latest = "INSERT INTO latest_metrics (run_id, key, value, timestamp, step) VALUES (?, ?, ?, ?, ?)"
+        driver.execute(tx, latest, ("r", "loss", values[-1], 5, len(values) - 1))
+
+    database.write(fill)
+    migrate.to_newest(database)
+    told = [point.value for point in database.read(lambda tx: metrics.history(tx, "r", "loss", None, 0))]
+    assert told == [0.5, "Infinity", "NaN", 0.0]
+    again = [MetricPoint(key="loss", value=float("nan"), timestamp=5, step=2)]
+    database.write(lambda tx: metrics.add(tx, "r", again))
+    assert database.read(lambda tx: metrics.count(tx, "r")) == (4, 1), "the same point is known again"
+    database.close()
 
 
 def test_a_database_of_a_newer_release_is_not_touched(tmp_path: Path) -> None:
