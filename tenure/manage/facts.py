@@ -6,14 +6,28 @@
 
 from __future__ import annotations
 
-from tenure.build import model_versions
+from typing import Any
+
+from tenure.build import model_versions, provenance
 from tenure.errors import NotFound
 from tenure.manage import cards
 from tenure.records.cards import CardInfo
 from tenure.records.changes import Subject
 from tenure.records.digests import digest_of
-from tenure.records.facts import ApprovalFact, ArtifactFact, BaselineFact, BytesChecked, CardFact, Facts, FeatureFact
+from tenure.records.facts import (
+    ApprovalFact,
+    ArtifactFact,
+    BaselineFact,
+    BytesChecked,
+    CardFact,
+    CodeFact,
+    DataFact,
+    EnvironmentFact,
+    Facts,
+    FeatureFact,
+)
 from tenure.records.model_files import AppliedFile, Feature, ModelFile
+from tenure.records.provenance import Code, Environment
 from tenure.records.registry import ModelVersionInfo
 from tenure.store import changes, model_files, profiles
 from tenure.store.database import Transaction
@@ -68,6 +82,7 @@ def gather(tx: Transaction, model: str, version: int, checked: BytesChecked | No
         card=CardFact(revision=card.revision, digest=card.digest, missing=card.missing),
         baseline=_baseline(info, stored),
         artifact=_artifact(info, checked),
+        **_provenance(tx, info),
     )
 
 
@@ -95,6 +110,7 @@ def gather_for_release(tx: Transaction, model: str, version: int) -> Facts:
         baseline=None,
         artifact=None,
         approval=approval,
+        **_provenance(tx, info),
     )
 
 
@@ -183,6 +199,29 @@ def _baseline(info: ModelVersionInfo, stored: StoredProfile | None) -> BaselineF
         judged_rows=judged.rows if judged else None,
         roc_auc=judged.roc_auc if judged else None,
     )
+
+
+def _provenance(tx: Transaction, info: ModelVersionInfo) -> dict[str, Any]:
+    """Code, environment, data and seed, each None unless a client told of it."""
+    found = provenance.of_version(tx, info)
+    code, environment = found.code, found.environment
+    packages = environment.packages
+    return {
+        "code": None
+        if code == Code()
+        else CodeFact(**{name: getattr(code, name) for name in CodeFact.__struct_fields__}),
+        "environment": None
+        if environment == Environment()
+        else EnvironmentFact(
+            locked=environment.is_locked,
+            python=environment.python,
+            packages=None if packages is None else {package.name: package.version for package in packages},
+            packages_digest=environment.packages_digest,
+        ),
+        "data": [DataFact(name=one.name, use=one.use, digest=one.digest, sha256=one.sha256) for one in found.data]
+        or None,
+        "seed": found.seeds.value,
+    }
 
 
 def _artifact(info: ModelVersionInfo, checked: BytesChecked | None) -> ArtifactFact | None:

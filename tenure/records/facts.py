@@ -61,7 +61,38 @@ class ApprovalFact(Record):
     baseline_unchanged: bool
 
 
+class CodeFact(Record):
+    """Where the code was. `dirty` is None when nobody told whether anything was uncommitted."""
+
+    commit: str | None
+    branch: str | None
+    remote: str | None
+    dirty: bool | None
+    changes: str | None
+    path: str | None
+
+
+class EnvironmentFact(Record):
+    """`locked`: every package's name, version and origin say exactly what was installed. None when it was not told."""
+
+    locked: bool | None
+    python: str | None
+    packages: dict[str, str] | None
+    packages_digest: str | None
+
+
+class DataFact(Record):
+    """A dataset of the run. `sha256` covers all of it; None when only a short digest of the client is known."""
+
+    name: str
+    use: str
+    digest: str
+    sha256: str | None
+
+
 class Facts(Record):
+    """`code`, `environment`, `data` and `seed` are what the clients told of the version's logged model and run."""
+
     model: str
     version: int
     jurisdictions: list[str]
@@ -73,6 +104,10 @@ class Facts(Record):
     baseline: BaselineFact | None
     artifact: ArtifactFact | None
     approval: ApprovalFact | None = None
+    code: CodeFact | None = None
+    environment: EnvironmentFact | None = None
+    data: list[DataFact] | None = None
+    seed: int | None = None
 
 
 class BytesChecked(Record):

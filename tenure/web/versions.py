@@ -6,7 +6,7 @@ from typing import Any
 
 from litestar import Response, get
 
-from tenure.build import model_versions
+from tenure.build import model_versions, provenance
 from tenure.errors import NotFound
 from tenure.manage import cards, policies
 from tenure.records.base import Record
@@ -18,6 +18,7 @@ from tenure.store.ground import Ground
 from tenure.web.chart_data import Distributions
 from tenure.web.drawing import Form, Theme, drawn
 from tenure.web.page import part, show
+from tenure.web.provenance import panel
 
 CHARTS = ("columns", "scores")
 FIELDS = {
@@ -65,6 +66,7 @@ def page(ground: Ground, principal: Principal, name: str, version: int) -> Respo
             "evaluation": evaluations[0] if evaluations else None,
             "policy": policies.VERSION,
             "lineage": _lineage(tx, info),
+            "provenance": panel(provenance.of_version(tx, info)),
             "retraining": _made_by(tx, info),
             "size": sum(file.size_bytes for file in info.files),
         }

@@ -18,6 +18,7 @@ from tenure.records.cards import Card
 from tenure.records.changes import Change, NewChange, NewSignature
 from tenure.records.endpoints import NewEndpoint, NewRelease
 from tenure.records.people import NewPerson
+from tenure.records.provenance import parts_of
 from tenure.records.registry import NewVersion
 from tenure.records.retraining import Dossier, RetrainingRun, StepTaken
 from tenure.records.tracking import Dataset, DatasetInput, KeyValue, MetricPoint
@@ -30,6 +31,7 @@ from . import samples
 NOW = Instant(1_750_000_000_000_000)
 MODEL = "flight-delay"
 PASSWORD = "correct horse battery"
+PACKAGES, LIBRARIES = "tenure.environment.packages", "tenure.environment.libraries"
 RETRAINING = "0190b5a0-0000-7000-8000-00000000000a"
 FILE: dict[str, Any] = {
     "model": MODEL,
@@ -124,6 +126,7 @@ class Town:
         dice = random.Random(index)
         started = self.now() // 1000
         tags = [KeyValue(key="team", value=self.text("pricing")), KeyValue(key="mlflow.source.name", value="train.py")]
+        tags += [KeyValue(key=key, value=value) for key, value in self.provenance(index).items()]
         run = runs.create(
             tx,
             self.experiment,
@@ -166,6 +169,29 @@ class Town:
                 now=self.now(),
             )
         return run_id
+
+    def provenance(self, index: int) -> dict[str, str]:
+        """What a client with the plugin tells of itself."""
+        packages = [
+            "numpy==2.1.0",
+            f"scikit-learn==1.7.{index}",
+            f"flights==0.3.0 @ {'editable' if index else 'repository'}",
+        ]
+        return {
+            "tenure.code.commit": f"{index}4f1c2e9a07" * 3 + "d4b51b2",
+            "tenure.code.branch": self.text("trunk"),
+            "tenure.code.remote": "https://example.org/team/flights.git",
+            "tenure.code.dirty": "true" if index else "false",
+            "tenure.code.path": self.text("train.py"),
+            "tenure.code.kind": "script",
+            "tenure.environment.python": "3.11.7",
+            "tenure.environment.implementation": "CPython",
+            "tenure.environment.system": "Linux 6.1.0",
+            "tenure.seed.value": "42",
+            "tenure.seed.libraries": "random, numpy",
+            **parts_of([*packages, *(f"package-{number}==1.{number}" for number in range(60))], PACKAGES),
+            **parts_of(["libgomp 1.0.0 scikit-learn build:8c1f0a2b3c4d5e6f", "libstdc++ 6.0.30 - -"], LIBRARIES),
+        }
 
     def make_version(self, number: int, run_id: str) -> None:
         place = f"1/models/m-{number:032x}/artifacts"
