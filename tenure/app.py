@@ -81,6 +81,7 @@ def run_control(settings: Settings) -> None:
 
     ground = open_ground(settings)
     migrate.to_newest(ground.database)
+    ground.artifacts.sweep()
     ground.database.write(lambda tx: experiments.seed(tx, ground.clock(), root=ground.roots.default))
     routing.publish(ground)
     _serve(control_app(ground, open_gate(settings, ground)), settings.host, settings.port)
@@ -138,6 +139,7 @@ def _serve(app: Any, host: str, port: int) -> None:
         log_level="warning",
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=10,
     )
 
@@ -164,8 +166,10 @@ def environment(settings: Settings, token: str) -> dict[str, str]:
 
 def serve(settings: Settings) -> None:
     """Run a server until it is told to stop. Raises CannotStart when the settings or the machine forbid it."""
+    from tenure.build.webhook_addresses import allowed_of
     from tenure.supervisor import Supervisor
 
+    allowed_of(settings.webhook_allow)
     Supervisor(settings, environment(settings, _shared_secret(settings))).run()
 
 

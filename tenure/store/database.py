@@ -10,11 +10,11 @@ from __future__ import annotations
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 import sqlalchemy as sa
 from sqlalchemy.pool import QueuePool
@@ -24,6 +24,14 @@ from tenure.errors import CannotStart, Conflict, TenureError, Unavailable
 Transaction = sa.Connection
 Answer = TypeVar("Answer")
 Work = Callable[[Transaction], Answer]
+
+
+class Outcome(NamedTuple):
+    """What became of one piece of work: its answer, or why it failed."""
+
+    answer: Any
+    failure: BaseException | None
+
 
 GROUP_LIMIT = 256
 CHECKPOINT_EVERY = 500
@@ -46,7 +54,7 @@ class Database:
         self._writer: threading.Thread | None = None
         self._closed = False
         self._start_lock = threading.Lock()
-        self._small: sa.Connection | None = None
+        self._small: tuple[sa.Connection, sqlite3.Connection] | None = None
         self._small_lock = threading.Lock()
         self._small_count = 0
 
@@ -75,35 +83,35 @@ class Database:
         self._waiting.put((work, future))
         return future
 
-    def write_small(self, work: Work[Answer]) -> Answer | Future[Answer]:
-        """Run work of a few rows on the calling thread, if that needs no waiting; else have it run by `submit`.
+    def write_now(self, works: Sequence[Work[Any]]) -> list[Outcome] | None:
+        """Run works of a few rows on the calling thread, in one transaction; None when that would mean to wait.
 
         Handing work to another thread and back costs more than a small transaction does, above all on a busy machine.
-        Where somebody else is writing, and now and then to move the log into the database, the writer's thread does
-        it, so that the caller never waits for a lock or a disk.
+        Where somebody else is writing, and now and then to move the log into the database, the caller should `submit`
+        instead, so that it never waits for a lock or a disk.
         """
         if not self.is_sqlite or self._closed or not self._small_lock.acquire(blocking=False):
-            return self.submit(work)
+            return None
         try:
             self._small_count += 1
             if self._small_count % CHECKPOINT_EVERY == 0 or not self._waiting.empty():
-                return self.submit(work)
-            tx = self._small_connection()
+                return None
+            tx, plain = self._small_connection()
             try:
-                begun = tx.begin()
+                plain.execute("BEGIN IMMEDIATE")
             except sqlite3.OperationalError:  # somebody else is writing
-                return self.submit(work)
-            with _named_failures(), begun:
-                return work(tx)
+                return None
+            return _run_group(tx, plain, works)
         finally:
             self._small_lock.release()
 
-    def _small_connection(self) -> sa.Connection:
+    def _small_connection(self) -> tuple[sa.Connection, sqlite3.Connection]:
         if self._small is None:
-            self._small = self.engine.connect().execution_options(writes=True)
-            plain = cast(sqlite3.Connection, self._small.connection.driver_connection)
+            tx = self.engine.connect()
+            plain = cast(sqlite3.Connection, tx.connection.driver_connection)
             for pragma in ("busy_timeout=0", "wal_autocheckpoint=0"):
                 plain.execute(f"PRAGMA {pragma}")
+            self._small = tx, plain
         return self._small
 
     def submit_read(self, work: Work[Answer]) -> Future[Answer]:
@@ -120,8 +128,8 @@ class Database:
         self._readers.shutdown()
         with self._small_lock:
             if self._small is not None:
-                self._small.invalidate()  # its settings are not for the pool
-                self._small.close()
+                self._small[0].invalidate()  # its settings are not for the pool
+                self._small[0].close()
                 self._small = None
         self.engine.dispose()
 
@@ -161,40 +169,53 @@ class Database:
         return group
 
     def _write_group(self, group: list[tuple[Work[Any], Future[Any]]]) -> None:
-        answers: list[tuple[Future[Any], Any, BaseException | None]] = []
         try:
-            with _named_failures(), self.engine.begin() as tx:
-                alone = len(group) == 1
-                for work, future in group:
-                    answers.append((future, *_attempt(tx, work, alone)))
-                if alone and answers[0][2] is not None:
-                    tx.rollback()
-        except BaseException as failure:  # the commit failed, so nothing of the group is stored: tell each
-            for _, future in group:
-                future.set_exception(failure)
-            return
-        for future, answer, failed in answers:
+            with _named_failures(), self.engine.connect() as tx:
+                plain = cast(sqlite3.Connection, tx.connection.driver_connection)
+                plain.execute("BEGIN IMMEDIATE")
+                outcomes = _run_group(tx, plain, [work for work, _ in group])
+        except BaseException as failure:
+            outcomes = [Outcome(None, failure)] * len(group)
+        for (_, future), (answer, failed) in zip(group, outcomes, strict=True):
             if failed is None:
                 future.set_result(answer)
             else:
                 future.set_exception(failed)
 
 
-def _attempt(tx: Transaction, work: Work[Any], alone: bool) -> tuple[Any, BaseException | None]:
-    """Run one piece of work so that its failure undoes itself and nothing else."""
+def _run_group(tx: Transaction, plain: sqlite3.Connection, works: Sequence[Work[Any]]) -> list[Outcome]:
+    """Run works in the transaction that was just begun, each so that its failure undoes itself and nothing else.
+
+    Begin and commit are given to the driver: through SQLAlchemy each would cost as much as the work.
+    """
+    alone = len(works) == 1
+    try:
+        with _named_failures():
+            outcomes = [_attempt(tx, plain, work, alone) for work in works]
+            plain.execute("ROLLBACK" if alone and outcomes[0].failure else "COMMIT")
+    except BaseException as failure:  # nothing of the group is stored: tell each
+        if plain.in_transaction:
+            plain.execute("ROLLBACK")
+        outcomes = [Outcome(None, failure)] * len(works)
+    if tx.in_transaction():  # what SQLAlchemy thinks, when a work spoke to it
+        tx.rollback()
+    return outcomes
+
+
+def _attempt(tx: Transaction, plain: sqlite3.Connection, work: Work[Any], alone: bool) -> Outcome:
     if not alone:
-        tx.exec_driver_sql("SAVEPOINT work")
+        plain.execute("SAVEPOINT work")
     try:
         with _named_failures():
             answer = work(tx)
     except Exception as failure:
         if not alone:
-            tx.exec_driver_sql("ROLLBACK TO work")
-            tx.exec_driver_sql("RELEASE work")
-        return None, failure
+            plain.execute("ROLLBACK TO work")
+            plain.execute("RELEASE work")
+        return Outcome(None, failure)
     if not alone:
-        tx.exec_driver_sql("RELEASE work")
-    return answer, None
+        plain.execute("RELEASE work")
+    return Outcome(answer, None)
 
 
 @contextmanager
@@ -258,8 +279,8 @@ def _sqlite_engine(url: sa.URL, readers: int, synchronous: str) -> sa.Engine:
 
     @sa.event.listens_for(engine, "begin")
     def _on_begin(connection: sa.Connection) -> None:
-        writing = threading.current_thread().name == "tenure-write" or "writes" in connection.get_execution_options()
         plain = cast(sqlite3.Connection, connection.connection.driver_connection)
-        plain.execute("BEGIN IMMEDIATE" if writing else "BEGIN")  # through SQLAlchemy it would cost five times as much
+        if not plain.in_transaction:  # a writer has begun by itself
+            plain.execute("BEGIN")  # through SQLAlchemy it would cost five times as much
 
     return engine

@@ -1,0 +1,37 @@
+"""Small writes of one turn of the event loop share a transaction: what many connections send is committed once."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from tenure.store.database import Database, Outcome, Work
+
+
+class Together:
+    """Gathers the writes that a turn brings, and runs them before the next turn when nobody else is writing."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._gathered: list[tuple[Work[Any], asyncio.Future[Outcome | None]]] = []
+
+    async def write(self, work: Work[Any]) -> Any:
+        """The work's answer, after the commit. Work of a few rows only: it runs on the event loop."""
+        loop = asyncio.get_running_loop()
+        told: asyncio.Future[Outcome | None] = loop.create_future()
+        if not self._gathered:
+            loop.call_soon(self._run)
+        self._gathered.append((work, told))
+        outcome = await told
+        if outcome is None:  # it would have had to wait, which the loop must not
+            return await asyncio.wrap_future(self._database.submit(work))
+        if outcome.failure is not None:
+            raise outcome.failure
+        return outcome.answer
+
+    def _run(self) -> None:
+        gathered, self._gathered = self._gathered, []
+        outcomes = self._database.write_now([work for work, _ in gathered])
+        for place, (_, told) in enumerate(gathered):
+            if not told.cancelled():
+                told.set_result(outcomes[place] if outcomes else None)
