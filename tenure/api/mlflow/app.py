@@ -8,13 +8,13 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
-from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
 from tenure import access
 from tenure.api.mlflow import artifacts, experiments, logged_models, metrics, registry, respond, runs, service
 from tenure.api.mlflow.routes import Asked, Route
+from tenure.api.mlflow.together import Together
 from tenure.api.mlflow.wire import Reader
 from tenure.errors import InvalidInput, TooLarge
 from tenure.records.people import Permission
@@ -88,6 +88,7 @@ def declared() -> dict[str, Permission]:
 def make_app(ground: Ground) -> ASGIApp:
     """The application. The front has put who is asking into `scope["state"]["principal"]`."""
     limit_bytes = ground.settings.max_body_mib * MIB
+    together = Together(ground.database)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -104,7 +105,7 @@ def make_app(ground: Ground) -> ASGIApp:
                 await route.handler(asked, scope, receive, send, parts)
                 return
             request = await _request(entry.reader, scope, receive, parts, limit_bytes)
-            status, body = 200, respond.answer(await _handled(route, request, asked))
+            status, body = 200, respond.answer(await _handled(route, request, asked, together))
         except Exception as error:
             status, body = respond.refusal(error)
         headers = [respond.JSON, (b"content-length", b"%d" % len(body))]
@@ -114,13 +115,12 @@ def make_app(ground: Ground) -> ASGIApp:
     return app
 
 
-async def _handled(route: Route, request: Any, asked: Asked) -> Any:
+async def _handled(route: Route, request: Any, asked: Asked, together: Together) -> Any:
     if route.kind == "apart":
         return await route.handler(request, asked)
     handler, database = route.handler, asked.ground.database
     if route.kind == "small":
-        done = database.write_small(lambda tx: handler(tx, request, asked))
-        return await asyncio.wrap_future(done) if isinstance(done, Future) else done
+        return await together.write(lambda tx: handler(tx, request, asked))
     submit = database.submit if route.kind == "write" else database.submit_read
     return await asyncio.wrap_future(submit(lambda tx: handler(tx, request, asked)))
 
