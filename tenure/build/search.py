@@ -52,6 +52,14 @@ TOKEN = re.compile(
 NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 
 
+class Unreadable(InvalidInput):
+    """A filter or an order that cannot be read. `place`: the character where, counted from 0, if there is one."""
+
+    def __init__(self, message: str, *, where: str, place: int | None) -> None:
+        super().__init__(message, where=where)
+        self.place = place
+
+
 @dataclass(frozen=True)
 class Grammar:
     """What a noun may be searched and ordered by.
@@ -265,9 +273,10 @@ class _Parser:
 
     def _refuse(self, why: str, token: Token | None) -> NoReturn:
         place = f" at character {token.start + 1}" if token else ""
-        raise InvalidInput(
+        raise Unreadable(
             f"Invalid {self.where}{place}: {why}. Example: metrics.auc > 0.7 AND params.model = 'forest'",
             where=self.where,
+            place=token.start if token else None,
         )
 
 

@@ -226,7 +226,7 @@ def _walk(
     }
     if first.entity != "metric":
         del phases[1]
-    begun = position.values[0] if position.values else None
+    begun: Any = position.values[0] if position.values else None
     found: list[str] = []
     for rank in sorted(phases, reverse=position.back):
         if begun is not None and (rank > begun if position.back else rank < begun):

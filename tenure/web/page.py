@@ -93,9 +93,9 @@ def part(text: object) -> str:
 
 
 def link(path: str, **query: object) -> str:
-    """A path with a query of what is given; None and "" are left out."""
-    known = {name: value for name, value in query.items() if value not in (None, "")}
-    return f"{path}?{urlencode(known)}" if known else path
+    """A path with a query of what is given; None and "" are left out, a list is said one by one."""
+    known = {name: value for name, value in query.items() if value not in (None, "", [])}
+    return f"{path}?{urlencode(known, doseq=True)}" if known else path
 
 
 def _templates() -> jinja2.Environment:

@@ -1,169 +1,269 @@
-"""Runs: a list that is searched with MLflow's filter language, and one run with its curves and files."""
+"""Runs as a list: searched with MLflow's filter language, in chosen columns, page by page; everything by URL."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any
 
-from litestar import Response, get
+from litestar import Request, Response, get
+from litestar.params import Parameter
+from litestar.response import Redirect
 
-from tenure.build import experiments, metrics, model_versions, runs
-from tenure.errors import InvalidInput, NotFound, TenureError
+from tenure.build import experiments, run_pages
+from tenure.build.search import Unreadable
+from tenure.errors import InvalidInput
 from tenure.records.base import Record
 from tenure.records.people import Permission, Principal
-from tenure.records.tracking import Experiment, Metric, Run
-from tenure.store.artifacts import FileInfo
+from tenure.records.tracking import Experiment, Run
+from tenure.store import run_keys
+from tenure.store import runs as kept_runs
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
-from tenure.web.chart_data import CurvePoint, MetricCurve
-from tenure.web.drawing import Form, Theme, drawn
+from tenure.web.forms import csrf_of
 from tenure.web.page import link, show
+from tenure.web.run_columns import ATTRIBUTES, Column, cells, chosen, column, sensible
 
-PAGE_SIZE = 50
-EXPERIMENT_LIMIT = 500
-COLUMN_LIMIT = 6
-FILE_LIMIT = 300
-CURVE_LIMIT = 2000
-OWN_TAGS = "mlflow."
-SHOWN_TAGS = ("source.name", "source.type", "source.git.commit", "note.content", "parentRunId", "user")
-ORDERS = {"started": "attributes.start_time", "name": "attributes.run_name", "status": "attributes.status"}
+SIZES = (25, 50, 100, 200)
+VIEWS = {"active": "ACTIVE_ONLY", "deleted": "DELETED_ONLY", "all": "ALL"}
+NOTE_TAG = "mlflow.note.content"
+MOST_EXPERIMENTS = 50_000
+LISTED_EXPERIMENTS = 300
+KEYED_EXPERIMENTS = 50
+COUNT_LIMIT = 10_000
+FILTERED_COUNT_LIMIT = 1_000
+"""What a filter finds is counted by looking at one run after the other: this many take 30 ms."""
+
+
+class Asked(Record):
+    """What the URL asks for. Every link of the page is this with something changed."""
+
+    experiment: list[str] = []
+    q: str = ""
+    columns: str = ""
+    sort: str = ""
+    down: bool = True
+    view: str = "active"
+    size: int = 50
+
+    def link(self, path: str = "/runs", **changed: Any) -> str:
+        """The address of the same question with something else; what is as always is left out."""
+        said: dict[str, Any] = {
+            "experiment": self.experiment,
+            "q": self.q,
+            "columns": self.columns,
+            "sort": self.sort,
+            "down": "" if self.down or not self.sort else "false",
+            "view": "" if self.view == "active" else self.view,
+            "size": "" if self.size == 50 else self.size,
+        }
+        return link(path, **{**said, **changed})
+
+    def sorted_by(self, name: str) -> str:
+        """The address that sorts by a column; the other way round when it already does."""
+        turned = not self.down if name == self.sort else True
+        return self.link(sort=name, down="" if turned else "false")
+
+    @property
+    def order_by(self) -> list[str] | None:
+        if not self.sort:
+            return None
+        return [f"{column(self.sort).order} {'DESC' if self.down else 'ASC'}"]
+
+
+class Row(Record):
+    """A run of the list. `depth` is 1 where it stands below its parent."""
+
+    run: Run
+    cells: list[Any]
+    depth: int = 0
+    parent: str = ""
+    parent_name: str = ""
+    children: int = 0
 
 
 class Listed(Record):
-    """One page of runs. `refused` says what is wrong with the filter, when something is."""
+    """One page. `refused` says what is wrong with the question; `place` is where in the filter, counted from 0."""
 
-    runs: list[Run]
-    following: str | None
+    rows: list[Row] = []
+    columns: list[Any] = []
+    following: str | None = None
+    preceding: str | None = None
+    seen: int | None = 0
+    count: int = 0
+    counted_to: int = COUNT_LIMIT
     refused: str = ""
+    place: int | None = None
+
+
+Many = Annotated[list[str] | None, Parameter(required=False)]
 
 
 @get("/runs", permission=Permission.READ, sync_to_thread=True, include_in_schema=False)
 def runs_page(
+    request: Request[Any, Any, Any],
     ground: Ground,
     principal: Principal,
-    experiment: str = "",
+    experiment: Many = None,
     q: str = "",
+    columns: str = "",
+    ticked: Annotated[list[str] | None, Parameter(query="column", required=False)] = None,
     sort: str = "",
     down: bool = True,
+    view: str = "active",
+    size: int = 50,
     page: str = "",
-) -> Response[str]:
+    last: bool = False,
+    gone: Many = None,
+) -> Response[str] | Redirect:
+    asked = asked_for(experiment, q, columns, sort, down, view, size)
+    if ticked:  # a form ticks many; an address to keep and send says it once
+        return Redirect(asked.link(columns=",".join(one.name for one in chosen(columns, ticked))), status_code=303)
+
     def load(tx: Transaction) -> dict[str, Any]:
-        known, _ = experiments.search(
-            tx, text=None, order_by=None, view=None, max_results=EXPERIMENT_LIMIT, page_token=None
-        )
-        chosen = [one.experiment_id for one in known if one.experiment_id == experiment] if experiment else []
-        wanted = chosen or [one.experiment_id for one in known]
-        listed = _list(tx, wanted, q, sort, down, page)
+        known = known_experiments(tx)
+        listed = _list(tx, asked, known, page, last)
+        single = next((one for one in known if [one.experiment_id] == asked.experiment), None)
         return {
+            "asked": asked,
             "listed": listed,
-            "experiments": known,
-            "names": {one.experiment_id: one.name for one in known},
-            "asked": {"experiment": experiment, "q": q, "sort": sort, "down": down},
-            "metrics": _common([[metric.key for metric in run.data.metrics] for run in listed.runs]),
-            "params": _common([[param.key for param in run.data.params] for run in listed.runs])[:3],
-            "heading": _heading(experiment, q, sort, down),
+            "experiments": known[:LISTED_EXPERIMENTS],
+            "more_experiments": max(len(known) - LISTED_EXPERIMENTS, 0),
+            "counts": _counts(tx, asked.view),
+            "offers": _offers(tx, asked, known, listed.columns),
+            "single": single,
+            "note": _note(single),
+            "gone": gone or [],
+            "sizes": SIZES,
+            "views": list(VIEWS),
             "control_url": ground.settings.control_url,
-            "first": not page,
+            "first": not page and not last,
+            "csrf": csrf_of(request),
+            "may_write": Permission.TRACK in principal.permissions,
         }
 
     return show(ground, principal, "runs.html", load, current="runs")
 
 
-@get("/runs/{run_id:str}", permission=Permission.READ, sync_to_thread=True, include_in_schema=False)
-def run_page(ground: Ground, principal: Principal, run_id: str) -> Response[str]:
-    def load(tx: Transaction) -> dict[str, Any]:
-        run = runs.get(tx, run_id)
-        files, more = _files(ground, run)
-        own = {tag.key.removeprefix(OWN_TAGS): tag.value for tag in run.data.tags if tag.key.startswith(OWN_TAGS)}
-        return {
-            "run": run,
-            "experiment": _experiment(tx, run.info.experiment_id),
-            "tags": [tag for tag in run.data.tags if not tag.key.startswith(OWN_TAGS)],
-            "own": {key: value for key, value in own.items() if key in SHOWN_TAGS and value},
-            "curved": _curved(tx, run),
-            "files": files,
-            "more_files": more,
-            "versions": model_versions.search(tx, text=f"run_id = '{run.info.run_id}'")[0],
-        }
-
-    return show(ground, principal, "run.html", load, current="runs")
+def asked_for(experiment: list[str] | None, q: str, columns: str, sort: str, down: bool, view: str, size: int) -> Asked:
+    if view not in VIEWS:
+        raise InvalidInput(f"The view must be one of {', '.join(VIEWS)}. Got {view[:50]!r}.", where="view")
+    return Asked(
+        experiment=[one for one in dict.fromkeys(experiment or ()) if one],
+        q=q,
+        columns=",".join(one.name for one in chosen(columns, ())),
+        sort=column(sort).name if sort else "",
+        down=down,
+        view=view,
+        size=min(max(size, 1), SIZES[-1]),
+    )
 
 
-@get("/runs/{run_id:str}/charts/metric", permission=Permission.READ, sync_to_thread=True, include_in_schema=False)
-def metric_chart(
-    ground: Ground, run_id: str, key: str, form: Form = "svg", theme: Theme = "light", width: int = 536
-) -> Response[str]:
-    """One metric of a run over its steps."""
-    points = ground.database.read(lambda tx: _history(tx, run_id, key))
-    if not points:
-        raise NotFound(f"The run {run_id!r} has no metric {key!r}.")
-    return drawn(ground, "metric", MetricCurve(metric=key, points=points), form=form, theme=theme, width=width)
+def known_experiments(tx: Transaction) -> list[Experiment]:
+    known, _ = experiments.search(
+        tx, text=None, order_by=None, view="ALL", max_results=MOST_EXPERIMENTS, page_token=None
+    )
+    return known
 
 
-def _list(tx: Transaction, wanted: list[str], q: str, sort: str, down: bool, page: str) -> Listed:
-    """One page of runs. A filter that cannot be read is told instead of raised: it is corrected where it stands."""
-    order = ORDERS.get(sort, sort)
-    order_by = [f"{order} {'DESC' if down else 'ASC'}"] if order else None
+def wanted(asked: Asked, known: Sequence[Experiment]) -> list[str]:
+    return asked.experiment or [one.experiment_id for one in known]
+
+
+def _list(tx: Transaction, asked: Asked, known: Sequence[Experiment], page: str, last: bool) -> Listed:
+    """One page of runs. A question that cannot be read is told instead of raised: it is corrected where it stands."""
+    within = wanted(asked, known)
+    view = VIEWS[asked.view]
+    most = FILTERED_COUNT_LIMIT if asked.q.strip() else COUNT_LIMIT
     try:
-        found, following = runs.search(
-            tx, wanted, text=q or None, order_by=order_by, view=None, max_results=PAGE_SIZE, page_token=page or None
+        found = run_pages.page(
+            tx,
+            within,
+            text=asked.q or None,
+            order_by=asked.order_by,
+            view=view,
+            limit=asked.size,
+            token=page or None,
+            last=last,
         )
+        count = run_pages.count(tx, within, text=asked.q or None, view=view, most=most + 1)
     except InvalidInput as refusal:
-        return Listed(runs=[], following=None, refused=refusal.message)
-    return Listed(runs=found, following=following)
+        place = refusal.place if isinstance(refusal, Unreadable) and refusal.where == "filter" else None
+        return Listed(columns=list(chosen(asked.columns, ())), refused=refusal.message, place=place)
+    runs = kept_runs.get_many(tx, found.run_ids)
+    columns = chosen(asked.columns, ()) or sensible(runs)
+    seen = count - len(runs) if last and count <= most else found.seen
+    return Listed(
+        rows=_rows(tx, runs, columns, known, nested=not asked.sort),
+        columns=columns,
+        following=found.following,
+        preceding=found.preceding,
+        seen=seen,
+        count=count,
+        counted_to=most,
+    )
 
 
-def _heading(experiment: str, q: str, sort: str, down: bool) -> Any:
-    """A function for the template: the address that sorts by a column, the other way round when it already does."""
-
-    def heading(column: str) -> str:
-        turned = not down if column == sort else True
-        return link("/runs", experiment=experiment, q=q, sort=column, down=str(turned).lower())
-
-    return heading
-
-
-def _common(keys_of_runs: list[list[str]]) -> list[str]:
-    """The keys that most runs of a page have, most common first; at most `COLUMN_LIMIT`."""
-    counted: dict[str, int] = {}
-    for keys in keys_of_runs:
-        for key in keys:
-            counted[key] = counted.get(key, 0) + 1
-    return sorted(counted, key=lambda key: (-counted[key], key))[:COLUMN_LIMIT]
-
-
-def _experiment(tx: Transaction, experiment_id: str) -> Experiment | None:
-    try:
-        return experiments.get(tx, experiment_id)
-    except TenureError:  # a run may outlive its experiment's name
-        return None
-
-
-def _curved(tx: Transaction, run: Run) -> list[str]:
-    """Metrics with more than one step: those that a curve tells more about than their last value."""
-    return [
-        metric.key for metric in run.data.metrics if metric.step and len(_history(tx, run.info.run_id, metric.key)) > 1
+def _rows(
+    tx: Transaction, runs: Sequence[Run], columns: Sequence[Column], known: Sequence[Experiment], *, nested: bool
+) -> list[Row]:
+    names = {one.experiment_id: one.name for one in known}
+    parents = {run.info.run_id: parent for run in runs if (parent := _parent(run))}
+    named = run_keys.names(tx, list(dict.fromkeys(parents.values())))
+    counted = run_keys.children_counts(tx, [run.info.run_id for run in runs])
+    here = {run.info.run_id for run in runs}
+    rows = [
+        Row(
+            run=run,
+            cells=cells(run, columns, names.get(run.info.experiment_id, "")),
+            depth=1 if nested and parents.get(run.info.run_id) in here else 0,
+            parent=parents.get(run.info.run_id, ""),
+            parent_name=named.get(parents.get(run.info.run_id, ""), ""),
+            children=counted.get(run.info.run_id, 0),
+        )
+        for run in runs
     ]
+    return _below_parents(rows) if nested else rows
 
 
-def _history(tx: Transaction, run_id: str, key: str) -> list[CurvePoint]:
-    found, _ = metrics.history(tx, run_id, key, max_results=CURVE_LIMIT, page_token=None)
-    points = [CurvePoint(step=one.step or 0, at_ms=one.timestamp, value=_drawable(one)) for one in found]
-    return sorted(points, key=lambda point: (point.step, point.at_ms))
+def _parent(run: Run) -> str:
+    return next((tag.value for tag in run.data.tags if tag.key == run_keys.PARENT_TAG), "")
 
 
-def _drawable(metric: Metric) -> float | None:
-    """A metric's value; NaN and the infinities, which travel as words, leave a gap."""
-    return float(metric.value) if isinstance(metric.value, int | float) else None
+def _below_parents(rows: Sequence[Row]) -> list[Row]:
+    """Children right below a parent that is on the same page; the rest stays in its order."""
+    below: dict[str, list[Row]] = {}
+    for row in rows:
+        if row.depth:
+            below.setdefault(row.parent, []).append(row)
+
+    def with_children(row: Row) -> Iterator[Row]:
+        """Taken out as they are placed, so that runs that name each other as parents end somewhere."""
+        yield row
+        for child in below.pop(row.run.info.run_id, ()):
+            yield from with_children(child)
+
+    placed = [each for row in rows if not row.depth for each in with_children(row)]
+    return [*placed, *(row for left in below.values() for row in left)]
 
 
-def _files(ground: Ground, run: Run) -> tuple[list[FileInfo], bool]:
-    """A run's artifacts with paths below its folder, and whether there are more than are listed."""
-    opened = ground.opened(run.info.artifact_uri)
-    if opened is None:
-        return [], False
-    found = opened.store.files(opened.key)
-    listed = [FileInfo(file.key.removeprefix(f"{opened.key}/"), file.size_bytes) for file in found[:FILE_LIMIT]]
-    return listed, len(found) > FILE_LIMIT
+def _offers(
+    tx: Transaction, asked: Asked, known: Sequence[Experiment], shown: Sequence[Column]
+) -> list[tuple[str, list[Column]]]:
+    """Columns that can be chosen beside those that are shown, by kind."""
+    numbers = [int(one.experiment_id) for one in known if one.experiment_id in wanted(asked, known)]
+    keys = run_keys.of_newest(tx, numbers[:KEYED_EXPERIMENTS])
+    groups = {"metrics": keys.metrics, "params": keys.params, "tags": keys.tags, "attributes": list(ATTRIBUTES)[:-1]}
+    offered = {group: [Column(group, key) for key in of_group] for group, of_group in groups.items()}
+    return [(group.capitalize(), [one for one in left if one not in shown]) for group, left in offered.items()]
 
 
-handlers = [runs_page, run_page, metric_chart]
+def _counts(tx: Transaction, view: str) -> dict[str, int]:
+    stages = experiments.stages_of(VIEWS[view])
+    return {str(number): sum(by.get(one, 0) for one in stages) for number, by in run_keys.run_counts(tx).items()}
+
+
+def _note(experiment: Experiment | None) -> str:
+    return next((tag.value for tag in experiment.tags if tag.key == NOTE_TAG), "") if experiment else ""
+
+
+handlers = [runs_page]

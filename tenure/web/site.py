@@ -14,6 +14,9 @@ from tenure.web import (
     models,
     overview,
     retraining,
+    run,
+    run_acts,
+    run_export,
     runs,
     sign_in,
     statics,
@@ -22,7 +25,22 @@ from tenure.web import (
 from tenure.web.pictures import close_all
 from tenure.web.trouble import on_error
 
-NOUNS = (overview, models, versions, runs, endpoints, alerts, audit, changes, retraining, sign_in, statics)
+NOUNS = (
+    overview,
+    models,
+    versions,
+    runs,
+    run_export,
+    run_acts,
+    run,
+    endpoints,
+    alerts,
+    audit,
+    changes,
+    retraining,
+    sign_in,
+    statics,
+)
 
 handlers: list[Any] = [handler for noun in NOUNS for handler in noun.handlers]
 

@@ -210,3 +210,15 @@ def plain(value: Any) -> str:
 
 def is_interval(value: Any) -> bool:
     return isinstance(value, Mapping) and {"value", "low", "high"} <= set(value)
+
+
+LAST_MS = 253_402_300_799_000  # the end of the year 9999
+
+
+def of_ms(at_ms: int | None) -> int:
+    """Milliseconds of a client as an instant in microseconds; 0, which is told as a dash, for what is no date.
+
+    >>> of_ms(1_750_000_000_000), of_ms(2**62), of_ms(None)
+    (1750000000000000, 0, 0)
+    """
+    return at_ms * 1000 if at_ms is not None and 0 < at_ms <= LAST_MS else 0
