@@ -77,8 +77,8 @@ def check_key(key: str, name: str) -> None:
 def check_length(text: str, limit: int, name: str) -> None:
     if len(text) > limit:
         raise InvalidInput(
-            f"Invalid value {shown(text)} for parameter '{name}' supplied: it exceeds the maximum length of {limit} "
-            f"characters. Got {len(text)}.",
+            f"Invalid value {shown(text)} for parameter '{name}' supplied: '{name.rpartition('.')[2]}' exceeds the "
+            f"maximum length of {limit} characters. Got {len(text)}.",
             where=name,
         )
 
@@ -142,7 +142,9 @@ def check_alias(alias: str | None) -> str:
 
 def check_model_name(name: str | None, parameter: str = "name") -> str:
     """A registered model's name: not empty, no `/` and no `:`."""
-    if not name or not name.strip():
+    if name is None:
+        raise missing(parameter)
+    if not name.strip():
         raise InvalidInput("Registered model name cannot be empty.", where=parameter)
     check_length(name, MODEL_NAME_LENGTH, parameter)
     if "/" in name or ":" in name or any(ord(character) < 32 for character in name) or name in (".", ".."):
