@@ -33,6 +33,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     database_fsync: bool = False
     artifacts_url: str = ""
     default_artifact_root: str = "mlflow-artifacts:/"
+    direct_transfers: bool = False
     recipes: dict[str, str] = {}
     max_body_mib: int = 32
     max_artifact_gib: int = 50
@@ -102,6 +103,24 @@ HELP: dict[str, tuple[str, str]] = {
         "Where new experiments keep artifacts. Another root than mlflow-artifacts:/ is read and written by clients "
         "directly, and opened by the server too.",
     ),
+    "direct_transfers": (
+        "yes/no",
+        "Tell MLflow's clients to move large files to and from the object store of --artifacts-url directly, by URLs "
+        "signed for some minutes. Clients must reach it. Uploads in parts need the extra tenure[s3].",
+    ),
+    "recipes": ("NAME=MODULE:FUNCTION", "Training recipes that retraining may run. Repeat the option for several."),
+    "max_body_mib": ("MiB", "Largest body that the API and the gateway read; artifacts have their own limit."),
+    "max_artifact_gib": ("GiB", "Largest single artifact."),
+    "max_rows": ("rows", "Most rows in one scoring or outcome request."),
+    "scoring_timeout_s": ("seconds", "How long a scoring request may take before 503 is answered."),
+    "scorer_start_timeout_s": ("seconds", "How long a scorer may take to load its model."),
+    "spare_scorer": ("yes/no", "Keep one scorer process ready, so that releases and restarts take half the time."),
+    "queue_limit": ("requests", "Most requests that wait for one scorer before 429 is answered."),
+    "journal_fsync": ("yes/no", "Force every journal write to disk: survives power loss, costs latency."),
+    "segment_seal_s": ("seconds", "Age at which a journal segment is sealed."),
+    "segment_max_mib": ("MiB", "Size at which a journal segment is sealed."),
+    "worker_tick_ms": ("milliseconds", "Pause of the worker between two looks at what has arrived."),
+    "job_lease_s": ("seconds", "How long a job may be silent before another worker takes it over."),
     "recipes": ("NAME=MODULE:FUNCTION", "Training recipes that retraining may run. Repeat the option for several."),
     "max_body_mib": ("MiB", "Largest body that the API and the gateway read; artifacts have their own limit."),
     "max_artifact_gib": ("GiB", "Largest single artifact."),

@@ -28,6 +28,7 @@ from tenure.records.registry import ModelVersionInfo, NewVersion, Pinned
 from tenure.records.tracking import KeyValue
 from tenure.store import audit, model_versions
 from tenure.store import registered_models as stored_models
+from tenure.store.artifacts import ArtifactStore
 from tenure.store.database import Transaction
 from tenure.store.roots import SCHEME, Roots
 
@@ -211,14 +212,14 @@ def of_model(tx: Transaction, name: str) -> list[ModelVersionInfo]:
     return search(tx, text=f"name = '{quoted}'", order_by=["version_number DESC"], max_results=MOST_RESULTS)[0]
 
 
-def pins(tx: Transaction, roots: Roots, key: str) -> tuple[str, int] | None:
-    """The version to which a file of the proxied store is pinned, if any: its bytes must not change."""
-    parts = key.split("/")
-    places = {
-        location: "/".join(parts[depth:])
-        for depth in range(1, len(parts))
-        for location in roots.spellings("/".join(parts[:depth]))
-    }
+def pins(tx: Transaction, roots: Roots, store: ArtifactStore, keys: Iterable[str]) -> tuple[str, int] | None:
+    """A version to which one of these files is pinned, if any: its bytes must not change."""
+    places: dict[str, list[str]] = {}
+    for key in keys:
+        parts = key.split("/")
+        for depth in range(len(parts)):
+            for location in roots.spellings(store, "/".join(parts[:depth])):
+                places.setdefault(location, []).append("/".join(parts[depth:]))
     return model_versions.pins(tx, places)
 
 

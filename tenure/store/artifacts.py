@@ -1,6 +1,7 @@
-"""Files, through obstore: a local folder by default, S3, GCS or Azure by URL.
+"""Files by key: in a local folder by default, in S3, GCS or Azure by URL.
 
-A key is a `/`-separated path that was checked by `safe_key`; a client never names a place outside the root.
+A key is a `/`-separated path that was checked by `safe_key`; a client never names a place outside the root. A file
+appears whole or not at all: what arrives is a draft until it is kept.
 """
 
 from __future__ import annotations
@@ -9,15 +10,13 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import unquote
 
-import obstore
-from obstore.store import LocalStore, from_url
+from tenure.errors import InvalidInput
 
-from tenure.errors import CannotStart, InvalidInput, NotFound
-
-CHUNK_BYTES = 1024 * 1024
+if TYPE_CHECKING:
+    from tenure.store.direct import Direct
 
 
 @dataclass(frozen=True)
@@ -26,57 +25,104 @@ class FileInfo:
     size_bytes: int
 
 
+class Draft(Protocol):
+    """A file that is being written. `keep` ends it; `drop` does too, also after a failure, and else does nothing."""
+
+    def write(self, chunks: list[bytes]) -> None: ...
+
+    def keep(self) -> None:
+        """Give the file its key, in place of any that has it."""
+
+    def drop(self) -> None: ...
+
+
+class Content(Protocol):
+    """A stored file that was opened for reading."""
+
+    size_bytes: int
+
+    def chunks(self, first: int = 0, count: int | None = None) -> Iterator[bytes]:
+        """The bytes from `first` on, at most `count`, in pieces; to be asked once. Its end or `close` ends it."""
+
+    def close(self) -> None: ...
+
+
+class Files(Protocol):
+    """What a kind of store must do. Failures leave as errors of ours, without paths of the server."""
+
+    def open(self, key: str) -> Content: ...
+
+    def draft(self, key: str) -> Draft: ...
+
+    def size(self, key: str) -> int: ...
+
+    def files(self, prefix: str) -> list[FileInfo]: ...
+
+    def level(self, prefix: str) -> tuple[list[str], list[FileInfo]]: ...
+
+    def delete(self, keys: list[str]) -> None: ...
+
+    def sweep(self) -> None: ...
+
+
 class ArtifactStore:
-    """Reads and writes files by key, streaming."""
+    """Reads and writes files by key, streaming. `direct` signs URLs for clients, where the store is an object store."""
 
     def __init__(self, root: str) -> None:
-        self.base = root.rstrip("/") if _is_url(root) else str(_folder(root))
-        self._store: Any = _open(root)
+        self.is_local = not is_url(root)
+        self._files: Files
+        if self.is_local:
+            from tenure.store.local_files import LocalFiles
 
-    def write(self, key: str, chunks: Iterable[bytes]) -> tuple[int, str]:
-        """Store a file and return its size in bytes and its SHA-256 in hex. A file of that key is replaced."""
-        digest, size = hashlib.sha256(), 0
+            folder = folder_of(root)
+            self.base, self._files = str(folder), LocalFiles(folder)
+            self.direct: Direct | None = None
+        else:
+            from tenure.store.object_files import ObjectFiles
 
-        def counted() -> Iterator[bytes]:
-            nonlocal size
+            self.base = root.rstrip("/")
+            files = ObjectFiles(self.base)
+            self._files, self.direct = files, files.direct
+
+    def open(self, key: str) -> Content:
+        """A file to be read. Raises NotFound."""
+        return self._files.open(key)
+
+    def draft(self, key: str) -> Draft:
+        """A file to be written in pieces."""
+        return self._files.draft(key)
+
+    def write(self, key: str, chunks: Iterable[bytes]) -> int:
+        """Store a file and return its size in bytes. A file of that key is replaced."""
+        draft, size = self.draft(key), 0
+        try:
             for chunk in chunks:
-                digest.update(chunk)
+                draft.write([chunk])
                 size += len(chunk)
-                yield chunk
-
-        obstore.put(self._store, key, counted())
-        return size, digest.hexdigest()
+            draft.keep()
+        finally:
+            draft.drop()
+        return size
 
     def read(self, key: str) -> Iterator[bytes]:
         """A file's content in chunks. Raises NotFound before the first chunk."""
-        try:
-            found = obstore.get(self._store, key)
-        except FileNotFoundError:
-            raise NotFound(f"There is no artifact {key!r}.") from None
-        return (bytes(chunk) for chunk in found.stream(min_chunk_size=CHUNK_BYTES))
+        return self.open(key).chunks()
 
     def size(self, key: str) -> int:
-        try:
-            return int(obstore.head(self._store, key)["size"])
-        except FileNotFoundError:
-            raise NotFound(f"There is no artifact {key!r}.") from None
+        return self._files.size(key)
 
     def files(self, prefix: str) -> list[FileInfo]:
         """Every file below a prefix, at any depth, by key."""
-        found = [
-            FileInfo(item["path"], int(item["size"])) for part in obstore.list(self._store, prefix) for item in part
-        ]
-        return sorted(found, key=lambda file: file.key)
+        return self._files.files(prefix)
 
     def level(self, prefix: str) -> tuple[list[str], list[FileInfo]]:
         """Folders and files right below a prefix."""
-        listed = obstore.list_with_delimiter(self._store, prefix or None)
-        files = [FileInfo(item["path"], int(item["size"])) for item in listed["objects"]]
-        return sorted(listed["common_prefixes"]), sorted(files, key=lambda file: file.key)
+        return self._files.level(prefix)
 
     def delete(self, keys: list[str]) -> None:
+        """Delete files; one that is not there is fine. Folders that become empty go too."""
         if keys:
-            obstore.delete(self._store, keys)
+            self._files.delete(keys)
 
     def sha256(self, key: str) -> tuple[int, str]:
         """Size and digest of a stored file, by reading it."""
@@ -85,6 +131,14 @@ class ArtifactStore:
             digest.update(chunk)
             size += len(chunk)
         return size, digest.hexdigest()
+
+    def sweep(self) -> None:
+        """Remove drafts that nobody writes any more: their server was killed."""
+        self._files.sweep()
+
+
+NO_TEXT = frozenset({chr(127), *map(chr, range(0xD800, 0xE000))})
+"""A control character, and halves of characters: no file system and no answer can carry them."""
 
 
 def safe_key(path: str) -> str:
@@ -100,7 +154,7 @@ def safe_key(path: str) -> str:
     unsafe = (
         not decoded
         or "\\" in decoded
-        or any(ord(character) < 32 or ord(character) == 127 for character in decoded)
+        or any(ord(character) < 32 or character in NO_TEXT for character in decoded)
         or any(part in ("", ".", "..") for part in parts)
         or (len(parts[0]) > 1 and parts[0][1] == ":")
         or "#" in decoded
@@ -114,23 +168,10 @@ def safe_key(path: str) -> str:
     return path
 
 
-def _open(root: str) -> Any:
-    if _is_url(root):
-        try:
-            return from_url(root)
-        except Exception as problem:
-            raise CannotStart(f"The artifact store cannot be opened: {problem}") from None
-    folder = _folder(root)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as problem:
-        raise CannotStart(f"The artifact folder {folder} cannot be made: {problem.strerror}.") from None
-    return LocalStore(folder)
-
-
-def _is_url(root: str) -> bool:
+def is_url(root: str) -> bool:
     return "://" in root and not root.startswith("file://")
 
 
-def _folder(root: str) -> Path:
+def folder_of(root: str) -> Path:
+    """A root that is a folder, however it is written."""
     return Path(unquote(root.removeprefix("file://")) if root.startswith("file://") else root).resolve()

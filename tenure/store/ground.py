@@ -12,6 +12,7 @@ from tenure.settings import Settings
 from tenure.store.artifacts import ArtifactStore
 from tenure.store.database import Database
 from tenure.store.keys import SigningKey
+from tenure.store.registrations import Registrations
 from tenure.store.roots import Opened, Roots
 
 
@@ -35,6 +36,10 @@ class Ground:
     @cached_property
     def roots(self) -> Roots:
         return Roots(self.artifacts, self.settings.default_artifact_root)
+
+    @cached_property
+    def registrations(self) -> Registrations:
+        return Registrations()
 
     def opened(self, location: str | None) -> Opened | None:
         """The store and the key of a location; None for one that this server does not open."""

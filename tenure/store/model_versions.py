@@ -181,22 +181,32 @@ def tags_and_aliases(
     return tags, known
 
 
-def pins(tx: Transaction, places: dict[str, str]) -> tuple[str, int] | None:
-    """The version to which a file is pinned. `places`: every location above the file, and its path below that."""
-    if not places:
-        return None
-    found = driver.execute(
-        tx,
-        "SELECT name, version, storage_location FROM model_versions"  # noqa: S608 - places
-        f" WHERE storage_location IN ({driver.marks(len(places))})",
-        tuple(places),
-    ).fetchall()
-    for name, version, location in found:
+def pins(tx: Transaction, places: dict[str, list[str]]) -> tuple[str, int] | None:
+    """A version to which a file is pinned. `places`: the locations above the files, each with their paths below it."""
+    locations = list(places)
+    for start in range(0, len(locations), CHUNK):
+        part = locations[start : start + CHUNK]
+        found = driver.execute(
+            tx,
+            "SELECT name, version, storage_location FROM model_versions"  # noqa: S608 - places
+            f" WHERE storage_location IN ({driver.marks(len(part))})",
+            part,
+        ).fetchall()
+        for name, version, location in found:
+            if _has_one_of(tx, name, version, places[location]):
+                return name, version
+    return None
+
+
+def _has_one_of(tx: Transaction, name: str, version: int, paths: list[str]) -> bool:
+    for start in range(0, len(paths), CHUNK):
+        part = paths[start : start + CHUNK]
         pinned = driver.execute(
             tx,
-            "SELECT 1 FROM version_files WHERE name = ? AND version = ? AND path = ?",
-            (name, version, places[location]),
+            "SELECT 1 FROM version_files WHERE name = ? AND version = ?"  # noqa: S608 - places
+            f" AND path IN ({driver.marks(len(part))}) LIMIT 1",
+            (name, version, *part),
         )
         if pinned.fetchone():
-            return name, version
-    return None
+            return True
+    return False

@@ -128,6 +128,11 @@ class Roots:
                         "--default-artifact-root."
                     )
 
+    @property
+    def sign_somewhere(self) -> bool:
+        """Whether some root is an object store for which URLs can be signed."""
+        return any(root.store.direct is not None for root in self._roots)
+
     def opened(self, location: str | None) -> Opened | None:
         """Where the files of a location are; None for a location outside every root: it is recorded, never opened."""
         for root in self._roots:
@@ -136,21 +141,18 @@ class Roots:
                 return Opened(root.store, key)
         return None
 
-    def spellings(self, key: str) -> list[str]:
-        """Every location that means this file of the proxied store: the roots may overlap."""
-        base, found = self.proxied.store.base, [self.proxied.location_of(key)]
-        for root in self._roots[1:]:
-            inner = f"{base}/{key}"
-            if inner.startswith(f"{root.store.base}/"):
-                found.append(root.location_of(inner.removeprefix(f"{root.store.base}/")))
-        return found
+    def spellings(self, store: ArtifactStore, key: str) -> list[str]:
+        """Every location that means this key of a store, one a root: the roots may overlap."""
+        whole = f"{store.base}/{key}".rstrip("/") + "/"
+        above = (root for root in self._roots if whole.startswith(f"{root.store.base}/"))
+        return [root.location_of(whole.removeprefix(f"{root.store.base}/").rstrip("/")) for root in above]
 
     def canonical(self, location: str) -> str:
         """The one spelling of a location below a root; any other location as it is."""
         for root in self._roots:
             key = root.key_of(location)
             if key is not None:
-                return root.location_of(key) if key else root.location
+                return root.location_of(key)
         return location
 
 

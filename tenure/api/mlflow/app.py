@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tenure import access
-from tenure.api.mlflow import artifacts, experiments, logged_models, metrics, registry, respond, runs, service
+from tenure.api.mlflow import artifacts, direct, experiments, logged_models, metrics, registry, respond, runs, service
 from tenure.api.mlflow.routes import Asked, Route
 from tenure.api.mlflow.together import Together
 from tenure.api.mlflow.wire import Reader
@@ -32,6 +32,7 @@ ROUTES: tuple[Route, ...] = (
     *logged_models.ROUTES,
     *registry.ROUTES,
     *artifacts.ROUTES,
+    *direct.ROUTES,
     *service.ROUTES,
 )
 PLACE = re.compile(r"\{(\w+)(:path)?\}")
@@ -57,6 +58,7 @@ class _Table:
         self._patterns = [(_compiled(path), methods) for path, methods in patterns.items()]
 
     def find(self, method: str, path: str) -> tuple[_Entry, dict[str, str]]:
+        method = "GET" if method == "HEAD" else method  # the same answer; the body is left out behind us
         methods = self._exact.get(path)
         if methods is not None and method in methods:
             return methods[method], {}

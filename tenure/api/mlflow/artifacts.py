@@ -1,4 +1,4 @@
-"""Artifacts: files that stream through the server into and out of the artifact store.
+"""Artifacts: lists of files, and files that stream through the server into and out of the artifact store.
 
 A path that a client names is a key of the store, checked by `safe_key`. A file that a registered version was pinned
 to cannot be overwritten or deleted. Every file leaves as a download from a sandbox.
@@ -6,40 +6,31 @@ to cannot be overwritten or deleted. Every file leaves as a download from a sand
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import queue
-import threading
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
-from typing import Any
-from urllib.parse import parse_qs, quote
+from urllib.parse import parse_qs
 
 import msgspec
 
-from tenure.api.mlflow import respond
+from tenure.api.mlflow import direct, respond
+from tenure.api.mlflow.places import (
+    check_unpinned,
+    file_below,
+    key_in,
+    location_of_model,
+    location_of_run,
+    location_of_version,
+    opened_for,
+)
 from tenure.api.mlflow.routes import FILES, V2, Asked, Route
-from tenure.build import logged_models, model_versions, runs
-from tenure.build.limits import required
-from tenure.errors import Conflict, InvalidInput, NotFound, TenureError, TooLarge, Unavailable
+from tenure.api.mlflow.streams import GIB, Receive, Scope, Send, announced, apart, body_chunks, receive_file, send_file
+from tenure.errors import InvalidInput, NotFound, TooLarge
 from tenure.records.people import Permission
 from tenure.records.tracking import FileEntry, Part
-from tenure.store.artifacts import ArtifactStore, safe_key
-from tenure.store.database import Transaction
+from tenure.store.artifacts import ArtifactStore, Draft, safe_key
 from tenure.store.ground import Ground
-from tenure.store.roots import Opened, Roots
+from tenure.store.roots import Opened
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-
-GIB = 1024**3
-WAITING_CHUNKS = 16  # of at most 64 KiB each, as uvicorn reads them
-WHOLE_BYTES = 1024 * 1024
-DOWNLOAD_HEADERS = (
-    (b"content-type", b"application/octet-stream"),
-    (b"x-content-type-options", b"nosniff"),
-    (b"content-security-policy", b"sandbox; default-src 'none'"),
-)
+SMALL_UPLOAD_BYTES = 10 * 1024 * 1024
 
 
 class Listed(msgspec.Struct):
@@ -73,28 +64,24 @@ class RootedFiles(Part):
 
 async def list_proxied(sent: Listed, asked: Asked) -> Files:
     """One level, with names relative to what was asked for."""
-    folder = safe_key(sent.path.rstrip("/")) if sent.path and sent.path.strip("/") else ""
-    return Files(files=await asyncio.to_thread(_level, asked.ground.artifacts, folder, ""))
+    folder = key_in(sent.path) if sent.path and sent.path.strip("/") else ""
+    return Files(files=await apart(_level, asked.ground.artifacts, folder, ""))
 
 
 async def list_of_run(sent: OfRun, asked: Asked) -> RootedFiles:
-    run_id = sent.run_id or sent.run_uuid
-    info = await asyncio.wrap_future(asked.ground.database.submit_read(lambda tx: runs.info(tx, run_id)))
-    return await _rooted(asked, info.artifact_uri, sent.path)
+    return await _rooted(asked, await location_of_run(asked, sent.run_id or sent.run_uuid), sent.path)
 
 
 async def list_of_model(sent: OfModel, asked: Asked) -> RootedFiles:
-    model_id = required(sent.model_id, "model_id")
-    root = await asyncio.wrap_future(asked.ground.database.submit_read(lambda tx: logged_models.location(tx, model_id)))
-    return await _rooted(asked, root, sent.artifact_directory_path)
+    return await _rooted(asked, await location_of_model(asked, sent.model_id), sent.artifact_directory_path)
 
 
 async def _rooted(asked: Asked, root: str, path: str | None) -> RootedFiles:
-    opened = _opened(asked.ground, root)
+    opened = opened_for(asked.ground, root)
     below = path.strip("/") if path else ""
     folder = opened.below(safe_key(below)) if below else opened.key
     prefix = f"{below}/" if below else ""
-    return RootedFiles(root_uri=root, files=await asyncio.to_thread(_level, opened.store, folder, prefix))
+    return RootedFiles(root_uri=root, files=await apart(_level, opened.store, folder, prefix))
 
 
 def _level(artifacts: ArtifactStore, folder: str, prefix: str) -> list[FileEntry]:
@@ -106,72 +93,48 @@ def _level(artifacts: ArtifactStore, folder: str, prefix: str) -> list[FileEntry
     return sorted(found, key=lambda entry: entry.path)
 
 
-def _opened(ground: Ground, location: str) -> Opened:
-    """Where the files of a location are, if this server opens it."""
-    opened = ground.opened(location)
-    if opened is None:
-        raise InvalidInput(
-            f"These artifacts lie where this server does not reach ({location.split(':', 1)[0][:20]}). "
-            "Read them from there directly."
-        )
-    return opened
-
-
 # --- download ---
 
 
-async def download(asked: Asked, _scope: Scope, _receive: Receive, send: Send, parts: dict[str, str]) -> None:
-    await _send_file(Opened(asked.ground.artifacts, _key(parts)), send)
-
-
-async def get_artifact(asked: Asked, scope: Scope, _receive: Receive, send: Send, _parts: dict[str, str]) -> None:
-    """A file of a run, by `run_id` and `path`."""
-    given = _query(scope)
-    run_id = given.get("run_id") or given.get("run_uuid")
-    info = await asyncio.wrap_future(asked.ground.database.submit_read(lambda tx: runs.info(tx, run_id)))
-    await _send_file(_below(asked.ground, info.artifact_uri, given.get("path")), send)
-
-
-async def get_version_artifact(
-    asked: Asked, scope: Scope, _receive: Receive, send: Send, _parts: dict[str, str]
-) -> None:
-    """A file of a registered version, by `name`, `version` and `path`."""
-    given = _query(scope)
-    info = await asyncio.wrap_future(
-        asked.ground.database.submit_read(lambda tx: model_versions.get(tx, given.get("name"), given.get("version")))
-    )
-    await _send_file(_below(asked.ground, info.storage_location, given.get("path")), send)
-
-
-def _query(scope: Scope) -> dict[str, str]:
+def query_of(scope: Scope) -> dict[str, str]:
     given = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
     return {name: values[-1] for name, values in given.items()}
 
 
-def _key(parts: dict[str, str]) -> str:
-    return safe_key(parts["path"].rstrip("/"))
+async def download(asked: Asked, scope: Scope, receive: Receive, send: Send, parts: dict[str, str]) -> None:
+    await send_file(Opened(asked.ground.artifacts, key_in(parts["path"])), scope, receive, send)
 
 
-def _below(ground: Ground, location: str, path: str | None) -> Opened:
-    key = safe_key(required(path, "path").rstrip("/"))
-    opened = _opened(ground, location)
-    return Opened(opened.store, opened.below(key))
+async def get_artifact(asked: Asked, scope: Scope, receive: Receive, send: Send, _parts: dict[str, str]) -> None:
+    """A file of a run, by `run_id` and `path`."""
+    given = query_of(scope)
+    root = await location_of_run(asked, given.get("run_id") or given.get("run_uuid"))
+    await send_file(file_below(asked.ground, root, given.get("path")), scope, receive, send)
 
 
-async def _send_file(file: Opened, send: Send) -> None:
-    artifacts, key = file
-    size = await asyncio.to_thread(artifacts.size, key)
-    chunks = await asyncio.to_thread(artifacts.read, key)
-    name = quote(key.rsplit("/", 1)[-1])
-    headers = [
-        *DOWNLOAD_HEADERS,
-        (b"content-disposition", f"attachment; filename*=UTF-8''{name}".encode()),
-        (b"content-length", b"%d" % size),
-    ]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    while (chunk := await asyncio.to_thread(next, chunks, b"")) != b"":
-        await send({"type": "http.response.body", "body": chunk, "more_body": True})
-    await send({"type": "http.response.body", "body": b""})
+async def get_version_artifact(
+    asked: Asked, scope: Scope, receive: Receive, send: Send, _parts: dict[str, str]
+) -> None:
+    """A file of a registered version, by `name`, `version` and `path`."""
+    given = query_of(scope)
+    root = await location_of_version(asked, given.get("name"), given.get("version"))
+    await _send_or_sign(file_below(asked.ground, root, given.get("path")), scope, receive, send)
+
+
+async def get_model_artifact(asked: Asked, scope: Scope, receive: Receive, send: Send, parts: dict[str, str]) -> None:
+    """A file of a logged model, by `artifact_file_path`."""
+    path = query_of(scope).get("artifact_file_path")
+    if not path:
+        raise InvalidInput('Request must include the "artifact_file_path" query parameter.', where="artifact_file_path")
+    root = await location_of_model(asked, parts["model_id"])
+    await _send_or_sign(file_below(asked.ground, root, path), scope, receive, send)
+
+
+async def _send_or_sign(file: Opened, scope: Scope, receive: Receive, send: Send) -> None:
+    if query_of(scope).get("presigned") != "true":
+        await send_file(file, scope, receive, send)
+        return
+    await _send_json(send, respond.answer(await direct.readable(file, direct.READING_SECONDS)))
 
 
 # --- upload ---
@@ -179,147 +142,86 @@ async def _send_file(file: Opened, send: Send) -> None:
 
 async def upload(asked: Asked, scope: Scope, receive: Receive, send: Send, parts: dict[str, str]) -> None:
     """Store a file. It appears whole or not at all."""
-    key = _key(parts)
-    limit_bytes = asked.ground.settings.max_artifact_gib * GIB
-    announced = _announced(scope)
-    if announced is not None and announced > limit_bytes:
-        raise TooLarge(f"An artifact may have at most {asked.ground.settings.max_artifact_gib} GiB. Got {announced}.")
-    roots = asked.ground.roots
-    await asyncio.wrap_future(asked.ground.database.submit_read(lambda tx: _check_unpinned(tx, roots, key)))
-    if announced is not None and announced <= WHOLE_BYTES:
-        body = b"".join([chunk async for chunk in _chunks(receive, limit_bytes)])
-        await asyncio.to_thread(_write, asked.ground.artifacts, key, iter([body] if body else []))
-    else:
-        await _stream(asked.ground.artifacts, key, receive, limit_bytes)
-    await _send_empty(send)
+    ground = asked.ground
+    file = Opened(ground.artifacts, key_in(parts["path"]))
+    limit_bytes = ground.settings.max_artifact_gib * GIB
+    size = announced(scope)
+    if size is not None and size > limit_bytes:
+        raise TooLarge(f"An artifact may have at most {ground.settings.max_artifact_gib} GiB. Got {size} bytes.")
+    if size is None or size > SMALL_UPLOAD_BYTES:  # told before the bytes are sent, not only after
+        await apart(check_unpinned, ground, *file)
+    await receive_file(file, receive, limit_bytes=limit_bytes, keep=lambda draft: keep(ground, file, draft))
+    await _send_json(send, respond.EMPTY)
+
+
+async def upload_of_run(asked: Asked, scope: Scope, receive: Receive, send: Send, _parts: dict[str, str]) -> None:
+    """A small file of a run, as MLflow's pages send it."""
+    given = query_of(scope)
+    run_id = given.get("run_id") or given.get("run_uuid")
+    if not run_id:
+        raise InvalidInput("Request must specify run_id or run_uuid.", where="run_id")
+    if not given.get("path"):
+        raise InvalidInput("Request must specify path.", where="path")
+    file = file_below(asked.ground, await location_of_run(asked, run_id), given["path"])
+    if (announced(scope) or 0) > SMALL_UPLOAD_BYTES:
+        raise InvalidInput("Artifact size is too large. Max size is 10MB.")
+    content = b"".join([chunk async for chunk in body_chunks(receive, SMALL_UPLOAD_BYTES)])
+    if not content:
+        raise InvalidInput("Request must specify data.")
+    await apart(_store, asked.ground, file, content)
+    await _send_json(send, b"")
+
+
+def _store(ground: Ground, file: Opened, content: bytes) -> None:
+    draft = file.store.draft(file.key)
+    try:
+        draft.write([content])
+        keep(ground, file, draft)
+    finally:
+        draft.drop()
+
+
+def keep(ground: Ground, file: Opened, draft: Draft) -> None:
+    """Give a draft its key, unless that is a version's file."""
+    with ground.registrations.changing(file.key):
+        check_unpinned(ground, file.store, file.key)
+        draft.keep()
 
 
 async def delete(asked: Asked, _scope: Scope, _receive: Receive, send: Send, parts: dict[str, str]) -> None:
     """Delete a file, or every file below a folder."""
-    key, artifacts = _key(parts), asked.ground.artifacts
-    found = [file.key for file in await asyncio.to_thread(artifacts.files, key)]
+    await apart(_delete, asked.ground, key_in(parts["path"]))
+    await _send_json(send, respond.EMPTY)
+
+
+def _delete(ground: Ground, key: str) -> None:
+    found = [file.key for file in ground.artifacts.files(key)]
     with contextlib.suppress(NotFound):
-        await asyncio.to_thread(artifacts.size, key)
+        ground.artifacts.size(key)
         found.append(key)
-    roots = asked.ground.roots
-    await asyncio.wrap_future(asked.ground.database.submit_read(lambda tx: _check_unpinned(tx, roots, *found)))
-    await asyncio.to_thread(artifacts.delete, found)
-    await _send_empty(send)
+    with ground.registrations.changing(*found):
+        check_unpinned(ground, ground.artifacts, *found)
+        ground.artifacts.delete(found)
 
 
-def _check_unpinned(tx: Transaction, roots: Roots, *keys: str) -> None:
-    for key in keys:
-        pinned = model_versions.pins(tx, roots, key)
-        if pinned:
-            raise Conflict(
-                f"This file belongs to version {pinned[1]} of {pinned[0]!r}, whose bytes never change. "
-                "Log a new model and register it as a new version."
-            )
-
-
-def _announced(scope: Scope) -> int | None:
-    for name, value in scope["headers"]:
-        if name == b"content-length" and value.isdigit():
-            return int(value)
-    return None
-
-
-async def _chunks(receive: Receive, limit_bytes: int) -> Any:
-    """The body as it arrives. Raises when the client goes away before its end, or sends too much."""
-    size, more = 0, True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise InvalidInput("The client went away before its file was complete. Nothing was stored.")
-        chunk, more = message.get("body", b""), message.get("more_body", False)
-        size += len(chunk)
-        if size > limit_bytes:
-            raise TooLarge(f"An artifact may have at most {limit_bytes // GIB} GiB. Nothing was stored.")
-        if chunk:
-            yield chunk
-
-
-async def _stream(artifacts: ArtifactStore, key: str, receive: Receive, limit_bytes: int) -> None:
-    """Hand the body to the store's own thread through a short queue: what is in memory stays bounded."""
-    waiting: queue.Queue[bytes | BaseException | None] = queue.Queue(WAITING_CHUNKS)
-    stopped = threading.Event()
-
-    def hand_over(item: bytes | BaseException | None) -> None:
-        while not stopped.is_set():  # the store may fail while nobody takes what waits
-            with contextlib.suppress(queue.Full):
-                waiting.put(item, timeout=0.5)
-                return
-
-    def arriving() -> Iterator[bytes]:
-        while (item := waiting.get()) is not None:
-            if isinstance(item, BaseException):
-                raise item
-            yield item
-
-    def write() -> None:
-        try:
-            _write(artifacts, key, arriving())
-        finally:
-            stopped.set()
-
-    writing = asyncio.create_task(asyncio.to_thread(write))
-    ending: BaseException | None = None
-    try:
-        async for chunk in _chunks(receive, limit_bytes):
-            if stopped.is_set():
-                break
-            try:
-                waiting.put_nowait(chunk)
-            except queue.Full:
-                await asyncio.to_thread(hand_over, chunk)
-    except BaseException as failure:
-        ending = failure
-        raise
-    finally:
-        await asyncio.to_thread(hand_over, ending)
-        if ending is not None:
-            with contextlib.suppress(Exception):  # the client is told why its body ended, not what the store made of it
-                await writing
-    await writing
-
-
-def _write(artifacts: ArtifactStore, key: str, chunks: Iterator[bytes]) -> None:
-    try:
-        artifacts.write(key, chunks)
-    except TenureError:
-        raise
-    except OSError as failure:
-        raise Unavailable(f"The artifact store cannot keep this file now: {failure.strerror}.") from failure
-    except Exception as failure:  # obstore has one error for all that a store may say
-        if any(word in str(failure) for word in ("directory", "InvalidPath", "not supported", "File name too long")):
-            raise InvalidInput(
-                "This path cannot be stored: a file cannot also be a folder, and names are at most 255 bytes long.",
-                where="path",
-            ) from failure
-        raise Unavailable("The artifact store cannot keep this file now. Nothing was stored; try again.") from failure
-
-
-async def _send_empty(send: Send) -> None:
-    headers = [respond.JSON, (b"content-length", b"2")]
+async def _send_json(send: Send, body: bytes) -> None:
+    headers = [respond.JSON, (b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": respond.EMPTY})
+    await send({"type": "http.response.body", "body": body})
 
 
 FILE = f"{FILES}artifacts/{{path:path}}"
+MODEL = f"{V2}logged-models/{{model_id}}/artifacts"
+READ = Permission.READ
 ROUTES = (
-    Route("GET", f"{FILES}artifacts", list_proxied, Listed, "apart", Permission.READ),
-    Route("GET", FILE, download, kind="stream", permission=Permission.READ),
+    Route("GET", f"{FILES}artifacts", list_proxied, Listed, "apart", READ),
+    Route("GET", FILE, download, kind="stream", permission=READ),
     Route("PUT", FILE, upload, kind="stream"),
     Route("DELETE", FILE, delete, kind="stream"),
-    Route("GET", f"{V2}artifacts/list", list_of_run, OfRun, "apart", Permission.READ),
-    Route(
-        "GET",
-        f"{V2}logged-models/{{model_id}}/artifacts/directories",
-        list_of_model,
-        OfModel,
-        "apart",
-        Permission.READ,
-    ),
-    Route("GET", "/get-artifact", get_artifact, kind="stream", permission=Permission.READ),
-    Route("GET", "/model-versions/get-artifact", get_version_artifact, kind="stream", permission=Permission.READ),
+    Route("GET", f"{V2}artifacts/list", list_of_run, OfRun, "apart", READ),
+    Route("GET", f"{MODEL}/directories", list_of_model, OfModel, "apart", READ),
+    Route("GET", f"{MODEL}/files", get_model_artifact, kind="stream", permission=READ),
+    Route("POST", f"{V2}upload-artifact", upload_of_run, kind="stream"),
+    Route("GET", "/get-artifact", get_artifact, kind="stream", permission=READ),
+    Route("GET", "/model-versions/get-artifact", get_version_artifact, kind="stream", permission=READ),
 )

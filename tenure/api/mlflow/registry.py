@@ -22,10 +22,9 @@ from tenure.build.limits import check_alias, parse_version
 from tenure.deploy import promotions, releases, routing
 from tenure.manage import guards
 from tenure.records.people import Permission
-from tenure.records.registry import ModelVersionInfo, NewVersion, Pinned
+from tenure.records.registry import ModelVersionInfo, NewVersion
 from tenure.records.tracking import Int64, KeyValue, Part
 from tenure.store.database import Transaction
-from tenure.store.ground import Ground
 
 
 class CreateModel(msgspec.Struct):
@@ -211,9 +210,13 @@ def get_by_alias(tx: Transaction, sent: Alias, _asked: Asked) -> OneVersion:
 # --- versions ---
 
 
-def _pin(ground: Ground, location: str) -> Pinned:
-    opened = ground.opened(location)
-    return manifests.pin(*opened) if opened else manifests.NOTHING
+def _register(new: NewVersion, asked: Asked) -> ModelVersionInfo:
+    """No upload changes a file between the reading of its digest and the commit."""
+    ground = asked.ground
+    opened = ground.opened(new.storage_location)
+    with ground.registrations.pinning(opened.key if opened and opened.store is ground.artifacts else None):
+        pinned = manifests.pin(*opened) if opened else manifests.NOTHING
+        return ground.database.write(lambda tx: model_versions.register(tx, new, pinned, by=asked.by, now=asked.now))
 
 
 async def create_version(sent: CreateVersion, asked: Asked) -> OneVersion:
@@ -234,11 +237,7 @@ async def create_version(sent: CreateVersion, asked: Asked) -> OneVersion:
 
     new = await asyncio.wrap_future(database.submit_read(resolve))
     new = msgspec.structs.replace(new, storage_location=asked.ground.roots.canonical(new.storage_location))
-    pinned = await asyncio.to_thread(_pin, asked.ground, new.storage_location)
-    registered = await asyncio.wrap_future(
-        database.submit(lambda tx: model_versions.register(tx, new, pinned, by=asked.by, now=asked.now))
-    )
-    return _one(registered)
+    return _one(await asyncio.to_thread(_register, new, asked))
 
 
 def get_version(tx: Transaction, sent: Version, _asked: Asked) -> OneVersion:

@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
-from tenure.api.mlflow.respond import NotImplementedHere
-from tenure.api.mlflow.routes import FILES, V3, Asked, Nothing, Route
+from tenure.api.mlflow.routes import V3, Asked, Nothing, Route
+from tenure.api.mlflow.streams import apart
 from tenure.records.people import Permission
-
-INFO = {
-    "store_type": "SqlStore",
-    "workspaces_enabled": False,
-    "trace_archival_enabled": False,
-    "multipart_uploads_enabled": False,
-    "multipart_downloads_enabled": False,
-    "presigned_upload_run_id_supported": False,
-    "presigned_upload_model_id_supported": False,
-}
+from tenure.store.ground import Ground
 
 
-async def server_info(_sent: Nothing, _asked: Asked) -> dict[str, object]:
-    """What this server can do beyond the plain protocol: nothing, so clients take the plain way."""
-    return INFO
+async def server_info(_sent: Nothing, asked: Asked) -> dict[str, object]:
+    """What this server can do beyond the plain protocol.
+
+    That large files may go to the object store directly is told only when the operator says that clients reach it:
+    a client that was told so and does not reach it fails instead of sending the file here.
+    """
+    return await apart(_info, asked.ground)
 
 
-async def no_parts(_sent: Nothing, _asked: Asked) -> None:
-    """Files are uploaded and downloaded whole."""
-    raise NotImplementedHere("Multipart and presigned transfer is not offered. PUT or GET the artifact itself.")
+def _info(ground: Ground) -> dict[str, object]:
+    direct = ground.artifacts.direct
+    told = ground.settings.direct_transfers
+    signs = ground.roots.sign_somewhere
+    return {
+        "store_type": "SqlStore",
+        "workspaces_enabled": False,
+        "trace_archival_enabled": False,
+        "artifact_serving_enabled": True,
+        "artifacts_presigned_only": False,
+        "multipart_uploads_enabled": told and direct is not None and direct.parts is not None,
+        "multipart_downloads_enabled": told and direct is not None,
+        "presigned_upload_run_id_supported": signs,
+        "presigned_upload_model_id_supported": signs,
+        "model_artifact_presigned_downloads_supported": signs,
+    }
 
 
-PARTS = ("mpu/create", "mpu/complete", "mpu/abort")
-ROUTES = (
-    Route("GET", f"{V3}server-info", server_info, Nothing, "apart", Permission.PUBLIC),
-    *(Route("POST", f"{FILES}{part}/{{path:path}}", no_parts, Nothing, "apart", Permission.TRACK) for part in PARTS),
-    Route("GET", f"{FILES}presigned/{{path:path}}", no_parts, Nothing, "apart", Permission.READ),
-)
+ROUTES = (Route("GET", f"{V3}server-info", server_info, Nothing, "apart", Permission.PUBLIC),)

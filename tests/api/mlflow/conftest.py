@@ -46,6 +46,7 @@ class Wire:
         body: bytes | None = None,
         content_type: str = "application/json",
         broken: bool = False,
+        headers: dict[str, str] | None = None,
     ) -> Answer:
         chunks = (
             [body or b""] if len(body or b"") < 65536 else [body[i : i + 65536] for i in range(0, len(body), 65536)]
@@ -57,18 +58,18 @@ class Wire:
         sent: list[dict[str, Any]] = []
 
         async def receive() -> dict[str, Any]:
-            return messages.pop(0)
+            return messages.pop(0) if messages else await asyncio.Future()
 
         async def send(message: Any) -> None:
             sent.append(message)
 
-        headers = [(b"content-type", content_type.encode()), (b"content-length", b"%d" % len(body or b""))]
+        told = {"content-type": content_type, "content-length": str(len(body or b"")), **(headers or {})}
         scope = {
             "type": "http",
             "method": method,
             "path": path,
             "query_string": urlencode(query or {}, doseq=True).encode(),
-            "headers": headers,
+            "headers": [(name.encode(), value.encode()) for name, value in told.items()],
             "state": {"principal": OWNER},
         }
         asyncio.run(self.app(scope, receive, send))

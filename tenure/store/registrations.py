@@ -1,0 +1,63 @@
+"""Folders that are being registered. Between reading their digests and storing them, no file there may change."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+
+from tenure.errors import Unavailable
+
+PATIENCE_S = 60.0
+
+
+class Registrations:
+    """Keeps changes of files and the pinning of folders of the proxied store apart, within this process.
+
+    A second server on the same store is not seen here. What it changes then is found by its digest, before a version is
+    approved and before it is loaded.
+    """
+
+    def __init__(self) -> None:
+        self._condition = threading.Condition()
+        self._pinned: list[str] = []
+        self._changed: list[str] = []
+
+    @contextlib.contextmanager
+    def changing(self, *keys: str) -> Iterator[None]:
+        """While the block runs, files of these keys appear, change or go. Raises Unavailable during a registration."""
+        with self._condition:
+            if any(_is_below(key, folder) for key in keys for folder in self._pinned):
+                raise Unavailable("The folder of this file is being registered as a version. Try again in a moment.")
+            self._changed += keys
+        try:
+            yield
+        finally:
+            with self._condition:
+                for key in keys:
+                    self._changed.remove(key)
+                self._condition.notify_all()
+
+    @contextlib.contextmanager
+    def pinning(self, folder: str | None) -> Iterator[None]:
+        """While the block runs, no file below the folder changes. Waits first for changes that have begun."""
+        if folder is None:
+            yield
+            return
+        with self._condition:
+            self._pinned.append(folder)
+        try:
+            with self._condition:
+                if not self._condition.wait_for(lambda: not self._is_changing(folder), PATIENCE_S):
+                    raise Unavailable("Files are still arriving in this folder. Register it when they are there.")
+            yield
+        finally:
+            with self._condition:
+                self._pinned.remove(folder)
+
+    def _is_changing(self, folder: str) -> bool:
+        return any(_is_below(key, folder) for key in self._changed)
+
+
+def _is_below(key: str, folder: str) -> bool:
+    return not folder or key == folder or key.startswith(f"{folder}/")
