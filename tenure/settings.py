@@ -121,19 +121,6 @@ HELP: dict[str, tuple[str, str]] = {
     "segment_max_mib": ("MiB", "Size at which a journal segment is sealed."),
     "worker_tick_ms": ("milliseconds", "Pause of the worker between two looks at what has arrived."),
     "job_lease_s": ("seconds", "How long a job may be silent before another worker takes it over."),
-    "recipes": ("NAME=MODULE:FUNCTION", "Training recipes that retraining may run. Repeat the option for several."),
-    "max_body_mib": ("MiB", "Largest body that the API and the gateway read; artifacts have their own limit."),
-    "max_artifact_gib": ("GiB", "Largest single artifact."),
-    "max_rows": ("rows", "Most rows in one scoring or outcome request."),
-    "scoring_timeout_s": ("seconds", "How long a scoring request may take before 503 is answered."),
-    "scorer_start_timeout_s": ("seconds", "How long a scorer may take to load its model."),
-    "spare_scorer": ("yes/no", "Keep one scorer process ready, so that releases and restarts take half the time."),
-    "queue_limit": ("requests", "Most requests that wait for one scorer before 429 is answered."),
-    "journal_fsync": ("yes/no", "Force every journal write to disk: survives power loss, costs latency."),
-    "segment_seal_s": ("seconds", "Age at which a journal segment is sealed."),
-    "segment_max_mib": ("MiB", "Size at which a journal segment is sealed."),
-    "worker_tick_ms": ("milliseconds", "Pause of the worker between two looks at what has arrived."),
-    "job_lease_s": ("seconds", "How long a job may be silent before another worker takes it over."),
 }
 
 
