@@ -141,7 +141,6 @@ def history(tx: Transaction, run_id: str, key: str, limit: int | None, offset: i
             dataset_name=dataset_name,
             dataset_digest=dataset_digest,
             model_id=model_id,
-            run_id=run_id,
         )
         for value, timestamp, step, model_id, dataset_name, dataset_digest in found.fetchall()
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from tenure.api.mlflow.routes import V2, Asked, reads, writes, writes_small
+from tenure.api.mlflow.routes import V2, Asked, reads, writes_small
 from tenure.api.mlflow.runs import Named, named
 from tenure.build import metrics
 from tenure.records.base import Record
@@ -117,7 +117,7 @@ def get_sampled(tx: Transaction, sent: GetSampled, _asked: Asked) -> History:
 
 ROUTES = (
     writes_small("POST", f"{V2}runs/log-metric", log_metric, LogMetric),
-    writes("POST", f"{V2}runs/log-batch", log_batch, LogBatch),
+    writes_small("POST", f"{V2}runs/log-batch", log_batch, LogBatch),
     reads("GET", f"{V2}metrics/get-history", get_history, GetHistory),
     reads("GET", f"{V2}metrics/get-history-bulk", get_bulk, GetBulk),
     reads("GET", f"{V2}metrics/get-history-bulk-interval", get_sampled, GetSampled),

@@ -19,7 +19,7 @@ FILES = "/api/2.0/mlflow-artifacts/"
 Kind = Literal["read", "write", "small", "apart", "stream"]
 """What a handler is given.
 
-`read`, `write`, `small` (a write of a few rows): (tx, request, asked), inside a transaction.
+`read`, `write`, `small` (a write whose cost follows the size of its body): (tx, request, asked), inside a transaction.
 `apart`: async (request, asked), opens its own.
 `stream`: async (asked, scope, receive, send, path), answers by itself.
 """
@@ -55,7 +55,7 @@ def reads(method: str, path: str, handler: Callable[..., Any], request: type[msg
 
 
 def writes_small(method: str, path: str, handler: Callable[..., Any], request: type[msgspec.Struct]) -> Route:
-    """A route that a training loop calls for every step."""
+    """A route that training calls again and again; it must cost no more than what was sent does."""
     return Route(method, path, handler, request, "small")
 
 

@@ -166,7 +166,7 @@ def search(tx: Transaction, sent: Search, _asked: Asked) -> Found:
 
 
 ROUTES = (
-    writes("POST", f"{V2}runs/create", create, Create),
+    writes_small("POST", f"{V2}runs/create", create, Create),
     reads("GET", f"{V2}runs/get", get, Named),
     Route("POST", f"{V2}runs/update", update, Update, "apart"),
     reads("POST", f"{V2}runs/search", search, Search),
@@ -174,8 +174,8 @@ ROUTES = (
     writes("POST", f"{V2}runs/restore", restore, Named),
     writes_small("POST", f"{V2}runs/log-parameter", log_param, SetKeyValue),
     writes_small("POST", f"{V2}runs/set-tag", set_tag, SetKeyValue),
-    writes("POST", f"{V2}runs/delete-tag", delete_tag, DeleteTag),
-    writes("POST", f"{V2}runs/log-inputs", log_inputs, LogInputs),
-    writes("POST", f"{V2}runs/outputs", log_outputs, LogOutputs),
+    writes_small("POST", f"{V2}runs/delete-tag", delete_tag, DeleteTag),
+    writes_small("POST", f"{V2}runs/log-inputs", log_inputs, LogInputs),
+    writes_small("POST", f"{V2}runs/outputs", log_outputs, LogOutputs),
     writes("POST", f"{V2}runs/log-model", log_model, LogModel),
 )
