@@ -38,6 +38,8 @@ ROUTES: tuple[Route, ...] = (
 PLACE = re.compile(r"\{(\w+)(:path)?\}")
 AJAX = "/ajax-api/"
 MIB = 1024 * 1024
+SMALL_BYTES = 8192
+"""A write that is no longer than this runs on the event loop when its route is small: about 1 ms at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +108,11 @@ def make_app(ground: Ground) -> ASGIApp:
             if route.kind == "stream":
                 await route.handler(asked, scope, receive, send, parts)
                 return
-            request = await _request(entry.reader, scope, receive, parts, limit_bytes)
-            status, body = 200, respond.answer(await _handled(route, request, asked, together))
+            sent = await _body(receive, limit_bytes)
+            request = _request(entry.reader, scope, sent, parts)
+            small = route.kind == "small" and len(sent) <= SMALL_BYTES
+            handled = _written_together(together, route, request, asked) if small else _handled(route, request, asked)
+            status, body = 200, respond.answer(await handled)
         except Exception as error:
             status, body = respond.refusal(error)
         headers = [respond.JSON, (b"content-length", b"%d" % len(body))]
@@ -117,20 +122,21 @@ def make_app(ground: Ground) -> ASGIApp:
     return app
 
 
-async def _handled(route: Route, request: Any, asked: Asked, together: Together) -> Any:
+async def _written_together(together: Together, route: Route, request: Any, asked: Asked) -> Any:
+    return await together.write(lambda tx: route.handler(tx, request, asked))
+
+
+async def _handled(route: Route, request: Any, asked: Asked) -> Any:
     if route.kind == "apart":
         return await route.handler(request, asked)
-    handler, database = route.handler, asked.ground.database
-    if route.kind == "small":
-        return await together.write(lambda tx: handler(tx, request, asked))
-    submit = database.submit if route.kind == "write" else database.submit_read
-    return await asyncio.wrap_future(submit(lambda tx: handler(tx, request, asked)))
+    database = asked.ground.database
+    submit = database.submit_read if route.kind == "read" else database.submit
+    return await asyncio.wrap_future(submit(lambda tx: route.handler(tx, request, asked)))
 
 
-async def _request(reader: Reader, scope: Scope, receive: Receive, parts: dict[str, str], limit_bytes: int) -> Any:
+def _request(reader: Reader, scope: Scope, body: bytes, parts: dict[str, str]) -> Any:
     """The request of a call: from the query string of a GET, else from the JSON body."""
     query: bytes = scope["query_string"]
-    body = await _body(receive, limit_bytes)
     if scope["method"] == "GET" and (query or not body):
         return reader.query(query, parts)
     if body and scope["method"] in ("POST", "PUT") and not _is_json(scope):
