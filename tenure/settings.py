@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 from tenure.errors import CannotStart
 
@@ -47,6 +48,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     segment_max_mib: int = 64
     worker_tick_ms: int = 200
     job_lease_s: float = 30.0
+    webhook_allow: str = ""
+    webhook_timeout_s: Annotated[float, Meta(gt=0, le=300)] = 10.0
+    webhook_log_days: Annotated[float, Meta(ge=0, le=36_500)] = 30.0
 
     @property
     def folder(self) -> Path:
@@ -121,6 +125,12 @@ HELP: dict[str, tuple[str, str]] = {
     "segment_max_mib": ("MiB", "Size at which a journal segment is sealed."),
     "worker_tick_ms": ("milliseconds", "Pause of the worker between two looks at what has arrived."),
     "job_lease_s": ("seconds", "How long a job may be silent before another worker takes it over."),
+    "webhook_allow": (
+        "hosts and networks",
+        "Where webhooks may go besides public addresses, also without TLS: hooks.internal,10.0.0.0/8.",
+    ),
+    "webhook_timeout_s": ("seconds", "How long the receiver of a webhook may take to answer."),
+    "webhook_log_days": ("days", "How long the log of delivered webhooks is kept."),
 }
 
 

@@ -1,7 +1,8 @@
 """What happens as time passes, as one readable story.
 
 The worker looks at what has arrived, again and again: it takes the journal in, joins outcomes to predictions,
-judges the windows that are due, opens and resolves alerts, and moves every retraining one step on.
+judges the windows that are due, opens and resolves alerts, moves every retraining one step on, and sends the messages
+that wait in the outbox.
 Each step is safe to be killed in: what it had not committed it does again.
 """
 
@@ -17,13 +18,14 @@ log = logging.getLogger("tenure.worker")
 
 def run(ground: Ground, stopping: threading.Event) -> None:
     """Look at what has arrived until told to stop. A failing step is logged and tried again at the next look."""
+    from tenure.integrate import deliveries
     from tenure.monitor import intake, watch
     from tenure.retrain import jobs, loop
 
-    runner = jobs.Runner()
+    runner, sender = jobs.Runner(), deliveries.Sender()
     while not stopping.is_set():
         moved = False
-        for step in (intake.take_in, watch.judge_due, loop.advance, runner.run_waiting):
+        for step in (intake.take_in, watch.judge_due, loop.advance, runner.run_waiting, sender.send_due):
             try:
                 moved = step(ground, ground.clock()) or moved
             except Exception:
@@ -31,3 +33,4 @@ def run(ground: Ground, stopping: threading.Event) -> None:
         if not moved:
             stopping.wait(ground.settings.worker_tick_ms / 1000)
     runner.stop(ground, ground.clock())
+    sender.stop(ground, ground.clock())

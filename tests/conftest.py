@@ -232,7 +232,7 @@ def serving(data: Path, *arguments: str) -> Iterator[Running]:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with serving(tmp_path_factory.mktemp("server")) as running:
+    with serving(tmp_path_factory.mktemp("server"), "--webhook-allow", "127.0.0.1") as running:
         yield running
 
 

@@ -31,6 +31,7 @@ from tenure.api import (
     respond,
     retraining,
     service,
+    webhooks,
     windows,
 )
 from tenure.errors import TenureError, TooLarge
@@ -54,6 +55,7 @@ ROOMS = (
     windows,
     alerts,
     retraining,
+    webhooks,
     audit,
 )
 FORM_BYTES = 1024 * 1024

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from tenure.build import locations, logged_models, manifests, registered_models, runs, searchable
+from tenure.build import announcements, locations, logged_models, manifests, registered_models, runs, searchable
 from tenure.build.limits import (
     LOCATION_LENGTH,
     REGISTRY_TAG_LENGTH,
@@ -91,6 +91,7 @@ def register(tx: Transaction, new: NewVersion, pinned: Pinned, *, by: str, now: 
         logged_models.note_version(tx, new.model_id, new.name, number)
     detail = {"digest": pinned.digest or None, "files": len(pinned.files), "run_id": new.run_id}
     audit.append(tx, "version.registered", subject=f"{new.name}/{number}", by=by, at=now, detail=detail)
+    announcements.version_created(tx, new, number, labels, now=now)
     return get(tx, new.name, number)
 
 
@@ -167,13 +168,15 @@ def set_tag(
     check_length(value, REGISTRY_TAG_LENGTH, "value")
     model_versions.set_tags(tx, found.name, found.version, [(key, value)])
     model_versions.update(tx, found.name, found.version, now // 1000)
+    announcements.version_tag_set(tx, found.name, found.version, key, value, now=now)
 
 
 def delete_tag(tx: Transaction, name: str | None, version: int | str | None, key: str | None, *, now: Instant) -> None:
     """Remove a tag; one that is not there is no error, as in MLflow's registry."""
-    found = get(tx, name, version)
-    model_versions.delete_tag(tx, found.name, found.version, required(key, "key"))
+    found, key = get(tx, name, version), required(key, "key")
+    model_versions.delete_tag(tx, found.name, found.version, key)
     model_versions.update(tx, found.name, found.version, now // 1000)
+    announcements.version_tag_deleted(tx, found.name, found.version, key, now=now)
 
 
 def latest(tx: Transaction, names: Sequence[str], stages: Sequence[str] | None = None) -> list[ModelVersionInfo]:

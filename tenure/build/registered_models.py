@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tenure.build import searchable
+from tenure.build import announcements, searchable
 from tenure.build.limits import (
     REGISTRY_TAG_LENGTH,
     check_alias,
@@ -44,6 +44,7 @@ def create(
     registered_models.insert(tx, name, description, now // 1000)
     registered_models.set_tags(tx, name, labels.items())
     audit.append(tx, "model.created", subject=name, by=by, at=now)
+    announcements.model_created(tx, name, description, labels, now=now)
     return get(tx, name)
 
 
@@ -97,13 +98,15 @@ def set_tag(tx: Transaction, name: str | None, key: str | None, value: str, *, n
     check_length(value, REGISTRY_TAG_LENGTH, "value")
     registered_models.set_tags(tx, name, [(key, value)])
     registered_models.touch(tx, name, now // 1000)
+    announcements.model_tag_set(tx, name, key, value, now=now)
 
 
 def delete_tag(tx: Transaction, name: str | None, key: str | None, *, now: Instant) -> None:
     """Remove a tag; one that is not there is no error, as in MLflow's registry."""
-    name = check_exists(tx, name)
-    registered_models.delete_tag(tx, name, required(key, "key"))
+    name, key = check_exists(tx, name), required(key, "key")
+    registered_models.delete_tag(tx, name, key)
     registered_models.touch(tx, name, now // 1000)
+    announcements.model_tag_deleted(tx, name, key, now=now)
 
 
 def aliases(tx: Transaction, name: str) -> dict[str, int]:
@@ -119,14 +122,18 @@ def version_of(tx: Transaction, name: str | None, alias: str | None) -> int:
     return known[str(alias)]
 
 
-def set_alias(tx: Transaction, name: str, alias: str, version: int) -> None:
+def set_alias(tx: Transaction, name: str, alias: str, version: int, *, now: Instant) -> None:
     """Point an alias at a version. Who calls this audits it."""
     registered_models.set_alias(tx, name, check_alias(alias), version)
+    announcements.alias_set(tx, name, alias, version, now=now)
 
 
-def delete_alias(tx: Transaction, name: str, alias: str) -> bool:
+def delete_alias(tx: Transaction, name: str, alias: str, *, now: Instant) -> bool:
     """Remove an alias and say whether it was there. Who calls this audits it."""
-    return registered_models.delete_alias(tx, name, required(alias, "alias"))
+    there = registered_models.delete_alias(tx, name, required(alias, "alias"))
+    if there:
+        announcements.alias_deleted(tx, name, alias, now=now)
+    return there
 
 
 def search(

@@ -19,6 +19,7 @@ COMMANDS = {
     "endpoint": ("tenure.cli.endpoints", "Endpoints: create, list, show, score, report."),
     "alert": ("tenure.cli.alerts", "Alerts: list, acknowledge."),
     "retrain": ("tenure.cli.retraining", "Retraining runs: list, show."),
+    "webhook": ("tenure.cli.webhooks", "Webhooks: list, add, test, log, redeliver, remove."),
     "audit": ("tenure.cli.audit", "The audit log: show, verify."),
     "person": ("tenure.cli.people", "People who sign: list, add."),
     "doctor": ("tenure.cli.doctor", "Check this machine and a running server."),

@@ -45,9 +45,9 @@ def promote(
         gates.require(evaluation.rules, f"Version {version} of {model!r} may not become {to}")
         gates.keep(tx, evaluation)
     before = registered_models.aliases(tx, model)
-    registered_models.set_alias(tx, model, to, version)
+    registered_models.set_alias(tx, model, to, version, now=now)
     if to == "champion" and before.get("challenger") == version:
-        registered_models.delete_alias(tx, model, "challenger")
+        registered_models.delete_alias(tx, model, "challenger", now=now)
     for endpoint in endpoints.list_all(tx, model=model):
         new = NewRelease(version=version, role=to, reason=reason, share=share if to == "challenger" else 0.0)
         _replace(tx, endpoint, new, by=by, now=now)
@@ -62,7 +62,7 @@ def set_alias(tx: Transaction, name: str, alias: str, version: int, *, by: str, 
         role: Role = "champion" if alias == "champion" else "challenger"
         promote(tx, name, version, to=role, reason=f"the alias '{alias}' was set", by=by, now=now)
         return
-    registered_models.set_alias(tx, name, alias, version)
+    registered_models.set_alias(tx, name, alias, version, now=now)
     audit.append(tx, "alias.set", subject=f"{name}/{version}", by=by, at=now, detail={"alias": alias})
 
 
@@ -79,7 +79,7 @@ def delete_alias(tx: Transaction, name: str, alias: str, *, by: str, now: Instan
         raise NotAllowed(
             f"{name!r} is under governance: its alias 'champion' is never deleted, it moves. Promote another version."
         )
-    registered_models.delete_alias(tx, name, alias)
+    registered_models.delete_alias(tx, name, alias, now=now)
     if alias == "challenger":
         for endpoint in endpoints.list_all(tx, model=name):
             _end_role(tx, endpoint, "challenger", reason="the alias 'challenger' was deleted", by=by, now=now)

@@ -18,7 +18,7 @@ from .makers import FILE, MODEL, NOW, apply_file, approve, ask, make_ready, make
 
 
 def crown(ground: Ground, version: int) -> None:
-    ground.database.write(lambda tx: registered_models.set_alias(tx, MODEL, "champion", version))
+    ground.database.write(lambda tx: registered_models.set_alias(tx, MODEL, "champion", version, now=NOW))
 
 
 def covers(ground: Ground, version: int, now: Instant = NOW, pem: str = "") -> EnvelopeVerdict:

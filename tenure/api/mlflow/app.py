@@ -12,7 +12,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from tenure import access
-from tenure.api.mlflow import artifacts, direct, experiments, logged_models, metrics, registry, respond, runs, service
+from tenure.api.mlflow import (
+    artifacts,
+    direct,
+    experiments,
+    logged_models,
+    metrics,
+    registry,
+    respond,
+    runs,
+    service,
+    webhooks,
+)
 from tenure.api.mlflow.routes import Asked, Route
 from tenure.api.mlflow.together import Together
 from tenure.api.mlflow.wire import Reader
@@ -31,6 +42,7 @@ ROUTES: tuple[Route, ...] = (
     *metrics.ROUTES,
     *logged_models.ROUTES,
     *registry.ROUTES,
+    *webhooks.ROUTES,
     *artifacts.ROUTES,
     *direct.ROUTES,
     *service.ROUTES,
