@@ -1,315 +1,161 @@
 """How fast tracking is: `python -m benchmarks.tracking`.
 
-Beside Tenure runs the bare floor: raw ASGI under uvicorn, msgspec, and one SQLite insert in a committed transaction,
-which is the least that any server in Python must do for a metric. Client and connection are the same for all: one
-keep-alive socket, so the figures are latencies of one client. Repeats alternate, so that a busy machine hits all.
-
-`TENURE_BENCH_MLFLOW=/path/to/venv/bin/mlflow` adds MLflow's own server with uvloop on SQLite.
+Client and requests are the same for all servers, each request is encoded beforehand, and repeats alternate, so that a
+busy machine hits all. A figure is the best of its repeats. What is beside Tenure stands in `benchmarks.servers`.
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
-import socket
-import sqlite3
-import statistics
-import subprocess
-import sys
-import tempfile
 import time
-import urllib.request
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.table import Table
 
-POINTS = 1500
-BATCHES = 15
-BATCH = 1000
+from benchmarks.client import API, Connection, flood
+from benchmarks.servers import FLOOR, MLFLOW, TENURE, Running, all_of_them
+
 REPEATS = 3
-RUNS = int(os.environ.get("TENURE_BENCH_RUNS", "50000"))
-SEARCHES = 40
+POINTS, BATCHES, RUNS = 2000, 20, 200
+BATCH = 1000
+CONNECTIONS = 8
+HISTORY = 100_000
 PEERS_SHARE = 10
-OURS = ("floor", "Tenure")
-API = "/api/2.0/mlflow/"
 
 
-# --- the floor ---
+class Measure(NamedTuple):
+    name: str
+    unit: str
+    take: Callable[[Running, int], float]
+    count: int
+    higher_is_better: bool = True
+    without: tuple[str, ...] = ()
 
 
-def floor(port: int, folder: str) -> None:
-    """Serve the least: decode a metric, insert it, commit, answer."""
-    import msgspec
-    import uvicorn
-
-    class Metric(msgspec.Struct):
-        run_id: str
-        key: str
-        value: float
-        timestamp: int
-        step: int = 0
-
-    decoder = msgspec.json.Decoder(Metric)
-    database = sqlite3.connect(f"{folder}/floor.db", isolation_level=None)
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL"):
-        database.execute(f"PRAGMA {pragma}")
-    database.execute("CREATE TABLE metrics (run_id TEXT, key TEXT, value REAL, timestamp INTEGER, step INTEGER)")
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"2")]
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] != "http":
-            return
-        body = (await receive())["body"]
-        if body:
-            metric = decoder.decode(body)
-            row = (metric.run_id, metric.key, metric.value, metric.timestamp, metric.step)
-            database.execute("INSERT INTO metrics VALUES (?, ?, ?, ?, ?)", row)
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": b"{}"})
-
-    uvicorn.run(app, port=port, loop="uvloop", http="httptools", log_level="error", access_log=False, lifespan="off")
+def point(connection: Connection, run_id: str, key: str, step: int) -> bytes:
+    now = time.time_ns() // 1_000_000
+    fields = {"run_id": run_id, "key": key, "value": step / 7, "timestamp": now, "step": step}
+    return connection.request(f"{API}runs/log-metric", fields)
 
 
-# --- the servers ---
-
-
-def free_port() -> int:
-    while True:
-        with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port = int(first.getsockname()[1])
-            with contextlib.suppress(OSError):
-                second.bind(("127.0.0.1", port + 1))
-                return port
-
-
-@contextlib.contextmanager
-def started(command: list[str], port: int) -> Iterator[int]:
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        deadline = time.monotonic() + 90
-        while True:
-            try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5):
-                    break
-            except OSError:
-                if time.monotonic() > deadline or process.poll() is not None:
-                    raise RuntimeError(f"{command[0]} did not start") from None
-                time.sleep(0.05)
-        yield port
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
-def commands(folder: Path) -> dict[str, tuple[list[str], int]]:
-    """What is measured: name → command and port."""
-    found = {}
-    port = free_port()
-    found["floor"] = ([sys.executable, "-m", "benchmarks.tracking", "floor", str(port), str(folder)], port)
-    port = free_port()
-    serve = [sys.executable, "-m", "tenure", "serve", "--data", str(folder / "tenure"), "--port", str(port)]
-    found["Tenure"] = (serve, port)
-    mlflow = os.environ.get("TENURE_BENCH_MLFLOW")
-    if mlflow:
-        port = free_port()
-        store = f"sqlite:///{folder}/mlflow.db"
-        options = ["--backend-store-uri", store, "--artifacts-destination", str(folder / "files"), "--port", str(port)]
-        found["MLflow"] = ([mlflow, "server", *options, "--workers", "1"], port)
-    return found
-
-
-# --- the client ---
-
-
-class Connection:
-    """One keep-alive connection that does no more than it must."""
-
-    def __init__(self, port: int) -> None:
-        self.port = port
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=60)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-    def request(self, path: str, fields: dict[str, Any]) -> bytes:
-        body = json.dumps(fields).encode()
-        head = f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1:{self.port}\r\ncontent-type: application/json\r\n"
-        return f"{head}content-length: {len(body)}\r\n\r\n".encode() + body
-
-    def exchange(self, request: bytes) -> bytes:
-        self.socket.sendall(request)
-        answer = self._more()
-        while b"\r\n\r\n" not in answer:
-            answer += self._more()
-        head, _, body = answer.partition(b"\r\n\r\n")
-        if not head.startswith(b"HTTP/1.1 200"):
-            raise RuntimeError(answer[:500].decode(errors="replace"))
-        length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
-        while len(body) < length:
-            body += self._more()
-        return body
-
-    def _more(self) -> bytes:
-        received = self.socket.recv(1 << 20)
-        if not received:
-            raise RuntimeError("the server closed the connection")
-        return received
-
-    def ask(self, path: str, **fields: Any) -> Any:
-        return json.loads(self.exchange(self.request(API + path, fields)))
+def batch(connection: Connection, run_id: str, number: int) -> bytes:
+    now = time.time_ns() // 1_000_000
+    points = [
+        {"key": f"m{place % 10}", "value": place / 3, "timestamp": now + place, "step": number * BATCH + place}
+        for place in range(BATCH)
+    ]
+    return connection.request(f"{API}runs/log-batch", {"run_id": run_id, "metrics": points})
 
 
 def new_run(connection: Connection) -> str:
     return str(connection.ask("runs/create", experiment_id="0", start_time=1)["run"]["info"]["run_id"])
 
 
-def points_per_second(connection: Connection, run_id: str, count: int) -> float:
-    requests = [
-        connection.request(
-            f"{API}runs/log-metric",
-            {"run_id": run_id, "key": "loss", "value": step / 7, "timestamp": time.time_ns() // 1000, "step": step},
-        )
-        for step in range(count)
-    ]
-    return _rate(connection, requests, 1)
+def sequential(server: Running, count: int) -> float:
+    connection = Connection(server.port)
+    run_id = new_run(connection)
+    return connection.per_second([point(connection, run_id, "loss", step) for step in range(count)])
 
 
-def batched_metrics_per_second(connection: Connection, run_id: str, count: int) -> float:
-    requests = []
-    for batch in range(count):
-        stamp = time.time_ns() // 1000
-        points = [
-            {"key": f"m{place % 10}", "value": place / 3, "timestamp": stamp + place, "step": batch * BATCH + place}
-            for place in range(BATCH)
-        ]
-        requests.append(connection.request(f"{API}runs/log-batch", {"run_id": run_id, "metrics": points}))
-    return _rate(connection, requests, BATCH)
+def at_once(server: Running, count: int) -> float:
+    return flood(server.port, _points(server, count), CONNECTIONS).per_second
 
 
-def _rate(connection: Connection, requests: list[bytes], each: int) -> float:
-    start = time.perf_counter()
-    for request in requests:
-        connection.exchange(request)
-    return len(requests) * each / (time.perf_counter() - start)
+def slowest(server: Running, count: int) -> float:
+    return flood(server.port, _points(server, count), CONNECTIONS).p99_ms
 
 
-def best(measure: Callable[[], float]) -> float:
-    return max(measure() for _ in range(REPEATS))
+def _points(server: Running, count: int) -> list[bytes]:
+    connection = Connection(server.port)
+    run_id = new_run(connection)
+    return [point(connection, run_id, f"loss{step % CONNECTIONS}", step) for step in range(count)]
 
 
-# --- searching ---
+def batched(server: Running, count: int) -> float:
+    connection = Connection(server.port)
+    run_id = new_run(connection)
+    return BATCH * connection.per_second([batch(connection, run_id, number) for number in range(count)])
 
 
-def fill(database: Path, runs: int) -> None:
-    """Put runs with two metrics, two params and two tags into the database of a server that does not run."""
-    import random
-
-    draw = random.Random(1)
-    with sqlite3.connect(database) as connection:
-        for number in range(runs):
-            run_id = f"{draw.getrandbits(128):032x}"
-            start = 1_700_000_000_000 + number
-            row = (
-                run_id,
-                f"run-{number}",
-                "me",
-                "FINISHED",
-                start,
-                start + 5,
-                f"mlflow-artifacts:/0/{run_id}/artifacts",
-            )
-            connection.execute(
-                "INSERT INTO runs (run_id, experiment_id, name, user_id, status, start_time, end_time, artifact_uri,"
-                " lifecycle_stage) VALUES (?, 0, ?, ?, ?, ?, ?, ?, 'active')",
-                row,
-            )
-            for key in ("auc", "loss"):
-                point = (run_id, key, draw.random(), start, 1)
-                connection.execute(
-                    "INSERT INTO latest_metrics (run_id, key, value, timestamp, step) VALUES (?,?,?,?,?)", point
-                )
-            for key, value in (("model", draw.choice(["forest", "linear"])), ("depth", str(draw.randrange(1000)))):
-                connection.execute("INSERT INTO params (run_id, key, value) VALUES (?, ?, ?)", (run_id, key, value))
-            for key, value in (("mlflow.runName", f"run-{number}"), ("team", draw.choice("abcdefgh"))):
-                connection.execute("INSERT INTO tags (run_id, key, value) VALUES (?, ?, ?)", (run_id, key, value))
-    connection.close()
+def whole_runs(server: Running, count: int) -> float:
+    """Runs of 5 tags, 10 params and 10 metrics: one request creates it, one brings the rest."""
+    connection = Connection(server.port)
+    tags = [{"key": f"tag{place}", "value": "told"} for place in range(5)]
+    params = [{"key": f"param{place}", "value": f"{place}"} for place in range(10)]
+    metrics = [{"key": f"m{place}", "value": place / 3, "timestamp": 1, "step": 0} for place in range(10)]
+    begun = time.perf_counter()
+    for number in range(count):
+        made = connection.ask("runs/create", experiment_id="0", start_time=number, tags=tags)
+        connection.ask("runs/log-batch", run_id=made["run"]["info"]["run_id"], params=params, metrics=metrics)
+    return count / (time.perf_counter() - begun)
 
 
-QUESTIONS: dict[str, dict[str, Any]] = {
-    "newest": {},
-    "filter, order by metric": {
-        "filter": "metrics.auc > 0.5 AND params.model = 'forest'",
-        "order_by": ["metrics.loss ASC"],
-    },
-    "rare filter, order by metric": {"filter": "params.depth = '7'", "order_by": ["metrics.auc DESC"]},
-    "narrow range": {"filter": "metrics.auc > 0.999 AND tags.team = 'a'", "order_by": ["metrics.loss DESC"]},
-    "broad filter, by start": {"filter": "tags.team != 'a' AND metrics.loss < 0.9"},
-    "order by param": {"order_by": ["params.depth DESC", "metrics.auc"]},
-}
+def history(server: Running, count: int) -> float:
+    """Seconds until all points of one key are here."""
+    connection = Connection(server.port)
+    run_id = new_run(connection)
+    for first in range(0, count, BATCH):
+        points = [{"key": "loss", "value": at / 7, "timestamp": at, "step": at} for at in range(first, first + BATCH)]
+        connection.ask("runs/log-batch", run_id=run_id, metrics=points)
+    seconds = []
+    for _ in range(REPEATS):
+        begun = time.perf_counter()
+        connection.get(f"{API}metrics/get-history?run_id={run_id}&metric_key=loss")
+        seconds.append(time.perf_counter() - begun)
+    return min(seconds)
 
 
-def search_ms(connection: Connection, question: dict[str, Any]) -> float:
-    """Median milliseconds of a page of 100 runs."""
-    request = connection.request(f"{API}runs/search", {"experiment_ids": ["0"], "max_results": 100, **question})
-    times = []
-    for _ in range(SEARCHES):
-        start = time.perf_counter()
-        connection.exchange(request)
-        times.append((time.perf_counter() - start) * 1000)
-    return statistics.median(times)
+MEASURES = (
+    Measure("log-metric, one connection", "/s", sequential, POINTS),
+    Measure(f"log-metric, {CONNECTIONS} connections", "/s", at_once, POINTS * 4),
+    Measure("its slowest of a hundred", "ms", slowest, POINTS * 4, higher_is_better=False),
+    Measure(f"log-batch of {BATCH:,} metrics", "metrics/s", batched, BATCHES),
+    Measure("run with 10 params, 10 metrics, 5 tags", "runs/s", whole_runs, RUNS),
+    Measure(f"history of {HISTORY:,} points", "s", history, HISTORY, higher_is_better=False, without=(FLOOR,)),
+)
 
 
-# --- the report ---
-
-
-def logging(console: Console) -> None:
-    table = Table("server", "log-metric /s", "of floor", "log-batch metrics/s", title="Logging, one client")
-    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
-        open_ = {}
-        for name, (command, port) in commands(Path(folder)).items():
-            stack.enter_context(started(command, port))
-            open_[name] = port
-        points: dict[str, list[float]] = {name: [] for name in open_}
-        batches: dict[str, list[float]] = {name: [] for name in open_}
-        for _ in range(REPEATS):
-            for name, port in open_.items():
-                connection = Connection(port)  # anew: a server closes what is idle for some seconds
-                run_id = "0" * 32 if name == "floor" else new_run(connection)
-                share = PEERS_SHARE if name not in OURS else 1  # a peer takes its time: a tenth tells as much
-                points[name].append(points_per_second(connection, run_id, POINTS // share))
-                if name != "floor":
-                    batches[name].append(batched_metrics_per_second(connection, run_id, max(2, BATCHES // share)))
-        for name in open_:
-            ratio = max(points[name]) / max(points["floor"])
-            batch = f"{max(batches[name]):,.0f}" if batches[name] else ""
-            table.add_row(name, f"{max(points[name]):,.0f}", f"{ratio:.0%}", batch)
-    console.print(table)
-
-
-def searching(console: Console) -> None:
-    table = Table("runs", *QUESTIONS, title="runs/search, a page of 100, median ms")
-    for runs in (1000, RUNS):
-        with tempfile.TemporaryDirectory() as folder:
-            command, port = commands(Path(folder))["Tenure"]
-            with started(command, port):
-                pass
-            fill(Path(folder) / "tenure" / "tenure.db", runs)
-            with started(command, port):
-                connection = Connection(port)
-                table.add_row(f"{runs:,}", *(f"{search_ms(connection, asked):.1f}" for asked in QUESTIONS.values()))
-    console.print(table)
+def taken(measure: Measure, servers: list[Running]) -> dict[str, float]:
+    """The best figure of each server."""
+    asked = [server for server in servers if server.name not in measure.without]
+    repeats = 1 if measure.take is history else REPEATS  # it repeats by itself what is worth repeating
+    figures: dict[str, list[float]] = {server.name: [] for server in asked}
+    for _ in range(repeats):
+        for server in asked:
+            share = PEERS_SHARE if server.is_peer and measure.take is not history else 1
+            figures[server.name].append(measure.take(server, max(2, measure.count // share)))
+    better = max if measure.higher_is_better else min
+    return {name: better(found) for name, found in figures.items()}
 
 
 def main() -> None:
-    if sys.argv[1:2] == ["floor"]:
-        floor(int(sys.argv[2]), sys.argv[3])
-        return
-    console = Console()
-    logging(console)
-    searching(console)
+    with all_of_them() as servers:
+        names = [server.name for server in servers]
+        ratios = ["of the floor", *(["× MLflow"] if MLFLOW in names else [])]
+        table = Table("what", *(f"{name}" for name in names), *ratios, title="Tracking")
+        for measure in MEASURES:
+            found = taken(measure, servers)
+            shown = [_shown(found.get(name), measure.unit) for name in names]
+            table.add_row(measure.name, *shown, *_ratios(found, measure.higher_is_better, MLFLOW in names))
+        Console(width=170).print(table)
+
+
+def _shown(value: float | None, unit: str) -> str:
+    if value is None:
+        return ""
+    return f"{value:,.0f} {unit}" if value >= 100 else f"{value:.3g} {unit}"
+
+
+def _ratios(found: dict[str, float], higher_is_better: bool, with_peer: bool) -> list[str]:
+    def ratio(other: str) -> float | None:
+        if other not in found:
+            return None
+        return found[TENURE] / found[other] if higher_is_better else found[other] / found[TENURE]
+
+    floor, peer = ratio(FLOOR), ratio(MLFLOW)
+    shown = [f"{floor:.0%}" if floor else ""]
+    return [*shown, f"{peer:.0f} ×" if peer else ""] if with_peer else shown
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 import sqlalchemy as sa
@@ -26,12 +26,13 @@ from tenure.store.artifacts import ArtifactStore
 from tenure.store.database import Database
 from tenure.store.ground import Ground
 from tenure.store.keys import open_key
+from tests import postgres
 
 REQUIRE_ALL = os.environ.get("TENURE_TEST_REQUIRE") == "all"
 NOON = Instant(1_750_000_000_000_000)
 
 
-def missing(what: str) -> None:
+def missing(what: str) -> NoReturn:
     """Skip for want of `what`; fail instead where everything must be there."""
     if REQUIRE_ALL:
         pytest.fail(f"{what} is missing, and TENURE_TEST_REQUIRE=all")
@@ -79,47 +80,11 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if given:
         yield given
         return
-    binaries = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
-    if not binaries:
+    binaries = postgres.binaries()
+    if binaries is None:
         missing("Postgres")
-    with _cluster(binaries[0], tmp_path_factory.mktemp("pg")) as url:
+    with postgres.cluster(binaries, tmp_path_factory.mktemp("pg")) as url:
         yield url
-
-
-@contextlib.contextmanager
-def _cluster(binaries: Path, folder: Path) -> Iterator[str]:
-    """Postgres refuses to run as root, so root hands the cluster to `postgres`."""
-    as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-    socket_folder = Path(f"/tmp/tenure-pg-{os.getpid()}")
-    socket_folder.mkdir(mode=0o777, exist_ok=True)
-    data = socket_folder / "data"
-    if as_user:
-        shutil.chown(socket_folder, "postgres")
-    log = folder / "postgres.log"
-    with log.open("wb") as output:
-        subprocess.run(
-            [*as_user, binaries / "initdb", "-D", data, "-U", "tenure", "-A", "trust", "-N"],
-            check=True,
-            stdout=output,
-            stderr=output,
-            cwd="/",
-        )
-        server = subprocess.Popen(
-            [*as_user, binaries / "postgres", "-D", data, "-k", socket_folder, "-c", "listen_addresses=", "-F"],
-            stdout=output,
-            stderr=output,
-            cwd="/",
-        )
-    url = f"postgresql+psycopg://tenure@/postgres?host={socket_folder}"
-    try:
-        wait_until(lambda: _answers(url), 30, "Postgres answers")
-        yield url
-    finally:
-        # `runuser` keeps SIGINT to itself, so Postgres is told to stop by its own command.
-        stop = [*as_user, binaries / "pg_ctl", "stop", "-D", data, "-m", "immediate"]
-        subprocess.run(stop, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/")
-        server.wait(30)
-        shutil.rmtree(socket_folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
@@ -148,26 +113,18 @@ def emptied_postgres(postgres_url: str) -> Iterator[Callable[[], str]]:
 
 
 @contextlib.contextmanager
-def new_postgres(admin_url: str) -> Iterator[str]:
-    """The URL of an empty database, gone when the block ends."""
+def new_postgres(admin_url: str, *, words: str = "") -> Iterator[str]:
+    """The URL of an empty database, gone when the block ends; with `words` it sorts as that language does."""
     name = f"t{time.monotonic_ns()}"
     admin = sa.create_engine(admin_url, isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
-        connection.execute(sa.text(f"CREATE DATABASE {name}"))
-        yield admin_url.replace("/postgres?", f"/{name}?")
-        connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
+        sorting = f" TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER icu ICU_LOCALE '{words}'" if words else ""
+        connection.execute(sa.text(f"CREATE DATABASE {name}{sorting}"))
+        try:
+            yield admin_url.replace("/postgres?", f"/{name}?")
+        finally:
+            connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
     admin.dispose()
-
-
-def _answers(url: str) -> bool:
-    engine = sa.create_engine(url)
-    try:
-        with engine.connect():
-            return True
-    except sa.exc.OperationalError:
-        return False
-    finally:
-        engine.dispose()
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
