@@ -12,7 +12,7 @@ import msgspec
 from tenure.errors import InvalidInput
 
 Item = TypeVar("Item")
-LARGEST_OFFSET = 2**40
+LARGEST_OFFSET = 2**31  # what every database takes
 
 
 class Place(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -49,7 +49,7 @@ TOKEN = re.compile(
     )""",
     re.VERBOSE,
 )
-NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
 
 
 class Unreadable(InvalidInput):
@@ -107,6 +107,7 @@ class _Parser:
         self.where = where
         self.tokens = self._tokens()
         self.at = 0
+        self.entries = 0
 
     def comparisons(self) -> list[Comparison]:
         found = [self._comparison()]
@@ -236,8 +237,9 @@ class _Parser:
             token = self._next()
             if token.text == ")" and token.kind == "mark":
                 return values
-            if len(values) >= MOST_ENTRIES:
-                self._refuse(f"a list must have at most {MOST_ENTRIES} entries", token)
+            self.entries += 1
+            if self.entries >= MOST_ENTRIES:  # of all lists: a database binds no more than 32,766 values at once
+                self._refuse(f"its lists must have at most {MOST_ENTRIES} entries together", token)
             if token.text != "," or token.kind != "mark":
                 self._refuse("entries of a list are separated by commas", token)
 
@@ -255,8 +257,8 @@ class _Parser:
     def _tokens(self) -> list[Token]:
         if len(self.text) > LONGEST_FILTER:
             self._refuse(f"it must be at most {LONGEST_FILTER} characters long", None)
-        found, at = [], 0
-        while self.text[at:].strip():
+        found, at, end = [], 0, len(self.text.rstrip())
+        while at < end:
             match = TOKEN.match(self.text, at)
             if match is None:
                 self._refuse("a quote is not closed, or a character is not known", None)

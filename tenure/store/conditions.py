@@ -19,6 +19,8 @@ def compared(tx: Transaction, column: ColumnElement[Any], comparison: Comparison
     """`column op value`. LIKE knows upper and lower case, ILIKE does not."""
     operator = comparison.op
     value: Any = comparison.value
+    if isinstance(value, int | float):  # as what it is: bound as the column's type, 1.5 is 2 and 2**40 fails
+        value = sa.literal(value, sa.Double if isinstance(value, float) else sa.BigInteger)
     plain = _plain(column, operator, value)
     if plain is not None:
         return plain

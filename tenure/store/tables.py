@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, Table, Text
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, Table
 
 metadata = sa.MetaData(
     naming_convention={
@@ -15,6 +15,7 @@ metadata = sa.MetaData(
 )
 
 Double = sa.Double
+Text = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")  # in the order of its bytes on both databases
 SeriesId = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up only what it calls INTEGER
 
 

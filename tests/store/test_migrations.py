@@ -87,3 +87,17 @@ def test_a_database_of_a_newer_release_is_not_touched(tmp_path: Path) -> None:
     with pytest.raises(CannotStart, match="newer Tenure"):
         migrate.to_newest(database)
     database.close()
+
+
+def test_every_text_is_in_the_order_of_its_bytes(each_ground: Ground) -> None:
+    """Whatever language a Postgres was made for; SQLite knows no other order."""
+    if each_ground.database.is_sqlite:
+        return
+    with each_ground.database.engine.connect() as connection:
+        others = connection.execute(
+            sa.text(
+                "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public'"
+                " AND data_type = 'text' AND collation_name IS DISTINCT FROM 'C'"
+            )
+        )
+        assert others.all() == []
