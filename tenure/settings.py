@@ -143,7 +143,7 @@ def load(given: Mapping[str, Any], environment: Mapping[str, str]) -> Settings:
     for field in msgspec.structs.fields(Settings):
         variable = f"TENURE_{field.name.upper()}"
         if given.get(field.name) is not None:
-            values[field.name] = given[field.name]
+            values[field.name] = _from_text(field.name, given[field.name])
         elif variable in environment:
             values[field.name] = _from_text(field.name, environment[variable])
     try:
@@ -158,10 +158,21 @@ def load(given: Mapping[str, Any], environment: Mapping[str, str]) -> Settings:
     return settings
 
 
-def _from_text(name: str, text: str) -> Any:
-    if name != "recipes":
-        return text
-    return parse_recipes([entry for entry in text.split(",") if entry])
+def shown(default: Any) -> str:
+    """A default as a person would write it."""
+    if isinstance(default, bool):
+        return "yes" if default else "no"
+    return "none" if default in ("", msgspec.NODEFAULT) else str(default)
+
+
+def _from_text(name: str, given: Any) -> Any:
+    if not isinstance(given, str):
+        return given
+    if name == "recipes":
+        return parse_recipes([entry for entry in given.split(",") if entry])
+    if HELP[name][0] == "yes/no":
+        return {"yes": True, "on": True, "no": False, "off": False}.get(given.strip().lower(), given)
+    return given
 
 
 def parse_recipes(entries: list[str]) -> dict[str, str]:

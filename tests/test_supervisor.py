@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tenure import settings
 from tests.conftest import Running, free_port, serving
 
 
@@ -85,6 +86,7 @@ def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     [
         ("--only", "control,gatway", "--only takes control, gateway, worker"),
         ("--port", "many", "A setting cannot be read"),
+        ("--journal-fsync", "perhaps", "A setting cannot be read: Expected `bool`"),
         ("--recipe", "nonsense", "A recipe must read NAME=MODULE:FUNCTION"),
         ("--database-url", "mysql://x/y", "SQLite or Postgres"),
         ("--database-url", "nonsense", "must look like"),
@@ -95,6 +97,12 @@ def test_a_setting_that_makes_no_sense_is_named(tmp_path: Path, option: str, val
     if option != "--port":
         arguments += ["--port", str(free_port())]
     assert says in refused(*arguments)
+
+
+@pytest.mark.parametrize(("said", "means"), [("yes", True), ("no", False), ("true", True), ("0", False)])
+def test_yes_and_no_are_understood(said: str, means: bool) -> None:
+    assert settings.load({"spare_scorer": said}, {}).spare_scorer is means
+    assert settings.load({}, {"TENURE_SPARE_SCORER": said}).spare_scorer is means
 
 
 def test_it_stops_when_asked_to(tmp_path: Path) -> None:

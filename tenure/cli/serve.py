@@ -16,17 +16,13 @@ def setting_options(command: Any) -> Any:
     """One option per setting, so that the table in `settings.py` is the only list."""
     for field in reversed(msgspec.structs.fields(Settings)):
         unit, text = HELP[field.name]
-        shown = f"{text}  [{unit}; default {_shown(field.default)}]"
+        shown = f"{text}  [{unit}; default {settings_.shown(field.default)}]"
         many = field.name == "recipes"
         name = "recipe" if many else field.name
         command = click.option(
             f"--{name.replace('_', '-')}", field.name, multiple=many, default=None, help=shown, metavar=unit.upper()
         )(command)
     return command
-
-
-def _shown(default: Any) -> str:
-    return "none" if default in ("", msgspec.NODEFAULT) else str(default)
 
 
 def settings_from(given: dict[str, Any]) -> Settings:

@@ -11,7 +11,7 @@ import click
 import msgspec
 
 from tenure.cli import main as cli
-from tenure.settings import HELP, Settings
+from tenure.settings import HELP, Settings, shown
 
 ROOT = Path(__file__).parents[2]
 MADE = "<!-- made by `make docs` -->"
@@ -90,8 +90,8 @@ def _option(name: str) -> str:
 
 
 def _default(field: msgspec.structs.FieldInfo) -> str:
-    empty = field.default in ("", msgspec.NODEFAULT)
-    return "none" if empty else f"`{field.default}`"
+    told = shown(field.default)
+    return told if told == "none" else f"`{told}`"
 
 
 PAGES = {"settings.md": settings_page, "commands.md": commands_page, "routes.md": routes_page}
