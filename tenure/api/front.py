@@ -23,6 +23,7 @@ from tenure.api import (
     changes,
     endpoints,
     handling,
+    imports,
     model_files,
     models,
     outcomes,
@@ -56,6 +57,7 @@ ROOMS = (
     alerts,
     retraining,
     webhooks,
+    imports,
     audit,
 )
 FORM_BYTES = 1024 * 1024

@@ -21,6 +21,7 @@ COMMANDS = {
     "retrain": ("tenure.cli.retraining", "Retraining runs: list, show."),
     "webhook": ("tenure.cli.webhooks", "Webhooks: list, add, test, log, redeliver, remove."),
     "audit": ("tenure.cli.audit", "The audit log: show, verify."),
+    "import": ("tenure.cli.imports", "Move in from an MLflow server or its database."),
     "person": ("tenure.cli.people", "People who sign: list, add."),
     "doctor": ("tenure.cli.doctor", "Check this machine and a running server."),
 }

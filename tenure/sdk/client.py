@@ -7,7 +7,7 @@ Whatever the server refuses is raised as the error of ours that it named.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self
 from urllib.parse import quote, urlsplit
 
@@ -98,6 +98,10 @@ class Client:
     def put(self, path: str, data: Any = None, params: Mapping[str, Any] | None = None) -> Any:
         """As `post`."""
         return _content(self._send("PUT", self.url + path, data, params))
+
+    def upload(self, path: str, chunks: Iterable[bytes]) -> None:
+        """Send bytes as they come, as to one of MLflow's artifact paths."""
+        _content(self._send("PUT", self.url + path, content=chunks))
 
     def delete(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
         """As `get`."""
@@ -197,11 +201,20 @@ class Client:
         self.post("/api/v1/endpoints", {"name": name, "model": model})
         return msgspec.convert(self.get(path), EndpointInfo)
 
-    def _send(self, method: str, url: str, data: Any = None, params: Mapping[str, Any] | None = None) -> Any:
+    def _send(
+        self,
+        method: str,
+        url: str,
+        data: Any = None,
+        params: Mapping[str, Any] | None = None,
+        *,
+        content: Iterable[bytes] | bytes | None = None,
+    ) -> Any:
         import httpx
 
-        content = None if data is None else msgspec.json.encode(data)
-        headers = {"Content-Type": "application/json"} if content is not None else {}
+        headers = {}
+        if data is not None:
+            content, headers = msgspec.json.encode(data), {"Content-Type": "application/json"}
         try:
             answer = self._http.request(method, url, content=content, headers=headers, params=params)
         except httpx.TimeoutException:
@@ -249,11 +262,21 @@ def _error_of(status: int, content: bytes, url: str) -> errors.TenureError:
     try:
         problem = msgspec.json.decode(content, type=_Answer).error
     except msgspec.DecodeError:
-        return errors.TenureError(f"{url} answered {status} without saying why. Is it a Tenure server?")
+        return _mlflow_error_of(status, content, url)
     kind = next((kind for kind in _tree(errors.TenureError) if kind.code == problem.code), errors.TenureError)
     if issubclass(kind, errors.GateNotMet):
         return kind(problem.message, failures=problem.failures, where=problem.where)
     return kind(problem.message, where=problem.where)
+
+
+def _mlflow_error_of(status: int, content: bytes, url: str) -> errors.TenureError:
+    """What MLflow's protocol says at its own paths: a code and a message, flat."""
+    try:
+        message = msgspec.json.decode(content, type=dict[str, Any])["message"]
+    except (msgspec.DecodeError, KeyError):
+        return errors.TenureError(f"{url} answered {status} without saying why. Is it a Tenure server?")
+    kinds = {400: errors.InvalidInput, 403: errors.NotAllowed, 404: errors.NotFound, 409: errors.Conflict}
+    return kinds.get(status, errors.Unavailable if status >= 500 else errors.TenureError)(str(message))
 
 
 def _tree(kind: type[errors.TenureError]) -> Iterator[type[errors.TenureError]]:

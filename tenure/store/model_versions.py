@@ -68,6 +68,13 @@ def get(tx: Transaction, name: str, number: int) -> Row | None:
     return tx.execute(sa.select(tables.model_versions).where(*live)).first()
 
 
+def registered_ms(tx: Transaction, name: str, number: int) -> int | None:
+    """When a version was registered, deleted or not; None when its number was never used."""
+    statement = "SELECT creation_time FROM model_versions WHERE name = ? AND version = ?"
+    found = driver.execute(tx, statement, (name, number)).fetchone()
+    return int(found[0]) if found else None
+
+
 def latest(tx: Transaction, names: Sequence[str]) -> list[Row]:
     """The newest version of every stage that has one, of each of these models."""
     found: list[Row] = []
