@@ -21,13 +21,22 @@ if TYPE_CHECKING:
     from tenure.sdk.baselines import log_baseline
     from tenure.sdk.client import Client
     from tenure.sdk.datasets import record_data
+    from tenure.sdk.features import log_features
+    from tenure.sdk.measuring import feature
     from tenure.sdk.seeds import seed
 
     __version__: str
 
-__all__ = ["Client", "__version__", "log_baseline", "record_data", "seed"]
+__all__ = ["Client", "__version__", "feature", "log_baseline", "log_features", "record_data", "seed"]
 
-_HOMES = {"Client": "client", "log_baseline": "baselines", "record_data": "datasets", "seed": "seeds"}
+_HOMES = {
+    "Client": "client",
+    "feature": "measuring",
+    "log_baseline": "baselines",
+    "log_features": "features",
+    "record_data": "datasets",
+    "seed": "seeds",
+}
 
 
 def __getattr__(name: str) -> Any:

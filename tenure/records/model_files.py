@@ -29,12 +29,13 @@ class Forbidden(Declared):
 
 class Feature(Declared):
     """What is known about one column. `after_outcome` and `after_departure` style names are free text;
-    only `at_scoring` may be used online."""
+    only `at_scoring` may be used online. `freshness_minutes` tells readers how old a value may be by then."""
 
     kind: Literal["numeric", "categorical", "boolean", "datetime", "text"] | None = None
     available: str = "at_scoring"
     semantic: str | None = None
     source: str | None = None
+    freshness_minutes: Annotated[float, Meta(ge=0)] | None = None
     range: tuple[float, float] | None = None
     forbidden: Forbidden | None = None
 

@@ -8,7 +8,7 @@ from litestar import Response, get
 
 from tenure.build import model_versions, provenance
 from tenure.errors import NotFound
-from tenure.manage import cards, policies
+from tenure.manage import cards, features, policies
 from tenure.records.base import Record
 from tenure.records.people import Permission, Principal
 from tenure.records.registry import ModelVersionInfo
@@ -17,8 +17,9 @@ from tenure.store.database import Transaction
 from tenure.store.ground import Ground
 from tenure.web.chart_data import Distributions
 from tenure.web.drawing import Form, Theme, drawn
+from tenure.web.features import panel
 from tenure.web.page import part, show
-from tenure.web.provenance import panel
+from tenure.web.provenance import panel as provenance_panel
 
 CHARTS = ("columns", "scores")
 FIELDS = {
@@ -49,7 +50,11 @@ class Stop(Record):
     sync_to_thread=True,
     include_in_schema=False,
 )
-def page(ground: Ground, principal: Principal, name: str, version: int) -> Response[str]:
+def page(
+    ground: Ground, principal: Principal, name: str, version: int, sort: str = "", down: bool = True
+) -> Response[str]:
+    path = f"/models/{part(name)}/versions/{version}"
+
     def load(tx: Transaction) -> dict[str, Any]:
         info = model_versions.get(tx, name, version)
         stored = profiles.get(tx, name, version)
@@ -66,8 +71,9 @@ def page(ground: Ground, principal: Principal, name: str, version: int) -> Respo
             "evaluation": evaluations[0] if evaluations else None,
             "policy": policies.VERSION,
             "lineage": _lineage(tx, info),
-            "provenance": panel(provenance.of_version(tx, info)),
+            "provenance": provenance_panel(provenance.of_version(tx, info)),
             "retraining": _made_by(tx, info),
+            "features": panel(features.of_version(ground, tx, name, version), path, sort, down),
             "size": sum(file.size_bytes for file in info.files),
         }
 

@@ -172,6 +172,6 @@ def test_importing_tenure_loads_nothing_heavy():
 
 
 def test_the_package_names_what_it_has():
-    assert dir(tenure) == ["Client", "__version__", "log_baseline", "record_data", "seed"]
+    assert dir(tenure) == ["Client", "__version__", "feature", "log_baseline", "log_features", "record_data", "seed"]
     with pytest.raises(AttributeError, match="no attribute 'log_metric'"):
         tenure.log_metric  # noqa: B018 - the access is the test

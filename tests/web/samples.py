@@ -7,6 +7,7 @@ import random
 
 from tenure.records.alerts import Alert, Evidence
 from tenure.records.base import DAY_US, Instant, instant_of
+from tenure.records.features import Cost, Importance, ImportanceMethod, MeasuredFeature, MeasuredFeatures
 from tenure.records.profiles import CategoricalProfile, Judged, NumericProfile, Profile
 from tenure.records.windows import Confusion, DriftOfColumn, Interval, Window
 
@@ -174,6 +175,30 @@ def make_alert(**changes: object) -> Alert:
         "changed_at": end,
     }
     return Alert(**{**known, **changes})  # type: ignore[arg-type]  # the test names the fields
+
+
+def make_features() -> MeasuredFeatures:
+    """Every column measured; `origin` costs much for nothing, `sched_hour` matters most."""
+    worth = {"sched_hour": 0.081, "temp": 0.034, "carrier": 0.021, "humid": 0.012, "origin": 0.0}
+    return MeasuredFeatures(
+        rows=1000,
+        method=ImportanceMethod(name="permutation", scoring="roc_auc", rows=1000, repeats=5, score=0.742),
+        notes=["Features that tell the same share their importance."],
+        features=[
+            MeasuredFeature(
+                name=name,
+                kind="numeric" if name in NUMERIC else "categorical",
+                computing=Cost(wall_s=2.5, cpu_s=2.4, calls=3, rows=27_004, memory_bytes=9_000_000, traced=True)
+                if name == "wind_speed"
+                else None,
+                preparing=Cost(
+                    wall_s=0.09 if name == "origin" else 0.0002, cpu_s=0.001, calls=1, rows=1000, memory_bytes=16_000
+                ),
+                importance=Importance(value=(value := worth.get(name, -0.001)), low=value - 0.008, high=value + 0.008),
+            )
+            for name in COLUMNS
+        ],
+    )
 
 
 def at(week: int) -> Instant:

@@ -198,6 +198,9 @@ class Town:
         kinds = dict.fromkeys(samples.CATEGORICAL, "string")
         inputs = ", ".join(f'{{"name": "{name}", "type": "{kinds.get(name, "double")}"}}' for name in samples.COLUMNS)
         self.ground.artifacts.write(f"{place}/MLmodel", [(MLMODEL % inputs).encode()])
+        if number < 3:
+            measured = msgspec.json.encode(samples.make_features())
+            self.ground.artifacts.write(f"{place}/tenure/features.json", [measured])
         self.ground.artifacts.write(f"{place}/model.pkl", [b"weights" * 5000 + place.encode()])
         pinned = manifests.pin(self.ground.artifacts, place)
         location = f"mlflow-artifacts:/{place}"
