@@ -1,8 +1,8 @@
 """What provenance adds to starting a run: `python -m benchmarks.provenance`.
 
-A script in a git repository of 2,000 files, 10 of them changed, loads numpy, scipy, pandas, scikit-learn and pyarrow and
-asks MLflow for a run's tags, as `start_run` does: with TENURE_PROVENANCE=on and off, each in processes of their own. The
-median of some processes; the first call of a process and the later ones apart.
+A script in a git repository of 2,000 files, 10 of them changed, loads numpy, scipy, pandas, scikit-learn and pyarrow,
+and asks MLflow for a run's tags, as `start_run` does: with TENURE_PROVENANCE=on and off, each in processes of their
+own. The median of some processes; the first call of a process and the later ones apart.
 """
 
 from __future__ import annotations
