@@ -171,9 +171,9 @@ def wait_until(true: Callable[[], object], seconds: float, what: str) -> None:
 
 
 @contextlib.contextmanager
-def serving(data: Path, *arguments: str) -> Iterator[Running]:
-    """`tenure serve` on free ports until the block ends."""
-    port = free_port()
+def serving(data: Path, *arguments: str, port: int = 0) -> Iterator[Running]:
+    """`tenure serve` until the block ends, on free ports unless told otherwise."""
+    port = port or free_port()
     command = [sys.executable, "-m", "tenure", "serve", "--data", str(data), "--port", str(port), *arguments]
     process = subprocess.Popen(command, stdout=subprocess.PIPE)
     assert process.stdout is not None
