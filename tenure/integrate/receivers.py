@@ -84,9 +84,8 @@ class Line:
         self._target = _target(url)
         self._limit_s = limit_s
         self._backend = _Backend(allowed, plain=self._target.scheme == "http")
-        self._pool = httpcore.ConnectionPool(
-            ssl_context=tls or _trusted(), max_connections=1, network_backend=self._backend
-        )
+        tls = tls or (_trusted() if self._target.scheme == "https" else None)
+        self._pool = httpcore.ConnectionPool(ssl_context=tls, max_connections=1, network_backend=self._backend)
         self._url = httpcore.URL(
             scheme=self._target.scheme, host=self._target.host, port=self._target.port, target=self._target.path
         )

@@ -22,6 +22,7 @@ from tenure.web import (
     statics,
     versions,
 )
+    webhooks,
 from tenure.web.pictures import close_all
 from tenure.web.trouble import on_error
 
@@ -40,6 +41,7 @@ NOUNS = (
     retraining,
     sign_in,
     statics,
+    webhooks,
 )
 
 handlers: list[Any] = [handler for noun in NOUNS for handler in noun.handlers]

@@ -14,7 +14,7 @@ import uvicorn
 from tenure.store.ground import Ground
 
 from ..conftest import free_port, missing, wait_until
-from . import town
+from . import hooks, town
 from .conftest import pages_of
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -38,6 +38,8 @@ PATHS = [
     "/audit",
     "/changes",
     f"/retraining/{town.RETRAINING}",
+    "/webhooks",
+    f"/webhooks/{hooks.BUSY}",
     "/sign-in",
 ]
 ALL_DRAWN = "[...document.querySelectorAll('[data-chart]')].every(one => one.dataset.state === 'drawn')"

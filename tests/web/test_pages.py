@@ -14,7 +14,7 @@ from tenure.web import site
 from tenure.web.page import POLICY
 
 from ..conftest import make_ground
-from . import town
+from . import hooks, town
 from .conftest import Client
 
 PAGES = [
@@ -35,6 +35,9 @@ PAGES = [
     "/changes",
     "/changes?state=open",
     f"/retraining/{town.RETRAINING}",
+    "/webhooks",
+    f"/webhooks/{hooks.BUSY}",
+    f"/webhooks/{hooks.QUIET}",
     "/sign-in",
 ]
 EVIL = "<script>alert('x')</script><img src=x onerror=alert(1)>\"' onmouseover='alert(2)"

@@ -26,7 +26,7 @@ from tenure.store import alerts, retraining_runs, windows
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
 
-from . import samples
+from . import hooks, samples
 
 NOW = Instant(1_750_000_000_000_000)
 MODEL = "flight-delay"
@@ -106,6 +106,7 @@ class Town:
         self.ask(3)
         self.write(self.watch)
         self.make_bare_model()
+        self.write(lambda tx: hooks.fill(tx, self.now(), self.marked))
 
     def make_people(self) -> None:
         for name, printed, roles in (
