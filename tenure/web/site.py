@@ -21,8 +21,8 @@ from tenure.web import (
     sign_in,
     statics,
     versions,
-)
     webhooks,
+)
 from tenure.web.pictures import close_all
 from tenure.web.trouble import on_error
 
