@@ -86,6 +86,7 @@ class Line:
         self._backend = _Backend(allowed, plain=self._target.scheme == "http")
         tls = tls or (_trusted() if self._target.scheme == "https" else None)
         self._pool = httpcore.ConnectionPool(ssl_context=tls, max_connections=1, network_backend=self._backend)
+        self._host = _host_header(self._target)
         self._url = httpcore.URL(
             scheme=self._target.scheme, host=self._target.host, port=self._target.port, target=self._target.path
         )
@@ -114,7 +115,7 @@ class Line:
     def _ask(self, headers: Headers, body: bytes) -> tuple[int, float]:
         waits = dict.fromkeys(("connect", "read", "write", "pool"), self._limit_s)
         with self._pool.stream(
-            "POST", self._url, headers=headers, content=body, extensions={"timeout": waits}
+            "POST", self._url, headers=[("Host", self._host), *headers], content=body, extensions={"timeout": waits}
         ) as response:
             read = 0
             for chunk in response.iter_stream():  # to its end, so that the connection can be used again
@@ -225,6 +226,15 @@ def _target(url: str) -> Target:
         return parse_url(url)
     except InvalidInput as problem:
         raise Unreachable(problem.message) from None
+
+
+def _host_header(target: Target) -> str:
+    """
+    >>> [_host_header(parse_url(url)) for url in ("https://a.example/x", "http://[::1]:8080/")]
+    ['a.example', '[::1]:8080']
+    """
+    host = f"[{target.host}]" if ":" in target.host else target.host
+    return host if target.port == {"http": 80, "https": 443}[target.scheme] else f"{host}:{target.port}"
 
 
 @lru_cache(maxsize=1)

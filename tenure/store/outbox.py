@@ -34,7 +34,9 @@ def due(tx: Transaction, now: Instant, *, without: Collection[str], limit: int) 
 
 def lease(tx: Transaction, message_ids: Collection[str], now: Instant, until: int) -> set[str]:
     """Take messages that are still due by moving them ahead. Of two workers that try, each message goes to one."""
-    taken = sa.update(tables.outbox).where(_is_due(now), _message.message_id.in_(message_ids)).values(due_at=until)
+    free = sa.select(_message.message_id).where(_is_due(now), _message.message_id.in_(message_ids))
+    free = free.with_for_update(skip_locked=True)  # SQLite has one writer and leaves this out
+    taken = sa.update(tables.outbox).where(_message.message_id.in_(free)).values(due_at=until)
     return set(tx.execute(taken.returning(_message.message_id)).scalars())
 
 

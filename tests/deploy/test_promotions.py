@@ -5,11 +5,12 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from tenure.build import registered_models
+from tenure.build import registered_models, webhooks
 from tenure.deploy import endpoints, promotions, releases
 from tenure.errors import AlreadyExists, Conflict, GateNotMet, InvalidInput, NotAllowed, NotFound
 from tenure.records.endpoints import NewEndpoint, NewRelease, ReleaseInfo
-from tenure.store import audit
+from tenure.records.webhooks import NewWebhook
+from tenure.store import audit, outbox
 from tenure.store import releases as kept
 from tenure.store.ground import Ground
 
@@ -281,3 +282,23 @@ def test_a_version_that_is_suspended_answers_nowhere_any_more(ground: Ground) ->
     assert "release.ended" in actions(ground)
     still_open = msgspec.structs.replace(suspension, state="open")
     ground.database.write(lambda tx: releases.follow(tx, still_open, now=NOW))
+
+
+def test_webhooks_are_told_of_the_aliases_that_a_promotion_moves(ground: Ground) -> None:
+    make_model(ground)
+    for _ in range(2):
+        make_version(ground)
+    events = ["model_version_alias.created", "model_version_alias.deleted"]
+    new, means = NewWebhook(name="chat", url="https://hooks.example/", events=events), webhooks.means_of(ground)
+    ground.database.write(lambda tx: webhooks.create(tx, new, means, by="ann", now=NOW))
+    promote(ground, 1)
+    promote(ground, 2, to="challenger")
+    promote(ground, 2)
+    waiting = ground.database.read(lambda tx: outbox.due(tx, NOW, without=(), limit=10))
+    told = sorted((one.event, *msgspec.json.decode(one.body)["data"].values()) for one in waiting)
+    assert told == [
+        (events[0], "delay", "challenger", "2"),
+        (events[0], "delay", "champion", "1"),
+        (events[0], "delay", "champion", "2"),
+        (events[1], "delay", "challenger"),
+    ]

@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -164,6 +165,21 @@ def test_two_workers_never_hold_the_same_message(each_post: Post) -> None:
     first = database.write(lambda tx: outbox.lease(tx, ids[:3], NOW, NOW + SECOND))
     second = database.write(lambda tx: outbox.lease(tx, ids, NOW, NOW + 2 * SECOND))
     assert (first, second) == (set(ids[:3]), set(ids[3:]))
+
+
+def test_of_many_workers_at_once_each_message_goes_to_one(each_post: Post) -> None:
+    each_post.hook("https://hooks.example/")
+    each_post.happen(40)
+    database = each_post.ground.database
+    ids = [one.message_id for one in database.read(lambda tx: outbox.due(tx, NOW, without=(), limit=100))]
+    tries = [
+        database.submit(partial(outbox.lease, message_ids=ids[number % 3 :], now=NOW, until=NOW + SECOND + number))
+        for number in range(12)
+    ]
+    taken = [message_id for one in tries for message_id in one.result(20)]
+    assert len(taken) == len(set(taken))
+    rest = database.write(lambda tx: outbox.lease(tx, ids, NOW, NOW + 99 * SECOND))
+    assert sorted([*taken, *rest]) == sorted(ids)
 
 
 def test_what_was_disabled_or_removed_meanwhile_is_not_settled(each_post: Post, receiver: Receiver) -> None:
