@@ -36,6 +36,7 @@ class Outcome(NamedTuple):
 GROUP_LIMIT = 256
 CHECKPOINT_EVERY = 500
 BUSY_TIMEOUT_MS = 30_000
+POSTGRES_WRITERS = 8  # they wait for its disk, not for each other
 
 
 class Database:
@@ -49,7 +50,9 @@ class Database:
         self.engine = _engine(url, readers, "FULL" if fsync else "NORMAL")
         self.is_sqlite = self.engine.dialect.name == "sqlite"
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="tenure-read")
-        self._writers = None if self.is_sqlite else ThreadPoolExecutor(readers, thread_name_prefix="tenure-write")
+        self._writers = (
+            None if self.is_sqlite else ThreadPoolExecutor(POSTGRES_WRITERS, thread_name_prefix="tenure-write")
+        )
         self._waiting: queue.SimpleQueue[tuple[Work[Any], Future[Any]] | None] = queue.SimpleQueue()
         self._writer: threading.Thread | None = None
         self._closed = False
@@ -247,7 +250,7 @@ def _engine(url: str, readers: int, synchronous: str) -> sa.Engine:
     if parsed.get_backend_name() == "postgresql":
         try:
             return sa.create_engine(
-                parsed.set(drivername="postgresql+psycopg"), pool_size=readers * 2, pool_pre_ping=True
+                parsed.set(drivername="postgresql+psycopg"), pool_size=readers + POSTGRES_WRITERS, pool_pre_ping=True
             )
         except ModuleNotFoundError:
             raise CannotStart("Postgres needs the extra: pip install 'tenure[postgres]'.") from None

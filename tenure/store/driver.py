@@ -34,6 +34,26 @@ def execute_many(tx: Transaction, statement: str, rows: Sequence[Row]) -> None:
         raise _named(tx, failure) from failure
 
 
+def add_rows(tx: Transaction, into: str, kinds: Sequence[str], rows: Sequence[Row]) -> None:
+    """Insert rows of numbers that are not there yet. `into` names table and columns, `kinds` their types in Postgres.
+
+    Postgres takes them as one array a column: row by row, a thousand of them cost three times as much.
+    """
+    if not rows:
+        return
+    if tx.dialect.name == "sqlite":
+        execute_many(tx, f"INSERT INTO {into} VALUES ({marks(len(kinds))}) ON CONFLICT DO NOTHING", rows)  # noqa: S608 - our names
+        return
+    columns = ", ".join(f"?::{kind}[]" for kind in kinds)
+    statement = f"INSERT INTO {into} SELECT * FROM unnest({columns}) ON CONFLICT DO NOTHING"  # noqa: S608 - our names
+    execute(tx, statement, [_array(column) for column in zip(*rows, strict=True)])
+
+
+def _array(numbers: Sequence[float | None]) -> str:
+    """Numbers as Postgres writes an array; the driver takes five times as long over a list."""
+    return "{" + ",".join("NULL" if number is None else repr(number) for number in numbers) + "}"
+
+
 def marks(count: int) -> str:
     """Places for a list of values: `?, ?, ?`."""
     return ", ".join("?" * count)

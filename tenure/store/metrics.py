@@ -11,6 +11,7 @@ from tenure.records.tracking import Metric, MetricPoint, number
 from tenure.store import driver
 from tenure.store.database import Transaction
 
+POINTS_AT_ONCE = 5000
 # NaN is stored as NULL and compares as 0: the latest is the greatest (step, timestamp, value), whatever came last.
 KEEP_LATEST = (
     "INSERT INTO latest_metrics (run_id, key, value, timestamp, step) VALUES (?, ?, ?, ?, ?)"
@@ -19,9 +20,9 @@ KEEP_LATEST = (
     " > (latest_metrics.step, latest_metrics.timestamp, COALESCE(latest_metrics.value, 0.0))"
 )
 SERIES_OF = "SELECT series_id FROM latest_metrics WHERE run_id = ? AND key = ?"
-ADD_POINT = (
-    "INSERT INTO metrics (series_id, step, timestamp, identity, value) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
-)
+POINT = "metrics (series_id, step, timestamp, identity, value)"
+POINT_KINDS = ("bigint", "bigint", "bigint", "bigint", "double precision")
+ADD_POINT = f"INSERT INTO {POINT} VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"  # noqa: S608 - a constant
 # Few points say which model or dataset they are about, and SQLite's driver takes its time over every None.
 ADD_POINT_ABOUT = (
     "INSERT INTO metrics (series_id, step, timestamp, identity, value, model_id, dataset_name, dataset_digest)"
@@ -60,7 +61,7 @@ def add(tx: Transaction, run_id: str, points: Sequence[MetricPoint]) -> None:
         else:
             plain.append(row)
     # In the order of their table, which is faster too.
-    driver.execute_many(tx, ADD_POINT, sorted(plain, key=_place))
+    driver.add_rows(tx, POINT, POINT_KINDS, sorted(plain, key=_place))
     driver.execute_many(tx, ADD_POINT_ABOUT, sorted(about, key=_place))
     driver.execute_many(tx, ADD_MODEL_POINT, [_of_model(run_id, point) for point in points if point.model_id])
 
@@ -144,6 +145,17 @@ def history(tx: Transaction, run_id: str, key: str, limit: int | None, offset: i
         )
         for value, timestamp, step, model_id, dataset_name, dataset_digest in found.fetchall()
     ]
+
+
+def points(tx: Transaction, run_id: str, key: str, most: int) -> Iterator[Sequence[tuple[int, int, float]]]:
+    """Points of one key as (step, timestamp, value) by step, some thousands at a time; NaN comes as infinity."""
+    found = driver.execute(
+        tx,
+        f"SELECT step, timestamp, COALESCE(value, ?){OF_SERIES} ORDER BY step, timestamp LIMIT ?",
+        (math.inf, run_id, key, most),
+    )
+    while rows := found.fetchmany(POINTS_AT_ONCE):
+        yield rows
 
 
 def steps(tx: Transaction, run_id: str, key: str, low: int, high: int) -> Sequence[int]:
