@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from tenure.build import announcements, locations, logged_models, manifests, registered_models, runs, searchable
+from tenure.build import announcements, logged_models, manifests, registered_models, searchable, sources
 from tenure.build.limits import (
-    LOCATION_LENGTH,
     REGISTRY_TAG_LENGTH,
     check_key,
     check_length,
@@ -21,7 +19,7 @@ from tenure.build.limits import (
 )
 from tenure.build.pages import cut, read
 from tenure.build.search import parse, parse_order
-from tenure.errors import InvalidInput, NotFound
+from tenure.errors import NotFound
 from tenure.records.base import Instant
 from tenure.records.changes import VersionState
 from tenure.records.registry import ModelVersionInfo, NewVersion, Pinned
@@ -30,16 +28,12 @@ from tenure.store import audit, model_versions
 from tenure.store import registered_models as stored_models
 from tenure.store.artifacts import ArtifactStore
 from tenure.store.database import Transaction
-from tenure.store.roots import SCHEME, Roots
+from tenure.store.roots import Roots
 
 DEFAULT_RESULTS = 10_000
 MOST_RESULTS = 200_000
 STAGES = {stage.lower(): stage for stage in ("None", "Staging", "Production", "Archived")}
 WITH_ARCHIVE = ("Staging", "Production")
-MODEL_SOURCE = re.compile(r"models:/+(m-[0-9a-f]{32})/?")
-VERSION_SOURCE = re.compile(r"models:/+([^/@]+)/([0-9]+)/?")
-ALIAS_SOURCE = re.compile(r"models:/+([^/@]+)@([\w-]+)/?")
-RUN_SOURCE = re.compile(r"runs:/+([0-9a-f]{32})(?:/(.*))?")
 
 
 def resolve(
@@ -55,24 +49,15 @@ def resolve(
 ) -> NewVersion:
     """Where the files of a version to be registered lie, after checking that the source is the client's to name."""
     name = registered_models.check_exists(tx, name)
-    source = required(source, "source")
-    check_length(source, LOCATION_LENGTH, "source")
     checked_tags(tags, limit=REGISTRY_TAG_LENGTH, cut=False)
-    if model_id:
-        run_id = run_id or logged_models.get(tx, model_id).info.source_run_id
-    from_model = MODEL_SOURCE.fullmatch(source)
-    if from_model:
-        if model_id and model_id != from_model[1]:
-            refuse(source, "source", "Invalid model version source: it must name the model of 'model_id'.")
-        model_id = from_model[1]
-        run_id = run_id or logged_models.get(tx, model_id).info.source_run_id
+    found = sources.resolve(tx, source, run_id=run_id, model_id=model_id)
     return NewVersion(
         name=name,
-        source=source,
-        storage_location=_location(tx, source, run_id, model_id),
-        run_id=run_id or None,
+        source=found.text,
+        storage_location=found.location,
+        run_id=found.run_id,
         run_link=run_link,
-        model_id=model_id or None,
+        model_id=found.model_id,
         description=description,
         tags=list(tags),
     )
@@ -224,51 +209,6 @@ def pins(tx: Transaction, roots: Roots, store: ArtifactStore, keys: Iterable[str
             for location in roots.spellings(store, "/".join(parts[:depth])):
                 places.setdefault(location, []).append("/".join(parts[depth:]))
     return model_versions.pins(tx, places)
-
-
-def _location(tx: Transaction, source: str, run_id: str | None, model_id: str | None) -> str:
-    """The storage location that a source means. Raises InvalidInput for one that is not the client's to name."""
-    if MODEL_SOURCE.fullmatch(source):
-        return logged_models.get(tx, model_id).info.artifact_uri
-    other = VERSION_SOURCE.fullmatch(source)
-    if other:
-        return get(tx, other[1], other[2]).storage_location
-    other = ALIAS_SOURCE.fullmatch(source)
-    if other:
-        return get(tx, other[1], registered_models.version_of(tx, other[1], other[2])).storage_location
-    of_run = RUN_SOURCE.fullmatch(source)
-    if of_run:
-        if run_id and run_id != of_run[1]:
-            refuse(source, "source", "Invalid model version source: it must name the run of 'run_id'.")
-        root = runs.info(tx, of_run[1]).artifact_uri
-        return _inside(locations.below(root, of_run[2]) if of_run[2] else root, [root])
-    if source.startswith(("models:", "runs:")):
-        refuse(
-            source,
-            "source",
-            "Invalid model version source: it must read models:/m-<id>, models:/<name>/<version> or runs:/<id>/<path>.",
-        )
-    scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]*):", source)
-    if scheme and scheme[1].lower() not in ("file", SCHEME):
-        return locations.checked_location(source)
-    roots = [runs.info(tx, run_id).artifact_uri] if run_id else []
-    roots += [logged_models.get(tx, model_id).info.artifact_uri] if model_id else []
-    return _inside(source, roots)
-
-
-def _inside(location: str, roots: Iterable[str]) -> str:
-    """The location, if it lies at or below one of the roots and plays no tricks."""
-    plain = locations.is_proxied(location) or not location.startswith(f"{SCHEME}:")
-    decoded = locations.decoded(location)
-    tricky = ".." in decoded.split("/") or "?" in decoded or "#" in decoded or "\\" in decoded
-    below = any(location.rstrip("/") == root or location.startswith(f"{root}/") for root in roots)
-    if tricky or not plain or not below:
-        raise InvalidInput(
-            "Invalid model version source: a path must lie inside the artifacts of the run of 'run_id' or of the "
-            "logged model of 'model_id', without '..', query or fragment.",
-            where="source",
-        )
-    return location.rstrip("/")
 
 
 def _whole(tx: Transaction, rows: Sequence[Any], *, with_files: bool) -> list[ModelVersionInfo]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tenure.build import sources
 from tenure.errors import NotAllowed
 from tenure.manage import facts, gates
 from tenure.store import model_files
@@ -33,6 +34,15 @@ def check_registry_write(tx: Transaction, action: str, name: str, version: int |
         return
     about = f"Version {version} of {name!r}: the model" if version is not None else repr(name)
     raise NotAllowed(f"{about} is under governance and {why} (POST /api/v1/changes with kind 'retire').")
+
+
+def check_source(tx: Transaction, name: str, location: str) -> None:
+    """Refuse a version of a governed model whose source is a mere note: there is nothing that could be approved."""
+    if sources.is_elsewhere(location) and is_governed(tx, name):
+        raise NotAllowed(
+            f"{name!r} is under governance: a version of it must name files, such as models:/m-<id>. Got "
+            f"{location[:200]!r}, which names nothing on this server."
+        )
 
 
 def check_alias(tx: Transaction, name: str, alias: str, version: int) -> None:

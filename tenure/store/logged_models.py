@@ -66,6 +66,22 @@ def get(tx: Transaction, model_id: str, *, deleted_too: bool = False) -> LoggedM
     return found[0] if found else None
 
 
+class Placed(NamedTuple):
+    model_id: str
+    artifact_location: str
+
+
+def of_run(tx: Transaction, run_id: str, name: str) -> Placed | None:
+    """Where the newest model lies that a run logged under a name."""
+    found = driver.execute(
+        tx,
+        "SELECT model_id, artifact_location FROM logged_models WHERE source_run_id = ? AND name = ?"
+        " AND lifecycle_stage = 'active' ORDER BY creation_time DESC, model_id LIMIT 1",
+        (run_id, name),
+    ).fetchone()
+    return Placed(*found) if found else None
+
+
 def set_status(tx: Transaction, model_id: str, status: str, now_ms: int) -> None:
     driver.execute(
         tx,

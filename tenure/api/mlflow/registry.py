@@ -224,7 +224,7 @@ async def create_version(sent: CreateVersion, asked: Asked) -> OneVersion:
     database = asked.ground.database
 
     def resolve(tx: Transaction) -> NewVersion:
-        return model_versions.resolve(
+        new = model_versions.resolve(
             tx,
             sent.name,
             sent.source,
@@ -234,6 +234,8 @@ async def create_version(sent: CreateVersion, asked: Asked) -> OneVersion:
             description=sent.description,
             tags=sent.tags,
         )
+        guards.check_source(tx, new.name, new.storage_location)
+        return new
 
     new = await asyncio.wrap_future(database.submit_read(resolve))
     new = msgspec.structs.replace(new, storage_location=asked.ground.roots.canonical(new.storage_location))

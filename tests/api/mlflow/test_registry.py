@@ -119,7 +119,10 @@ def test_a_source_must_be_the_clients_to_name(wire: Wire) -> None:
         (f"models:/{model['model_id']}", {"model_id": foreign["model_id"]}),
         ("/etc/passwd", {"run_id": run_id}),
         ("file:///etc", {"run_id": run_id}),
-        ("etc", {}),
+        ("etc/../passwd", {}),
+        ("etc\\passwd", {}),
+        (f"runs:/elsewhere/../{run_id}/model", {}),
+        ("runs:/elsewhere/model", {"model_id": model["model_id"]}),
         ("models:/delay", {}),
         ("runs:/x", {}),
         ("", {}),
@@ -128,13 +131,52 @@ def test_a_source_must_be_the_clients_to_name(wire: Wire) -> None:
     assert status("models:/delay/99") == status("models:/none/1") == status(f"models:/m-{'0' * 32}") == 404
 
 
-def test_a_copy_has_the_files_of_what_it_was_copied_from(each_wire: Wire) -> None:
-    _, model = registered(each_wire)
-    each_wire.post("registered-models/create", name="prod")
-    each_wire.post("model-versions/create", name="prod", source="models:/delay/1")
+@pytest.mark.parametrize("source", ["path/to/source", "runs:/elsewhere/model", "https://example.com/model"])
+def test_a_source_that_names_nothing_here_is_recorded_and_never_opened(wire: Wire, source: str) -> None:
+    wire.post("registered-models/create", name="delay")
+    told = wire.post("model-versions/create", name="delay", source=source, run_id="of-another-server")
+    found = info(wire, "delay", 1)
 
-    assert info(each_wire, "prod", 1).digest == info(each_wire, "delay", 1).digest
-    assert info(each_wire, "prod", 1).storage_location == model["artifact_uri"]
+    assert told.status == 200, told.content
+    assert (found.source, found.storage_location, found.run_id) == (source, source, "of-another-server")
+    assert (found.digest, found.files, wire.ground.opened(found.storage_location)) == (None, [], None)
+    uri = wire.get("model-versions/get-download-uri", name="delay", version="1").json()["artifact_uri"]
+    assert uri == source
+
+
+def test_a_runs_model_is_found_beside_its_run(each_wire: Wire) -> None:
+    """MLflow 3 keeps the files of `runs:/<id>/<name>` with the logged model of that name."""
+    run_id = each_wire.run()
+    each_wire.post("registered-models/create", name="delay")
+    model = each_wire.model(source_run_id=run_id)
+    for source in (f"runs:/{run_id}/forest", f"runs:/{run_id}/another"):
+        assert each_wire.post("model-versions/create", name="delay", source=source).status == 200
+    first, second = info(each_wire, "delay", 1), info(each_wire, "delay", 2)
+
+    assert (first.storage_location, first.model_id, first.run_id) == (model["artifact_uri"], model["model_id"], run_id)
+    assert sorted(file.path for file in first.files) == ["MLmodel", "model.skops"]
+    assert (second.storage_location, second.model_id, second.run_id) == (
+        f"mlflow-artifacts:/0/{run_id}/artifacts/another",
+        None,
+        run_id,
+    )
+
+
+def test_a_copy_has_the_files_and_the_origin_of_what_it_was_copied_from(each_wire: Wire) -> None:
+    run_id = each_wire.run()
+    first, model = registered(each_wire, source_run_id=run_id)
+    each_wire.post("registered-models/create", name="prod")
+    each_wire.post("registered-models/alias", name="delay", alias="best", version="1")
+    for source, fields in (("models:/delay/1", {"run_id": run_id}), ("models:/delay@best", {})):
+        assert each_wire.post("model-versions/create", name="prod", source=source, **fields).status == 200
+    copies = [info(each_wire, "prod", number) for number in (1, 2)]
+
+    assert [copy.source for copy in copies] == ["models:/delay/1", "models:/delay/1"], "an alias moves, a version stays"
+    assert {copy.digest for copy in copies} == {info(each_wire, "delay", 1).digest}
+    assert {copy.storage_location for copy in copies} == {model["artifact_uri"]}
+    assert {(copy.run_id, copy.model_id) for copy in copies} == {(first["run_id"], first["model_id"])}
+    other = each_wire.post("model-versions/create", name="prod", source="models:/delay/1", run_id=each_wire.run())
+    assert other.status == 400
 
 
 def test_numbers_are_not_used_again_until_the_model_is_gone(each_wire: Wire) -> None:
@@ -302,6 +344,8 @@ def test_governance_cannot_be_walked_around_by_mlflows_routes(each_wire: Wire) -
         each_wire.delete("model-versions/delete", name="delay", version="1"),
         each_wire.delete("registered-models/delete", name="delay"),
         each_wire.post("registered-models/rename", name="delay", new_name="free"),
+        each_wire.post("model-versions/create", name="delay", source="path/to/source"),
+        each_wire.post("model-versions/create", name="delay", source="runs:/elsewhere/model"),
     ]
     assert {(one.status, one.json()["error_code"]) for one in refused} == {(403, "PERMISSION_DENIED")}
     assert each_wire.post("registered-models/alias", name="delay", alias="candidate", version="1").status == 200
