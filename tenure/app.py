@@ -13,6 +13,7 @@ import secrets
 import signal
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -156,12 +157,27 @@ def environment(settings: Settings, token: str) -> dict[str, str]:
     given["TENURE_DATA"] = str(settings.folder)
     return {
         **os.environ,
+        **object_store_names(os.environ),
         **{name: str(value) for name, value in given.items()},
         TOKEN_VARIABLE: token,
         PARENT_VARIABLE: str(os.getpid()),
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "ORT_DISABLE_TELEMETRY": "1",
     }
+
+
+def object_store_names(given: Mapping[str, str]) -> dict[str, str]:
+    """Settings of an S3 store under every name that its two libraries look for, and from MLflow's own.
+
+    >>> object_store_names({"MLFLOW_S3_ENDPOINT_URL": "http://127.0.0.1:9000"})
+    {'AWS_ENDPOINT_URL': 'http://127.0.0.1:9000', 'AWS_ALLOW_HTTP': 'true'}
+    """
+    endpoint = given.get("AWS_ENDPOINT_URL") or given.get("MLFLOW_S3_ENDPOINT_URL") or ""
+    region = given.get("AWS_DEFAULT_REGION") or given.get("AWS_REGION") or ""
+    found = {"AWS_ENDPOINT_URL": endpoint, "AWS_DEFAULT_REGION": region}
+    if endpoint.startswith("http://"):
+        found["AWS_ALLOW_HTTP"] = "true"
+    return {name: value for name, value in found.items() if value}
 
 
 def serve(settings: Settings) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import logging
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -18,6 +19,7 @@ from obstore.store import AzureStore, GCSStore, S3Store
 
 from tenure.errors import InvalidInput, NotFound, Unavailable
 
+log = logging.getLogger("tenure.store.artifacts")
 REFUSED = frozenset({"InvalidPart", "InvalidPartOrder", "EntityTooSmall", "EntityTooLarge", "MalformedXML"})
 NO_UPLOAD = frozenset({"NoSuchUpload", "NoSuchKey", "404"})
 
@@ -64,7 +66,7 @@ class Direct:
         try:
             return obstore.sign(self._store, method, key, datetime.timedelta(seconds=seconds))
         except Exception as failure:
-            raise _unsigned() from failure
+            raise _unsigned(failure) from failure
 
 
 class S3Parts:
@@ -121,7 +123,8 @@ def has_botocore() -> bool:
     return find_spec("botocore") is not None
 
 
-def _unsigned() -> Unavailable:
+def _unsigned(reason: Exception) -> Unavailable:
+    log.warning("the object store refused: %s", reason)
     return Unavailable(
         "The object store cannot be asked now: the server's credentials for it are missing or were refused, or it does "
         "not answer. The reason is in the server's log."
@@ -141,6 +144,6 @@ def _told() -> Iterator[None]:
             raise NotFound("There is no such upload, or it was completed or aborted already.") from failure
         if code in REFUSED:
             raise InvalidInput(f"The parts do not make a file: {code}. Each but the last needs 5 MiB.") from failure
-        raise _unsigned() from failure
+        raise _unsigned(failure) from failure
     except BotoCoreError as failure:
-        raise _unsigned() from failure
+        raise _unsigned(failure) from failure

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import logging
 import os
 import secrets
 import stat
@@ -18,6 +19,7 @@ from pathlib import Path
 from tenure.errors import CannotStart, InvalidInput, NotFound, TenureError, Unavailable
 from tenure.store.artifacts import FileInfo
 
+log = logging.getLogger("tenure.store.artifacts")
 DRAFTS = ".tenure-drafts"
 LONGEST_PATH = 4000
 """Steps would lead further, but no other tool opens a path of more than 4096 bytes."""
@@ -266,6 +268,7 @@ def _told() -> Iterator[None]:
                 "are at most 255 bytes long.",
                 where="path",
             ) from failure
+        log.warning("the artifact folder refused: %s", failure)
         raise Unavailable(
             f"The artifact store cannot keep this file now: {failure.strerror}. Nothing was stored."
         ) from failure

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import queue
 import threading
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from tenure.errors import CannotStart, InvalidInput, NotFound, TenureError, Unav
 from tenure.store.artifacts import FileInfo
 from tenure.store.direct import Direct
 
+log = logging.getLogger("tenure.store.artifacts")
 CHUNK_BYTES = 1024 * 1024
 WHOLE_BYTES = 5 * 1024 * 1024
 """What is at most this large is stored by one request; more goes in parts."""
@@ -167,5 +169,6 @@ def _told(key: str, *, writing: bool = False) -> Iterator[None]:
             raise NotFound(f"There is no artifact {key!r}.") from None
         if writing and "InvalidPath" in str(failure):
             raise InvalidInput("This path cannot be stored: the object store refuses it.", where="path") from failure
+        log.warning("the object store refused: %s", failure)
         what = "keep this file now. Nothing was stored" if writing else "be read now"
-        raise Unavailable(f"The artifact store cannot {what}; try again.") from failure
+        raise Unavailable(f"The artifact store cannot {what}; try again, and look into the server's log.") from failure

@@ -6,6 +6,7 @@ import http.client
 import os
 import resource
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.api.mlflow.conftest import FILES, Wire
+from tenure.store.local_files import LocalContent
+from tests.api.mlflow.conftest import FILES, MLMODEL, Wire
 
 
 def stored(wire: Wire) -> list[str]:
@@ -164,3 +166,146 @@ def test_an_upload_whose_client_dies_leaves_nothing(tracking_url: str, wire: Wir
 
     assert stored(wire) == []
     assert wire.call("GET", f"{FILES}/0/half").status == 404
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "first", "last"),
+    [
+        ("bytes=0-0", 206, 0, 0),
+        ("bytes=5-9", 206, 5, 9),
+        ("bytes=1999995-", 206, 1_999_995, 1_999_999),
+        ("bytes=1999995-9999999", 206, 1_999_995, 1_999_999),
+        ("bytes=-5", 206, 1_999_995, 1_999_999),
+        ("bytes=-9999999", 206, 0, 1_999_999),
+        ("bytes=500-1800000", 206, 500, 1_800_000),
+        ("bytes=5-4", 200, 0, 1_999_999),
+        ("bytes=0-1,5-9", 200, 0, 1_999_999),
+        ("lines=0-1", 200, 0, 1_999_999),
+        ("bytes=-", 200, 0, 1_999_999),
+        ("bytes=\u0661-", 200, 0, 1_999_999),
+    ],
+)
+def test_one_range_of_a_file_may_be_asked_for(wire: Wire, asked: str, status: int, first: int, last: int) -> None:
+    content = os.urandom(2_000_000)
+    wire.put("0/a", content)
+    found = wire.call("GET", f"{FILES}/0/a", headers={"range": asked})
+
+    assert (found.status, found.content) == (status, content[first : last + 1])
+    assert found.headers["content-length"] == str(last - first + 1)
+    assert found.headers.get("content-range") == (f"bytes {first}-{last}/2000000" if status == 206 else None)
+
+
+@pytest.mark.parametrize("asked", ["bytes=3-", "bytes=99999-", "bytes=-0"])
+def test_a_range_beyond_the_end_is_told(wire: Wire, asked: str) -> None:
+    wire.put("0/a", b"123")
+    found = wire.call("GET", f"{FILES}/0/a", headers={"range": asked})
+    assert (found.status, found.headers["content-range"], found.content) == (416, "bytes */3", b"")
+
+
+def test_the_head_of_a_file_tells_its_size(tracking_url: str, wire: Wire) -> None:
+    wire.put("0/a", os.urandom(3_000_000))
+    connection = http.client.HTTPConnection(urlsplit(tracking_url).netloc, timeout=10)
+    for path, status in ((f"{FILES}/0/a", 200), (f"{FILES}/0/none", 404)):
+        connection.request("HEAD", path)
+        answer = connection.getresponse()
+        assert (answer.status, answer.read()) == (status, b"")
+        assert answer.status != 200 or answer.headers["content-length"] == "3000000"
+    connection.close()
+
+
+def test_a_download_ends_when_its_client_goes_away(
+    tracking_url: str, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wire.put("0/large", os.urandom(60_000_000))
+    closed = threading.Event()
+    close = LocalContent.close
+
+    def noted(content: LocalContent) -> None:
+        close(content)
+        closed.set()
+
+    monkeypatch.setattr(LocalContent, "close", noted)
+    place = urlsplit(tracking_url)
+    with socket.create_connection((place.hostname, place.port)) as client:
+        client.sendall(f"GET {FILES}/0/large HTTP/1.1\r\nhost: x\r\n\r\n".encode())
+        assert client.recv(1000).startswith(b"HTTP/1.1 200")
+    assert closed.wait(10)
+
+
+def test_a_file_that_shrinks_while_it_is_sent_ends_the_connection(tracking_url: str, wire: Wire) -> None:
+    wire.put("0/large", os.urandom(60_000_000))
+    file = Path(wire.ground.artifacts.base, "0/large")
+    connection = http.client.HTTPConnection(urlsplit(tracking_url).netloc, timeout=10)
+    connection.request("GET", f"{FILES}/0/large")
+    answer = connection.getresponse()
+    os.truncate(file, 1_000_000)
+    with pytest.raises(http.client.IncompleteRead):
+        answer.read()
+    connection.close()
+
+
+def test_of_two_uploads_of_one_key_at_once_one_is_there_whole(tracking_url: str, wire: Wire) -> None:
+    statuses: list[int] = []
+
+    def put(letter: bytes) -> None:
+        connection = http.client.HTTPConnection(urlsplit(tracking_url).netloc, timeout=30)
+        connection.request("PUT", f"{FILES}/0/same", body=letter * 5_000_000)
+        statuses.append(connection.getresponse().status)
+        connection.close()
+
+    threads = [threading.Thread(target=put, args=(letter,)) for letter in (b"x", b"y", b"z")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    content = wire.call("GET", f"{FILES}/0/same").content
+    assert statuses == [200, 200, 200]
+    assert (len(content), len(set(content))) == (5_000_000, 1)
+    assert stored(wire) == ["0/same"]
+
+
+def test_no_file_changes_while_its_folder_is_registered(wire: Wire) -> None:
+    model = wire.model()
+    folder = model["artifact_uri"].removeprefix("mlflow-artifacts:/")
+    with wire.ground.registrations.pinning(folder):
+        assert wire.put(f"{folder}/MLmodel", b"another").status == 503  # which clients repeat
+        assert wire.call("DELETE", f"{FILES}/{folder}").status == 503
+        assert wire.put(f"{folder}2/MLmodel", b"beside").status == 200
+    assert wire.put(f"{folder}/MLmodel", b"another").status == 200
+
+
+def test_a_file_of_a_logged_model_is_downloaded_by_its_path(wire: Wire) -> None:
+    model = wire.model()
+    route = f"/ajax-api/2.0/mlflow/logged-models/{model['model_id']}/artifacts/files"
+    found = wire.call("GET", route, query={"artifact_file_path": "MLmodel"})
+
+    assert (found.content, found.headers["content-disposition"]) == (MLMODEL, "attachment; filename*=UTF-8''MLmodel")
+    assert wire.call("GET", route).status == 400
+    assert wire.call("GET", route, query={"artifact_file_path": "../x"}).status == 400
+    assert wire.call("GET", route, query={"artifact_file_path": "none"}).status == 404
+    assert wire.call("GET", route, query={"artifact_file_path": "MLmodel", "presigned": "true"}).status == 501
+
+
+def test_a_page_uploads_a_small_file_to_a_run(wire: Wire) -> None:
+    run_id = wire.run()
+    route = "/ajax-api/2.0/mlflow/upload-artifact"
+
+    def send(body: bytes, **query: str) -> int:
+        return wire.call("POST", route, query=query, body=body, content_type="text/plain").status
+
+    assert send(b"hello", run_id=run_id, path="notes/a.txt") == 200
+    assert wire.call("GET", f"{FILES}/0/{run_id}/artifacts/notes/a.txt").content == b"hello"
+    assert send(b"hello", path="a") == send(b"hello", run_id=run_id) == send(b"", run_id=run_id, path="a") == 400
+    assert send(b"hello", run_id=run_id, path="../a") == 400
+    assert send(b"hello", run_id="none", path="a") == 404
+    assert send(b"x" * (10 * 1024 * 1024 + 1), run_id=run_id, path="a") == 400
+
+
+def test_transfers_by_signed_urls_are_not_offered_for_a_folder(wire: Wire) -> None:
+    run_id = wire.run()
+    for answer in (
+        wire.call("GET", "/api/2.0/mlflow-artifacts/presigned/0/a"),
+        wire.post("artifacts/presigned-upload-url", run_id=run_id, path="a"),
+        wire.post("artifacts/presigned-download-url", run_id=run_id, path="a"),
+    ):
+        assert (answer.status, answer.json()["error_code"]) == (501, "NOT_IMPLEMENTED")
