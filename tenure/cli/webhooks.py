@@ -113,4 +113,4 @@ def _state(delivery: dict[str, Any]) -> str:
 
 
 def _went(delivery: dict[str, Any] | None) -> str:
-    return "" if delivery is None else f"{_state(delivery)}, {when(delivery['created_at'])}"
+    return "" if delivery is None else f"{delivery['state'].replace('_', ' ')}, {when(delivery['created_at'])}"
