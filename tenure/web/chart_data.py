@@ -42,17 +42,58 @@ class Distributions(Record):
     observed: Profile | None = None
 
 
-class CurvePoint(Record):
-    step: int
-    at_ms: int
-    value: float | None
+class Curve(Record):
+    """One run's metric: `y` over `x`, thinned; a None in `y` is a gap. `faint` is the same before it was smoothed."""
+
+    run: str
+    x: list[float]
+    y: list[float | None]
+    faint_x: list[float] = []
+    faint_y: list[float | None] = []
+    last: float | None = None
 
 
-class MetricCurve(Record):
-    """One metric of a run, in the order of its steps."""
+class Curves(Record):
+    """One metric of some runs. `unit` is what `x` counts: steps, a unit of time, or `ms` since 1970."""
 
     metric: str
-    points: list[CurvePoint]
+    curves: list[Curve]
+    unit: str
+    log: bool = False
 
 
-ChartData = EndpointStory | Distributions | MetricCurve
+class Axis(Record):
+    """One axis of parallel coordinates. Places are 0–1 from below, None for a run that has no value there.
+
+    `ticks`: what stands at which place.
+    """
+
+    name: str
+    kind: Literal["number", "log", "category"]
+    places: list[float | None]
+    told: list[str]
+    ticks: list[tuple[float, str]]
+
+
+class Parallels(Record):
+    """Runs as lines through axes. `colour` is a number for each run, named by `coloured_by`."""
+
+    runs: list[str]
+    axes: list[Axis]
+    colour: list[float | None]
+    coloured_by: str = ""
+
+
+class Scatter(Record):
+    """Runs as points. A value is a number on a numeric axis and a text on one of categories."""
+
+    runs: list[str]
+    x_name: str
+    y_name: str
+    x: list[float | str]
+    y: list[float | str]
+    x_log: bool = False
+    y_log: bool = False
+
+
+ChartData = EndpointStory | Distributions | Curves | Parallels | Scatter

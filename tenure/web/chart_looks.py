@@ -25,6 +25,10 @@ class Colours(Record):
     warning: str
     critical: str
     heat: list[str]
+    many: list[str]
+    """Ten that can be told apart as lines on the paper, also by most who see colours differently."""
+    ramp: list[str]
+    """From little to much, each visible on the paper."""
 
 
 COLOURS: dict[Theme, Colours] = {
@@ -40,6 +44,19 @@ COLOURS: dict[Theme, Colours] = {
         warning="#8a5a00",
         critical="#b3261e",
         heat=["#f6f6f3", "#fbe3c0", "#f0a35c", "#d2601f", "#8f2f0c"],
+        many=[
+            "#3b50b5",
+            "#b4540a",
+            "#1a7447",
+            "#b02a6f",
+            "#0f7f96",
+            "#7a5c00",
+            "#7c3fb0",
+            "#555b66",
+            "#c0392b",
+            "#4f7a00",
+        ],
+        ramp=["#e0b25a", "#d06a4c", "#93407c", "#3b2f86"],
     ),
     "dark": Colours(
         ink="#ecebe7",
@@ -53,6 +70,19 @@ COLOURS: dict[Theme, Colours] = {
         warning="#e6b450",
         critical="#ff8d80",
         heat=["#202329", "#4a3521", "#8a5220", "#d27f2c", "#ffc27a"],
+        many=[
+            "#9fb0ff",
+            "#f0a35c",
+            "#6fce9b",
+            "#ff8fc0",
+            "#6fd0e3",
+            "#e6c34a",
+            "#cfa3ff",
+            "#b4bac6",
+            "#ff8d80",
+            "#b4d96a",
+        ],
+        ramp=["#6a4c93", "#c45b8a", "#f09a6a", "#fbe58a"],
     ),
 }
 

@@ -14,9 +14,10 @@ import altair as alt
 from tenure.web import chart_parts as parts
 from tenure.web import wording
 from tenure.web.chart_columns import columns, scores
-from tenure.web.chart_data import Distributions, EndpointStory, Look, MetricCurve
+from tenure.web.chart_data import Curves, Distributions, EndpointStory, Look, Parallels, Scatter
 from tenure.web.chart_looks import COLOURS, NARROW
 from tenure.web.chart_parts import ANSWERING, NUMBER, Drawn, data, finished, time, tooltip
+from tenure.web.chart_runs import curves, parallels, scatter
 
 
 def traffic(story: EndpointStory, look: Look) -> Drawn:
@@ -175,23 +176,6 @@ def drift(story: EndpointStory, look: Look) -> Drawn:
     return finished(alt.layer(cells, proven), look, height=max(20 * len(order), 40))
 
 
-def metric(curve: MetricCurve, look: Look) -> Drawn:
-    """One metric of a run over its steps."""
-    colours = COLOURS[look.theme]
-    rows = [
-        {"step": point.step, "value": point.value, "told": wording.figure(point.value)}
-        for point in curve.points
-        if point.value is not None
-    ]
-    base = alt.Chart(data(rows)).encode(
-        x=alt.X("step:Q", title="step", axis=alt.Axis(tickMinStep=1, format="~s"), scale=alt.Scale(zero=False)),
-        y=alt.Y("value:Q", title=None, scale=alt.Scale(zero=False, padding=8)),
-    )
-    points = base.mark_point(filled=True, size=26 if len(rows) < 100 else 6, color=colours.accent, opacity=1)
-    layers = [base.mark_line(color=colours.accent), points.encode(tooltip=tooltip("step", told="value"))]
-    return finished(alt.layer(*layers), look, height=150)
-
-
 Definition = Callable[[Any, Look], Any]
 DEFINITIONS: dict[str, tuple[type, Definition]] = {
     "traffic": (EndpointStory, traffic),
@@ -202,6 +186,8 @@ DEFINITIONS: dict[str, tuple[type, Definition]] = {
     "drift": (EndpointStory, drift),
     "columns": (Distributions, columns),
     "scores": (Distributions, scores),
-    "metric": (MetricCurve, metric),
+    "curves": (Curves, curves),
+    "parallels": (Parallels, parallels),
+    "scatter": (Scatter, scatter),
 }
 """Every chart by name: what it is drawn from, and the function that draws it."""

@@ -26,6 +26,7 @@ SOURCES = (
     "charts.py",
     "chart_parts.py",
     "chart_columns.py",
+    "chart_runs.py",
     "chart_looks.py",
     "chart_data.py",
     "bars.py",

@@ -10,6 +10,7 @@ from tenure.web import (
     alerts,
     audit,
     changes,
+    comparisons,
     endpoints,
     models,
     overview,
@@ -31,6 +32,7 @@ NOUNS = (
     models,
     versions,
     runs,
+    comparisons,
     run_export,
     run_acts,
     run,
@@ -39,9 +41,9 @@ NOUNS = (
     audit,
     changes,
     retraining,
+    webhooks,
     sign_in,
     statics,
-    webhooks,
 )
 
 handlers: list[Any] = [handler for noun in NOUNS for handler in noun.handlers]

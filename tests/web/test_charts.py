@@ -10,7 +10,18 @@ import pytest
 
 from tenure.errors import Unavailable
 from tenure.web import charts
-from tenure.web.chart_data import WIDTHS, CurvePoint, Distributions, EndpointStory, Look, MetricCurve, Theme
+from tenure.web.chart_data import (
+    WIDTHS,
+    Axis,
+    Curve,
+    Curves,
+    Distributions,
+    EndpointStory,
+    Look,
+    Parallels,
+    Scatter,
+    Theme,
+)
 from tenure.web.pictures import Pictures
 
 from . import samples
@@ -25,14 +36,39 @@ STORY = EndpointStory(
 DATA = {
     EndpointStory: STORY,
     Distributions: Distributions(baseline=samples.make_profile(), observed=samples.make_profile(0.5)),
-    MetricCurve: MetricCurve(
-        metric="loss", points=[CurvePoint(step=step, at_ms=step, value=1 / (step + 1)) for step in range(20)]
+    Curves: Curves(
+        metric="loss",
+        unit="step",
+        curves=[
+            Curve(
+                run=f'run {number}, "quoted"\nand cut',
+                x=[0.0, 1.0, 2.0, 3.0],
+                y=[1.0, 0.5 / (number + 1), None, 0.3],
+                faint_x=[0.0, 3.0],
+                faint_y=[1.2, 0.3],
+                last=0.3 + number,
+            )
+            for number in range(12)
+        ],
     ),
+    Parallels: Parallels(
+        runs=["a", "b"],
+        axes=[
+            Axis(name="depth", kind="number", places=[0.0, 1.0], told=["2", "4"], ticks=[(0.0, "2"), (1.0, "4")]),
+            Axis(name="rate", kind="log", places=[None, 0.5], told=["–", "0.1"], ticks=[(0.5, "0.1")]),
+            Axis(name="kind", kind="category", places=[0.0, 1.0], told=["x", "y"], ticks=[(0.0, "x"), (1.0, "y")]),
+        ],
+        colour=[0.1, 0.9],
+        coloured_by="auc",
+    ),
+    Scatter: Scatter(runs=["a", "b"], x_name="kind", y_name="auc", x=["x", "y"], y=[0.1, 100.0], y_log=True),
 }
 EMPTY = {
     EndpointStory: EndpointStory(endpoint="flight-delay", windows=[]),
     Distributions: Distributions(baseline=msgspec.structs.replace(samples.make_profile(), columns={}, score=None)),
-    MetricCurve: MetricCurve(metric="loss", points=[]),
+    Curves: Curves(metric="loss", unit="ms", curves=[]),
+    Parallels: Parallels(runs=[], axes=[], colour=[]),
+    Scatter: Scatter(runs=[], x_name="x", y_name="y", x=[], y=[]),
 }
 LIGHT = Look(theme="light", width=760)
 
@@ -105,17 +141,17 @@ def test_two_versions_in_one_window_stand_side_by_side() -> None:
 def test_a_chart_is_drawn_once_and_then_kept(tmp_path: Path) -> None:
     pictures = Pictures(tmp_path)
     try:
-        text, digest = pictures.chart("metric", DATA[MetricCurve], LIGHT, "svg")
+        text, digest = pictures.chart("curves", DATA[Curves], LIGHT, "svg")
         assert text.startswith("<svg")
         assert "<script" not in text
-        again, same = pictures.chart("metric", DATA[MetricCurve], LIGHT, "svg")
+        again, same = pictures.chart("curves", DATA[Curves], LIGHT, "svg")
         assert (again, same) == (text, digest)
         assert [file.name for file in tmp_path.iterdir()] == [f"{digest}.svg"]
         # A process that has gone is replaced when the next chart is asked for.
         child = pictures._child
         assert child is not None
         child.kill()
-        spec, _ = pictures.chart("metric", DATA[MetricCurve], LIGHT, "spec")
+        spec, _ = pictures.chart("curves", DATA[Curves], LIGHT, "spec")
         assert msgspec.json.decode(spec)["width"] == 760
     finally:
         pictures.close()
@@ -125,8 +161,8 @@ def test_a_chart_that_cannot_be_drawn_is_refused_and_the_process_lives_on(tmp_pa
     pictures = Pictures(tmp_path)
     try:
         with pytest.raises(Unavailable, match="could not be drawn"):
-            pictures.chart("metric", STORY, LIGHT, "svg")
-        assert pictures.chart("metric", DATA[MetricCurve], LIGHT, "spec")[0].startswith("{")
+            pictures.chart("curves", STORY, LIGHT, "svg")
+        assert pictures.chart("curves", DATA[Curves], LIGHT, "spec")[0].startswith("{")
     finally:
         pictures.close()
 

@@ -68,7 +68,7 @@
     const drawn = document.createElement("div");
     drawn.className = "drawn";
     drawn.setAttribute("role", "img");
-    drawn.setAttribute("aria-label", frame.querySelector("img")?.alt || "");
+    drawn.setAttribute("aria-label", figure.dataset.alt || frame.querySelector("img")?.alt || "");
     const spec = await answer.json();
     if (spec.width) spec.width = Math.min(frame.clientWidth, 1400); // a single chart takes all the room there is
     // ast: expressions are interpreted, so that no text is ever run as code and the content policy can forbid it.
@@ -81,12 +81,24 @@
     });
     if (figure.dataset.wanted !== wanted) return made.finalize();
     frame.querySelector(".drawn")?.remove();
-    frame.querySelector("picture").hidden = true;
+    const picture = frame.querySelector("picture");
+    if (picture) picture.hidden = true;
     frame.append(drawn);
     figure.dataset.state = "drawn";
   };
 
-  const attempt = (figure) => draw(figure).catch(() => delete figure.dataset.wanted); // the picture stays
+  // The picture stays where a chart cannot be drawn; where there is none yet, the server draws it.
+  const attempt = (figure) =>
+    draw(figure).catch(() => {
+      delete figure.dataset.wanted;
+      const frame = figure.querySelector(".chart-frame");
+      if (frame.querySelector("picture, img, .drawn")) return;
+      const picture = document.createElement("img");
+      const base = figure.dataset.chart;
+      picture.src = `${base}${base.includes("?") ? "&" : "?"}theme=${theme()}&width=${fitting(frame)}`;
+      picture.alt = figure.dataset.alt || "";
+      frame.append(picture);
+    });
   const seen = new Set();
   const watcher = new IntersectionObserver(
     (entries) => {
