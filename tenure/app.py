@@ -52,7 +52,7 @@ def open_ground(settings: Settings, *, readers: int = 4) -> Ground:
         artifacts=ArtifactStore(settings.artifacts),
         key=open_key(settings.folder),
     )
-    ground.roots.check_apart(settings.folder)
+    ground.roots.check_apart(settings.folder, *ground.database.files)
     return ground
 
 

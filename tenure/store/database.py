@@ -61,6 +61,11 @@ class Database:
         self._small_lock = threading.Lock()
         self._small_count = 0
 
+    @property
+    def files(self) -> list[Path]:
+        """The file that everything is in; none on Postgres."""
+        return [Path(self.engine.url.database).resolve()] if self.is_sqlite and self.engine.url.database else []
+
     def read(self, work: Work[Answer]) -> Answer:
         """Run `work` in a transaction that is rolled back at its end."""
         with self.reading() as tx:

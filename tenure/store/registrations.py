@@ -12,7 +12,7 @@ PATIENCE_S = 60.0
 
 
 class Registrations:
-    """Keeps changes of files and the pinning of folders of the proxied store apart, within this process.
+    """Keeps changes of files and the pinning of folders apart, within this process. Both are named by `Opened.place`.
 
     A second server on the same store is not seen here. What it changes then is found by its digest, before a version is
     approved and before it is loaded.
@@ -24,18 +24,18 @@ class Registrations:
         self._changed: list[str] = []
 
     @contextlib.contextmanager
-    def changing(self, *keys: str) -> Iterator[None]:
-        """While the block runs, files of these keys appear, change or go. Raises Unavailable during a registration."""
+    def changing(self, *files: str) -> Iterator[None]:
+        """While the block runs, these files appear, change or go. Raises Unavailable during a registration."""
         with self._condition:
-            if any(_is_below(key, folder) for key in keys for folder in self._pinned):
+            if any(_is_below(file, folder) for file in files for folder in self._pinned):
                 raise Unavailable("The folder of this file is being registered as a version. Try again in a moment.")
-            self._changed += keys
+            self._changed += files
         try:
             yield
         finally:
             with self._condition:
-                for key in keys:
-                    self._changed.remove(key)
+                for file in files:
+                    self._changed.remove(file)
                 self._condition.notify_all()
 
     @contextlib.contextmanager
@@ -56,8 +56,8 @@ class Registrations:
                 self._pinned.remove(folder)
 
     def _is_changing(self, folder: str) -> bool:
-        return any(_is_below(key, folder) for key in self._changed)
+        return any(_is_below(file, folder) for file in self._changed)
 
 
-def _is_below(key: str, folder: str) -> bool:
-    return not folder or key == folder or key.startswith(f"{folder}/")
+def _is_below(file: str, folder: str) -> bool:
+    return file == folder or file.startswith(f"{folder}/")

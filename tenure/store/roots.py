@@ -30,6 +30,11 @@ class Opened(NamedTuple):
     store: ArtifactStore
     key: str
 
+    @property
+    def place(self) -> str:
+        """The same for every root that reaches it."""
+        return f"{self.store.base}/{self.key}".rstrip("/")
+
     def below(self, path: str) -> str:
         """The key of a file in this folder."""
         return f"{self.key}/{path}" if self.key else path

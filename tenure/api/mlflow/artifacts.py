@@ -183,7 +183,7 @@ def _store(ground: Ground, file: Opened, content: bytes) -> None:
 
 def keep(ground: Ground, file: Opened, draft: Draft) -> None:
     """Give a draft its key, unless that is a version's file."""
-    with ground.registrations.changing(file.key):
+    with ground.registrations.changing(file.place):
         check_unpinned(ground, file.store, file.key)
         draft.keep()
 
@@ -199,7 +199,7 @@ def _delete(ground: Ground, key: str) -> None:
     with contextlib.suppress(NotFound):
         ground.artifacts.size(key)
         found.append(key)
-    with ground.registrations.changing(*found):
+    with ground.registrations.changing(*(Opened(ground.artifacts, one).place for one in found)):
         check_unpinned(ground, ground.artifacts, *found)
         ground.artifacts.delete(found)
 

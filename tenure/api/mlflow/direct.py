@@ -113,7 +113,7 @@ async def complete_upload(sent: CompleteUpload, asked: Asked) -> None:
     uploaded = [UploadedPart(part.part_number, part.etag or "") for part in sent.parts]
 
     def complete() -> None:
-        with ground.registrations.changing(key):
+        with ground.registrations.changing(Opened(ground.artifacts, key).place):
             check_unpinned(ground, ground.artifacts, key)
             parts.complete(key, upload_id, uploaded)
 
@@ -159,7 +159,7 @@ async def writable_of_owner(sent: OfOwner, asked: Asked) -> WritableUrl:
     signer, ground = signer_of(file.store), asked.ground
 
     def sign() -> Signed:
-        with ground.registrations.changing(file.key):
+        with ground.registrations.changing(file.place):
             check_unpinned(ground, *file)
             return signer.writing(file.key, seconds, is_new=_is_new(file))
 

@@ -214,7 +214,7 @@ def _register(new: NewVersion, asked: Asked) -> ModelVersionInfo:
     """No upload changes a file between the reading of its digest and the commit."""
     ground = asked.ground
     opened = ground.opened(new.storage_location)
-    with ground.registrations.pinning(opened.key if opened and opened.store is ground.artifacts else None):
+    with ground.registrations.pinning(opened.place if opened else None):
         pinned = manifests.pin(*opened) if opened else manifests.NOTHING
         return ground.database.write(lambda tx: model_versions.register(tx, new, pinned, by=asked.by, now=asked.now))
 

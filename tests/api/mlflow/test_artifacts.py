@@ -267,7 +267,7 @@ def test_of_two_uploads_of_one_key_at_once_one_is_there_whole(tracking_url: str,
 def test_no_file_changes_while_its_folder_is_registered(wire: Wire) -> None:
     model = wire.model()
     folder = model["artifact_uri"].removeprefix("mlflow-artifacts:/")
-    with wire.ground.registrations.pinning(folder):
+    with wire.ground.registrations.pinning(f"{wire.ground.artifacts.base}/{folder}"):
         assert wire.put(f"{folder}/MLmodel", b"another").status == 503  # which clients repeat
         assert wire.call("DELETE", f"{FILES}/{folder}").status == 503
         assert wire.put(f"{folder}2/MLmodel", b"beside").status == 200

@@ -8,10 +8,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from tenure.app import open_ground
 from tenure.build import experiments, model_versions
 from tenure.deploy import fetching
+from tenure.errors import CannotStart
 from tenure.manage import facts
 from tenure.records.routing import Release
+from tenure.settings import Settings
 from tenure.store.ground import Ground
 from tests.api.mlflow.conftest import MLMODEL, Wire
 from tests.conftest import NOON
@@ -168,11 +171,22 @@ def test_a_location_outside_the_roots_is_recorded_and_not_opened(
     assert direct_wire.call("GET", "/get-artifact", query={"run_id": run_id, "path": "passwd"}).status == 400
 
 
+def test_no_root_may_reach_the_database_or_the_data_folder(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/shared/tenure.db"
+    for given in (
+        {"database_url": url, "default_artifact_root": f"{tmp_path}/shared"},
+        {"artifacts_url": str(tmp_path)},
+    ):
+        with pytest.raises(CannotStart, match="own files"):
+            open_ground(Settings(data=f"{tmp_path}/data", **given))
+
+
 def test_a_location_that_no_url_can_be_is_refused(wire: Wire) -> None:
     assert wire.post("experiments/create", name="x", artifact_location="s3://[").status == 400
 
 
-def test_an_odd_spelling_of_a_location_does_not_unpin_a_file(wire: Wire) -> None:
+def test_an_odd_spelling_of_a_location_does_not_unpin_a_file(each_wire: Wire) -> None:
+    wire = each_wire
     made = wire.post("experiments/create", name="odd", artifact_location="mlflow-artifacts:///a%20b//c").json()
     run_id = wire.run(made["experiment_id"])
     folder = f"a b/c/{run_id}/artifacts/model"
