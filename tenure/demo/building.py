@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 TRUSTED = ["numpy.dtype"]
 HOLDOUT_FROM_DAY = 24  # 25 January: the last week is kept for judging
+MEASURED_FLIGHTS = 400  # of the holdout, so that measuring every feature takes about half a second
+SHUFFLES = 3
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,8 @@ def _log(
     os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
     import mlflow
 
+    import tenure
+
     logging.getLogger("mlflow").setLevel(logging.WARNING)
     from sklearn.metrics import brier_score_loss, roc_auc_score
 
@@ -71,6 +75,7 @@ def _log(
             skops_trusted_types=TRUSTED,
             pyfunc_predict_fn="predict_proba",
         )
+        tenure.log_features(logged, estimator, holdout[features], holdout["y"], rows=MEASURED_FLIGHTS, repeats=SHUFFLES)
         with contextlib.redirect_stderr(io.StringIO()):  # it tells there what it does; so do we
             registered = mlflow.register_model(logged.model_uri, stage.model)
     return run.info.run_id, int(registered.version), area

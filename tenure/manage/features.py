@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from tenure.build import features as build_features
 from tenure.build import logged_models, model_versions
 from tenure.build.features import Measured
+from tenure.errors import NotFound
 from tenure.manage import facts
 from tenure.records.facts import FeatureFact
 from tenure.records.features import FeatureRow, FeatureTable, MeasuredFeature, MeasuredFeatures
 from tenure.records.model_files import ModelFile
+from tenure.records.tracking import Run
 from tenure.store import model_files
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
@@ -20,6 +22,7 @@ EXPENSIVE_SHARE = 0.1
 UNIMPORTANT_SHARE = 0.01
 """Of the sum of all importances, where a method gives no interval."""
 NAMED = 3
+MODELS_OF_RUN = 5
 
 
 def of_version(ground: Ground, tx: Transaction, name: str, version: int) -> FeatureTable:
@@ -32,9 +35,23 @@ def of_version(ground: Ground, tx: Transaction, name: str, version: int) -> Feat
 
 
 def of_logged_model(ground: Ground, tx: Transaction, model_id: str) -> FeatureTable:
-    """The features of a logged model, of which no model's file tells yet when they are known. Raises NotFound."""
+    """The features of a logged model. When they are known is told by the file of the model that it was last
+    registered as; nobody has told it of one that was never registered. Raises NotFound."""
     info = logged_models.get(tx, model_id).info
-    return table(build_features.read(ground.opened(info.artifact_uri)), [], None)
+    applied = model_files.current(tx, info.registrations[-1].name) if info.registrations else None
+    return table(build_features.read(ground.opened(info.artifact_uri)), [], applied.file if applied else None)
+
+
+def of_run(ground: Ground, tx: Transaction, run: Run) -> FeatureTable | None:
+    """The features of the model that a run logged last, of those whose features were measured; None without one."""
+    for output in list(reversed(run.outputs.model_outputs))[:MODELS_OF_RUN]:
+        try:
+            found = of_logged_model(ground, tx, output.model_id)
+        except NotFound:  # the model was deleted since
+            continue
+        if found.features or found.problem:
+            return found
+    return None
 
 
 def table(measured: Measured, inputs: Sequence[FeatureFact], file: ModelFile | None) -> FeatureTable:
@@ -83,12 +100,12 @@ def _row(name: str, known: MeasuredFeature | None, asked: FeatureFact | None, fi
 
 def _late(rows: Sequence[FeatureRow]) -> str:
     late = [row for row in rows if row.at_scoring is False and _matters(row, rows)]
-    return f"{_named(late)} but not known at scoring." if late else ""
+    return f"{_named(late)} but {_are(late)} not known at scoring." if late else ""
 
 
 def _forbidden(rows: Sequence[FeatureRow]) -> str:
     banned = [row for row in rows if row.forbidden_because and _matters(row, rows)]
-    return f"{_named(banned)} but forbidden." if banned else ""
+    return f"{_named(banned)} but {_are(banned)} forbidden." if banned else ""
 
 
 def _wasteful(rows: Sequence[FeatureRow]) -> str:
@@ -122,6 +139,10 @@ def _matters(row: FeatureRow, rows: Sequence[FeatureRow]) -> bool:
 
 def _named(rows: Sequence[FeatureRow]) -> str:
     return f"{_names(rows)} {'matters' if len(rows) == 1 else 'matter'}"
+
+
+def _are(rows: Sequence[FeatureRow]) -> str:
+    return "is" if len(rows) == 1 else "are"
 
 
 def _names(rows: Sequence[FeatureRow]) -> str:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
+from tenure.manage import features
 from tenure.records.base import Record
 from tenure.records.features import Cost, FeatureRow, FeatureTable, ImportanceMethod
+from tenure.records.tracking import Run
+from tenure.store.database import Transaction
+from tenure.store.ground import Ground
 from tenure.web import wording
-from tenure.web.page import link
+from tenure.web.page import link, part
 
 BAR_WIDTH = 100.0
 SORTS: dict[str, Callable[[FeatureRow], Any]] = {
@@ -32,8 +37,12 @@ class Bar(Record):
 
 
 class FeatureLine(Record):
+    """A row as it is told: an importance with as many decimals as the largest needs to have three digits."""
+
     row: FeatureRow
     bar: Bar | None
+    worth: str
+    reach: str
     time: str
     time_title: str
     memory: str
@@ -56,9 +65,10 @@ def panel(table: FeatureTable, path: str, sort: str = "", down: bool = True, **q
     """The table as it is shown. A column to sort by that is not known is the importance."""
     sort = sort if sort in SORTS else "importance"
     low, high = _scale(table.features)
+    digits = _digits(max(-low, high))
     return FeaturePanel(
         table=table,
-        lines=[_line(row, low, high) for row in _sorted(table.features, sort, down)],
+        lines=[_line(row, low, high, digits) for row in _sorted(table.features, sort, down)],
         method=_method_words(table.method),
         zero=_place(0.0, low, high),
         sort=sort,
@@ -70,6 +80,12 @@ def panel(table: FeatureTable, path: str, sort: str = "", down: bool = True, **q
         },
         has_costs=any(row.ms_per_1000_rows is not None for row in table.features),
     )
+
+
+def of_run(ground: Ground, tx: Transaction, run: Run, sort: str = "", down: bool = True) -> FeaturePanel | None:
+    """The table of the model that a run logged; None when nothing was measured of one."""
+    table = features.of_run(ground, tx, run)
+    return panel(table, f"/runs/{part(run.info.run_id)}", sort, down) if table else None
 
 
 def _sorted(rows: list[FeatureRow], sort: str, down: bool) -> list[FeatureRow]:
@@ -91,9 +107,18 @@ def _place(value: float, low: float, high: float) -> float:
     return round((value - low) / (high - low) * BAR_WIDTH, 1) if high > low else 0.0
 
 
-def _line(row: FeatureRow, low: float, high: float) -> FeatureLine:
+def _digits(largest: float) -> int:
+    """
+    >>> _digits(0.43), _digits(12.0), _digits(0.0)
+    (3, 1, 3)
+    """
+    return min(max(2 - math.floor(math.log10(largest)), 0), 9) if largest > 0 else 3
+
+
+def _line(row: FeatureRow, low: float, high: float, digits: int) -> FeatureLine:
     worth = row.importance
     bar = None
+    told, reach = wording.DASH, ""
     if worth is not None:
         zero, end = _place(0.0, low, high), _place(worth.value, low, high)
         bar = Bar(
@@ -102,6 +127,9 @@ def _line(row: FeatureRow, low: float, high: float) -> FeatureLine:
             low=None if worth.low is None else _place(worth.low, low, high),
             high=None if worth.high is None else _place(worth.high, low, high),
         )
+        told = _rounded(worth.value, digits)
+        if worth.low is not None and worth.high is not None:
+            reach = f"({_rounded(worth.low, digits)} to {_rounded(worth.high, digits)})"
     costs = [(words, cost) for words, cost in (("computing", row.computing), ("preparing", row.preparing)) if cost]
     at_most = "≤ " if any(cost.traced for _, cost in costs) else ""
     spent = row.ms_per_1000_rows
@@ -109,10 +137,20 @@ def _line(row: FeatureRow, low: float, high: float) -> FeatureLine:
     return FeatureLine(
         row=row,
         bar=bar,
+        worth=told,
+        reach=reach,
         time=wording.DASH if spent is None else at_most + _milliseconds(spent),
         time_title="; ".join(f"{words} {_told(cost)}" for words, cost in costs),
         memory=wording.DASH if memory is None else wording.size(memory),
     )
+
+
+def _rounded(value: float, digits: int) -> str:
+    """
+    >>> _rounded(-0.0004, 3), _rounded(-0.04, 3)
+    ('0.000', '−0.040')
+    """
+    return wording.decimals(round(value, digits) + 0.0, digits)  # adding 0 makes of −0 a plain 0
 
 
 def _milliseconds(spent: float) -> str:

@@ -53,7 +53,7 @@ def test_what_was_measured_stands_beside_what_is_declared() -> None:
 def test_a_feature_that_matters_and_comes_too_late_stands_out() -> None:
     file = declared(dep_delay=Feature(available="after_departure"))
     late = measured("dep_delay", 1.0, 0.4)
-    assert told(*CHEAP, late, file=file) == "'dep_delay' matters but not known at scoring."
+    assert told(*CHEAP, late, file=file) == "'dep_delay' matters but is not known at scoring."
     assert "stands out" in told(*CHEAP, measured("dep_delay", 1.0, 0.05), file=file), "its interval reaches zero"
 
 
@@ -66,7 +66,7 @@ def test_a_feature_that_costs_much_for_nothing_stands_out() -> None:
 
 def test_a_forbidden_feature_that_matters_stands_out() -> None:
     inputs = (asked("age", "policy P-12"),)
-    assert told(*CHEAP, measured("age", 1.0, 0.4), inputs=inputs) == "'age' matters but forbidden."
+    assert told(*CHEAP, measured("age", 1.0, 0.4), inputs=inputs) == "'age' matters but is forbidden."
 
 
 def test_nothing_measured_is_said() -> None:

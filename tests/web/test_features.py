@@ -2,11 +2,17 @@ from __future__ import annotations
 
 import re
 
+import msgspec
 import pytest
 
+from tenure.build import datasets, logged_models, runs
 from tenure.records.features import Cost, FeatureRow, FeatureTable, Importance
+from tenure.records.tracking import ModelOutput
+from tenure.store.database import Transaction
+from tenure.store.ground import Ground
 from tenure.web.features import SORTS, panel
 
+from . import samples, town
 from .conftest import Client
 
 VERSION = "/models/flight-delay/versions/1"
@@ -84,3 +90,30 @@ def test_a_version_shows_its_features_side_by_side(pages: Client) -> None:
 
 def test_a_version_of_which_nothing_was_measured_says_how(pages: Client) -> None:
     assert "tenure.log_features(" in pages.get("/models/flight-delay/versions/3").text
+
+
+def test_a_run_shows_the_features_of_the_model_that_it_logged(ground: Ground) -> None:
+    measured = msgspec.json.encode(samples.make_features())
+
+    def make(tx: Transaction) -> str:
+        run_id = runs.create(tx, "0", name="forest", user_id="ann", start_time=1, tags=[], now=town.NOW).info.run_id
+        for name, content in (("bare", None), ("measured", measured), ("broken", b"{")):
+            model = logged_models.create(
+                tx, "0", name=name, model_type=None, source_run_id=run_id, params=[], tags=[], now=town.NOW
+            )
+            opened = ground.opened(model.info.artifact_uri)
+            assert opened is not None
+            if content is not None:
+                opened.store.write(opened.below("tenure/features.json"), [content])
+            datasets.log_outputs(tx, run_id, [ModelOutput(model_id=model.info.model_id, step=len(models))])
+            models.append(model.info.model_id)
+        return run_id
+
+    models: list[str] = []
+    path = f"/runs/{ground.database.write(make)}"
+    text = Client(ground).get(path).text
+    assert "What was measured cannot be shown" in text, "the model that was logged last"
+    ground.database.write(lambda tx: logged_models.delete(tx, models[-1], now=town.NOW))
+    text = Client(ground).get(path).text
+    assert "the roc_auc of 0.742 falls when a column" in text
+    assert f"{path}?sort=time" in text
