@@ -32,6 +32,8 @@ def main() -> None:
     seconds = statistics.median(seconds for seconds, _ in taken)
     print(f"  serve, empty folder → /health {seconds:5.3f} s  {seconds / floor:5.1f} × floor")
     print(f"  memory of all its processes  {statistics.median(mib for _, mib in taken):6.0f} MiB (PSS)")
+    alone = statistics.median(_server("--only", "control")[0] for _ in range(RUNS))
+    print(f"  serve --only control → /health {alone:5.3f} s")
 
 
 def _median(command: list[str]) -> float:
@@ -44,17 +46,17 @@ def _median(command: list[str]) -> float:
     return statistics.median(once() for _ in range(RUNS))
 
 
-def _server() -> tuple[float, float]:
-    """Seconds until control and gateway answer, and MiB of memory once all is up and two seconds have passed."""
+def _server(*options: str) -> tuple[float, float]:
+    """Seconds until what listens answers, and MiB of memory once all is up and two seconds have passed."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     with tempfile.TemporaryDirectory() as data:
         started = time.perf_counter()
-        command = [sys.executable, "-m", "tenure", "serve", "--data", data, "--port", str(port)]
+        command = [sys.executable, "-m", "tenure", "serve", "--data", data, "--port", str(port), *options]
         server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         try:
-            for each in (port, port + 1):
+            for each in (port,) if options else (port, port + 1):
                 while not _healthy(each):
                     time.sleep(0.005)
             seconds = time.perf_counter() - started
