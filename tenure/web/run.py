@@ -6,15 +6,16 @@ from typing import Any
 
 from litestar import Response, get
 
-from tenure.build import experiments, metrics, model_versions, provenance, runs
+from tenure.build import experiments, model_versions, provenance, runs
 from tenure.errors import NotFound, TenureError
 from tenure.records.people import Permission, Principal
 from tenure.records.provenance import PREFIXES
-from tenure.records.tracking import Experiment, Metric, Run
+from tenure.records.tracking import Experiment, Run
+from tenure.store import run_keys
 from tenure.store.artifacts import FileInfo
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
-from tenure.web.chart_data import CurvePoint, MetricCurve
+from tenure.web import curves
 from tenure.web.drawing import Form, Theme, drawn
 from tenure.web.features import of_run
 from tenure.web.page import show
@@ -43,7 +44,7 @@ def run_page(ground: Ground, principal: Principal, run_id: str, sort: str = "", 
             "provenance": panel(provenance.of_run(run)),
             "features": of_run(ground, tx, run, sort, down),
             "own": {key: value for key, value in own.items() if key in SHOWN_TAGS and value},
-            "curved": _curved(tx, run),
+            "curved": sorted(run_keys.curved(tx, run.info.run_id)),
             "files": files,
             "more_files": more,
             "versions": model_versions.search(tx, text=f"run_id = '{run.info.run_id}'")[0],
@@ -57,10 +58,12 @@ def metric_chart(
     ground: Ground, run_id: str, key: str, form: Form = "svg", theme: Theme = "light", width: int = 536
 ) -> Response[str]:
     """One metric of a run over its steps."""
-    points = ground.database.read(lambda tx: _history(tx, run_id, key))
-    if not points:
+    found = ground.database.read(
+        lambda tx: curves.curves_of(tx, [(run_id, run_id)], key, curves.view_of("step", False, 0.0))
+    )
+    if not found.curves:
         raise NotFound(f"The run {run_id!r} has no metric {key!r}.")
-    return drawn(ground, "metric", MetricCurve(metric=key, points=points), form=form, theme=theme, width=width)
+    return drawn(ground, "curves", found, form=form, theme=theme, width=width)
 
 
 def _experiment(tx: Transaction, experiment_id: str) -> Experiment | None:
@@ -68,24 +71,6 @@ def _experiment(tx: Transaction, experiment_id: str) -> Experiment | None:
         return experiments.get(tx, experiment_id)
     except TenureError:  # a run may outlive its experiment's name
         return None
-
-
-def _curved(tx: Transaction, run: Run) -> list[str]:
-    """Metrics with more than one step: those that a curve tells more about than their last value."""
-    return [
-        metric.key for metric in run.data.metrics if metric.step and len(_history(tx, run.info.run_id, metric.key)) > 1
-    ]
-
-
-def _history(tx: Transaction, run_id: str, key: str) -> list[CurvePoint]:
-    found, _ = metrics.history(tx, run_id, key, max_results=CURVE_LIMIT, page_token=None)
-    points = [CurvePoint(step=one.step or 0, at_ms=one.timestamp, value=_drawable(one)) for one in found]
-    return sorted(points, key=lambda point: (point.step, point.at_ms))
-
-
-def _drawable(metric: Metric) -> float | None:
-    """A metric's value; NaN and the infinities, which travel as words, leave a gap."""
-    return float(metric.value) if isinstance(metric.value, int | float) else None
 
 
 def _files(ground: Ground, run: Run) -> tuple[list[FileInfo], bool]:
