@@ -50,6 +50,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     job_lease_s: float = 30.0
     webhook_allow: str = ""
     webhook_timeout_s: Annotated[float, Meta(gt=0, le=300)] = 10.0
+    deleted_retention_days: Annotated[float, Meta(ge=0, le=36_500)] = 30.0
     webhook_log_days: Annotated[float, Meta(ge=0, le=36_500)] = 30.0
 
     @property
@@ -130,6 +131,7 @@ HELP: dict[str, tuple[str, str]] = {
         "Where webhooks may go besides public addresses, also without TLS: hooks.internal,10.0.0.0/8.",
     ),
     "webhook_timeout_s": ("seconds", "How long the receiver of a webhook may take to answer."),
+    "deleted_retention_days": ("days", "How long what was deleted is kept before `tenure admin gc` removes it."),
     "webhook_log_days": ("days", "How long the log of delivered webhooks is kept."),
 }
 

@@ -21,6 +21,7 @@ from tenure.api import (
     audit,
     cards,
     changes,
+    deleted,
     endpoints,
     features,
     handling,
@@ -62,6 +63,7 @@ ROOMS = (
     retraining,
     webhooks,
     imports,
+    deleted,
     audit,
 )
 FORM_BYTES = 1024 * 1024

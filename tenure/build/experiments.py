@@ -183,7 +183,8 @@ def _in_stage(tx: Transaction, identifier: str | None, stage: str) -> Experiment
 
 def _change_stage(tx: Transaction, found: Experiment, stage: str, by: str, now: Instant) -> None:
     number, now_ms = int(found.experiment_id), now // 1000
-    experiments.update(tx, number, now_ms, stage=stage)
+    if not experiments.update(tx, number, now_ms, stage=stage):  # removed for good at this very moment
+        raise NotFound(f"No Experiment with id={number} exists")
     runs.set_stage_of_experiment(tx, number, stage, now_ms if stage == "deleted" else None)
     action = "experiment.deleted" if stage == "deleted" else "experiment.restored"
     audit.append(tx, action, subject=f"experiment:{number}", by=by, at=now, detail={"name": found.name})

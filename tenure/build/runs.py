@@ -164,7 +164,8 @@ def restore(tx: Transaction, run_id: str | None, *, by: str, now: Instant) -> No
     if found.lifecycle_stage != "deleted":
         raise InvalidInput(f"The run {run_id} must be in the 'deleted' state. Current state is active.")
     experiments.location_for(tx, int(found.experiment_id))
-    runs.set_stage(tx, found.run_id, "active", None)
+    if not runs.set_stage(tx, found.run_id, "active", None):
+        raise _unknown(run_id)
     audit.append(tx, "run.restored", subject=f"run:{run_id}", by=by, at=now)
 
 

@@ -77,7 +77,7 @@ def _move(source: Source, client: Client, choice: Choice, as_json: bool) -> bool
     target = Target(client)
     with _progress(as_json) as step:
         told = Move(source, target, choice, step).run()
-        totals = source.totals(told.counts["experiment"])
+        totals = {} if told.removed else source.totals(told.counts["experiment"])
         compared = checking.compare(told, totals, target, artifacts=choice.artifacts, step=step)
         leftovers = source.leftovers()
     complete = not told.refused and not told.unreadable
@@ -138,6 +138,8 @@ def _report(told: Told, compared: Comparison, leftovers: list[Leftover]) -> None
         f"{told.points:,} points and {told.copied_files:,} files ({told.copied_bytes:,} bytes) were sent now; "
         f"{told.skipped:,} items were here before."
     )
+    if told.removed:
+        click.echo(f"{told.removed:,} items were here and were removed for good since; they are not brought back.")
     _lines("These differ", compared.differing, compared.differing_count)
     _lines("Refused", [f"{name}: {why}" for name, why in told.refused])
     _lines("Files that could not be read", [f"{name} at {place}: {why}" for name, place, why in told.unreadable])
@@ -189,4 +191,5 @@ def _as_json(told: Told, compared: Comparison, leftovers: list[Leftover]) -> dic
         "not_moved": _left(leftovers),
         "sent": {"points": told.points, "files": told.copied_files, "bytes": told.copied_bytes},
         "skipped": told.skipped,
+        "removed_here": told.removed,
     }

@@ -23,6 +23,7 @@ COMMANDS = {
     "audit": ("tenure.cli.audit", "The audit log: show, verify."),
     "import": ("tenure.cli.imports", "Move in from an MLflow server or its database."),
     "person": ("tenure.cli.people", "People who sign: list, add."),
+    "admin": ("tenure.cli.admin", "Keep a server in order: gc."),
     "doctor": ("tenure.cli.doctor", "Check this machine and a running server."),
 }
 

@@ -67,6 +67,7 @@ class Told:
     refused: list[tuple[str, str]] = field(default_factory=list)
     unreadable: list[tuple[str, str, str]] = field(default_factory=list)  # item, location, why
     skipped: int = 0
+    removed: int = 0
     copied_files: int = 0
     copied_bytes: int = 0
     points: int = 0
@@ -95,7 +96,7 @@ class Move:
             self._target.begin(NewImport(address=self._source.address, detail=detail))
             chosen = chosen_experiments(self._source.experiments(), self._choice.names)
             self._experiments(chosen)
-            ids = [one.source_id for one in chosen]
+            ids = [one.source_id for one in chosen if one.source_id in self.told.counts["experiment"]]
             self._logged_models(self._source.logged_models(ids))
             self._runs(ids)
             if isinstance(self._source, RestSource):  # only runs name what was deleted
@@ -109,6 +110,8 @@ class Move:
     # --- experiments ---
 
     def _experiments(self, chosen: Sequence[ExperimentSent]) -> None:
+        known = self._target.known("experiment")
+        chosen = [one for one in chosen if not self._was_removed(known.get(one.source_id))]
         sent = [msgspec.structs.replace(one, artifact_location="") if self._choice.artifacts else one for one in chosen]
         self._step("experiments", len(sent), 0)
         self.told.experiments = self._target.experiments(sent)
@@ -132,6 +135,8 @@ class Move:
                 self._roots[run.sent.run_id] = run.sent.artifact_uri
                 digest = digest_of(run.sent, run.latest, run.points)
                 before = known.get(run.sent.run_id)
+                if self._was_removed(before):
+                    continue
                 if before is not None and before.said is not None and self._settled(before, digest, run.sent):
                     self._skip("run", before)
                 else:
@@ -147,6 +152,12 @@ class Move:
             return False
         running = run is not None and run.status in ("RUNNING", "SCHEDULED") and run.lifecycle_stage == "active"
         return not running and (said.copied or not self._choice.artifacts)
+
+    def _was_removed(self, before: Known | None) -> bool:
+        """Whether it was here and was removed for good on purpose: it is not brought back, and not counted."""
+        removed = before is not None and before.state == "removed" and not self._choice.again
+        self.told.removed += removed
+        return removed
 
     def _skip(self, kind: Kind, before: Known) -> None:
         assert before.said is not None
@@ -219,6 +230,8 @@ class Move:
                 self._roots[one.model_id] = one.artifact_location
                 digest = digest_of(one)
                 before = known.get(one.model_id)
+                if self._was_removed(before):
+                    continue
                 if before is not None and self._settled(before, digest) and one.status != "PENDING":
                     self._skip("logged_model", before)
                 else:
@@ -327,7 +340,8 @@ class Move:
         digest = digest_of(version)
         before = known.get(name)
         if before is not None and self._settled(before, digest):
-            self._skip("model_version", before)
+            if not version.deleted:
+                self._skip("model_version", before)
             return
         sent, files = self._placed(version)
         try:

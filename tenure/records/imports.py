@@ -68,11 +68,11 @@ class Said(Record):
 
 
 class Known(Record):
-    """An item that was begun or done before."""
+    """An item that was begun or done before; `removed`: it was here, and was removed for good since."""
 
     source_id: str
     target_id: str
-    state: Literal["begun", "done"]
+    state: Literal["begun", "done", "removed"]
     said: Said | None = None
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 class FileInfo:
     key: str
     size_bytes: int
+    changed_at: int = 0  # µs UTC
 
 
 class Draft(Protocol):

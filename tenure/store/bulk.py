@@ -19,7 +19,7 @@ from tenure.records.imports import (
 )
 from tenure.records.registry import Pinned
 from tenure.records.tracking import MetricPoint
-from tenure.store import driver, metrics
+from tenure.store import driver, experiments, metrics
 from tenure.store.database import Transaction
 from tenure.store.model_versions import DELETED
 
@@ -31,12 +31,14 @@ PUT_RUN = (
     " lifecycle_stage, deleted_time) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (run_id) DO UPDATE SET"
     " name = excluded.name, user_id = excluded.user_id, status = excluded.status, start_time = excluded.start_time,"
     " end_time = excluded.end_time, lifecycle_stage = excluded.lifecycle_stage, deleted_time = excluded.deleted_time"
+    " WHERE runs.lifecycle_stage != 'gone'"
 )
 PUT_LOGGED_MODEL = (
     "INSERT INTO logged_models (model_id, experiment_id, name, artifact_location, creation_time, last_update_time,"
     " status, status_message, model_type, source_run_id, lifecycle_stage) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
     " ON CONFLICT (model_id) DO UPDATE SET last_update_time = excluded.last_update_time, status = excluded.status,"
     " status_message = excluded.status_message, lifecycle_stage = excluded.lifecycle_stage"
+    " WHERE logged_models.lifecycle_stage != 'gone'"
 )
 ADD_MODEL_POINT = (
     "INSERT INTO logged_model_metrics (model_id, key, timestamp, step, run_id, value, dataset_name, dataset_digest)"
@@ -53,18 +55,14 @@ def add_experiment(tx: Transaction, sent: ExperimentSent, identifier: int | None
     """Add an experiment, under this id when one is given. Without a location it lies at `root` and its id."""
     row = (sent.name, sent.artifact_location, sent.lifecycle_stage, sent.creation_time, sent.last_update_time)
     columns = "name, artifact_location, lifecycle_stage, creation_time, last_update_time"
-    if identifier is None:
-        statement = f"INSERT INTO experiments ({columns}) VALUES (?, ?, ?, ?, ?) RETURNING experiment_id"  # noqa: S608 - a constant
-        identifier = int(driver.execute(tx, statement, row).fetchone()[0])
-    else:
-        statement = f"INSERT INTO experiments (experiment_id, {columns}) VALUES (?, ?, ?, ?, ?, ?)"  # noqa: S608 - a constant
-        driver.execute(tx, statement, (identifier, *row))
-        if tx.dialect.name == "postgresql":  # its counter does not see ids that are given
-            driver.execute(
-                tx,
-                "SELECT setval(pg_get_serial_sequence('experiments', 'experiment_id'), MAX(experiment_id))"
-                " FROM experiments",
-            )
+    given = identifier is not None
+    identifier = experiments.next_id(tx) if identifier is None else identifier
+    statement = f"INSERT INTO experiments (experiment_id, {columns}) VALUES (?, ?, ?, ?, ?, ?)"  # noqa: S608 - a constant
+    driver.execute(tx, statement, (identifier, *row))
+    if given and tx.dialect.name == "postgresql":  # its counter does not see ids that are given
+        counter = "pg_get_serial_sequence('experiments', 'experiment_id')"
+        statement = f"SELECT setval({counter}, GREATEST(nextval({counter}), MAX(experiment_id))) FROM experiments"  # noqa: S608 - a constant
+        driver.execute(tx, statement)
     if not sent.artifact_location:
         statement = "UPDATE experiments SET artifact_location = ? WHERE experiment_id = ?"
         driver.execute(tx, statement, (f"{root}{identifier}", identifier))

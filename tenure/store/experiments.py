@@ -13,32 +13,37 @@ from tenure.store import conditions, driver, tables
 from tenure.store.database import Transaction
 
 COLUMN = tables.experiments.c
+LARGEST_REMOVED = "largest_removed_experiment"
+"""Where the greatest number of an experiment is kept that was removed for good."""
 
 
 def insert(tx: Transaction, name: str, location: str | None, root: str, now_ms: int, identifier: int | None) -> int:
-    """Add an experiment and return its number. Without a location its artifacts lie at `root` and its number."""
-    if identifier is None:
-        found = driver.execute(
-            tx,
-            "INSERT INTO experiments (name, artifact_location, lifecycle_stage, creation_time, last_update_time)"
-            " VALUES (?, ?, 'active', ?, ?) RETURNING experiment_id",
-            (name, location or "", now_ms, now_ms),
-        )
-        identifier = int(found.fetchone()[0])
-        if location is None:
-            driver.execute(
-                tx,
-                "UPDATE experiments SET artifact_location = ? WHERE experiment_id = ?",
-                (f"{root}{identifier}", identifier),
-            )
-        return identifier
+    """Add an experiment and return its number. Without a location its artifacts lie at `root` and its number.
+
+    With a number that is there already nothing happens.
+    """
+    number = next_id(tx) if identifier is None else identifier
     driver.execute(
         tx,
-        "INSERT INTO experiments (experiment_id, name, artifact_location, lifecycle_stage, creation_time,"
-        " last_update_time) VALUES (?, ?, ?, 'active', ?, ?) ON CONFLICT DO NOTHING",
-        (identifier, name, location or f"{root}{identifier}", now_ms, now_ms),
+        "INSERT INTO experiments (experiment_id, name, artifact_location, lifecycle_stage, creation_time,"  # noqa: S608 - constants
+        f" last_update_time) VALUES (?, ?, ?, 'active', ?, ?){'' if identifier is None else ' ON CONFLICT DO NOTHING'}",
+        (number, name, location or f"{root}{number}", now_ms, now_ms),
     )
-    return identifier
+    return number
+
+
+def next_id(tx: Transaction) -> int:
+    """A number that no experiment has or had: SQLite alone would give that of the last one again once it is removed."""
+    if tx.dialect.name == "postgresql":
+        statement = "SELECT nextval(pg_get_serial_sequence('experiments', 'experiment_id'))"
+        return int(driver.execute(tx, statement).fetchone()[0])
+    found = driver.execute(
+        tx,
+        "SELECT MAX(COALESCE((SELECT MAX(experiment_id) FROM experiments), 0),"
+        " COALESCE((SELECT CAST(value AS INTEGER) FROM settings_kept WHERE key = ?), 0)) + 1",
+        (LARGEST_REMOVED,),
+    )
+    return int(found.fetchone()[0])
 
 
 def get(tx: Transaction, identifier: int) -> Experiment | None:
@@ -57,14 +62,15 @@ def stage_of(tx: Transaction, identifier: int) -> tuple[str, str] | None:
     return (found[0], found[1]) if found else None
 
 
-def update(tx: Transaction, identifier: int, now_ms: int, *, name: str | None = None, stage: str | None = None) -> None:
-    """Give an experiment another name or lifecycle stage."""
-    driver.execute(
+def update(tx: Transaction, identifier: int, now_ms: int, *, name: str | None = None, stage: str | None = None) -> bool:
+    """Give an experiment another name or lifecycle stage. False when it is gone."""
+    done = driver.execute(
         tx,
         "UPDATE experiments SET name = COALESCE(?, name), lifecycle_stage = COALESCE(?, lifecycle_stage),"
         " last_update_time = ? WHERE experiment_id = ?",
         (name, stage, now_ms, identifier),
     )
+    return bool(done.rowcount)
 
 
 def set_tags(tx: Transaction, identifier: int, tags: Iterable[tuple[str, str]]) -> None:

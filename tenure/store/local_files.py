@@ -89,7 +89,8 @@ class LocalFiles:
                     if entry.is_dir(follow_symlinks=False):
                         folders.append(start + entry.name)
                     elif entry.is_file(follow_symlinks=False):
-                        files.append(FileInfo(start + entry.name, entry.stat(follow_symlinks=False).st_size))
+                        found = entry.stat(follow_symlinks=False)
+                        files.append(FileInfo(start + entry.name, found.st_size, found.st_mtime_ns // 1000))
         except OSError as failure:
             if failure.errno in NOT_THERE:
                 return [], []

@@ -13,6 +13,7 @@ import obstore
 from obstore.store import from_url
 
 from tenure.errors import CannotStart, InvalidInput, NotFound, TenureError, Unavailable
+from tenure.records.base import instant_of
 from tenure.store.artifacts import FileInfo
 from tenure.store.direct import Direct
 
@@ -44,17 +45,13 @@ class ObjectFiles:
 
     def files(self, prefix: str) -> list[FileInfo]:
         with _told(prefix):
-            found = [
-                FileInfo(item["path"], int(item["size"]))
-                for part in obstore.list(self.store, prefix or None)
-                for item in part
-            ]
+            found = [_info(item) for part in obstore.list(self.store, prefix or None) for item in part]
         return sorted(found, key=lambda file: file.key)
 
     def level(self, prefix: str) -> tuple[list[str], list[FileInfo]]:
         with _told(prefix):
             listed = obstore.list_with_delimiter(self.store, prefix or None)
-        files = [FileInfo(item["path"], int(item["size"])) for item in listed["objects"]]
+        files = [_info(item) for item in listed["objects"]]
         return sorted(listed["common_prefixes"]), sorted(files, key=lambda file: file.key)
 
     def delete(self, keys: list[str]) -> None:
@@ -63,6 +60,10 @@ class ObjectFiles:
 
     def sweep(self) -> None:
         """Nothing to do: parts that were never completed go by the bucket's own lifecycle rule."""
+
+
+def _info(item: Any) -> FileInfo:
+    return FileInfo(item["path"], int(item["size"]), instant_of(item["last_modified"]))
 
 
 class ObjectContent:

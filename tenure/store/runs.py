@@ -15,6 +15,10 @@ INFO = (
 )
 
 
+GONE = "gone"
+"""The stage of a run that is being removed for good: nobody sees it any more, and nobody restores it."""
+
+
 class NewRun(NamedTuple):
     run_id: str
     experiment_id: int
@@ -35,7 +39,7 @@ def insert(tx: Transaction, run: NewRun) -> None:
 def stage_of(tx: Transaction, run_id: str) -> str | None:
     """The lifecycle stage of a run, None when there is no such run. 3 µs: it is asked before every write."""
     found = driver.execute(tx, "SELECT lifecycle_stage FROM runs WHERE run_id = ?", (run_id,)).fetchone()
-    return found[0] if found else None
+    return found[0] if found and found[0] != GONE else None
 
 
 def experiment_of(tx: Transaction, run_id: str) -> int | None:
@@ -45,7 +49,7 @@ def experiment_of(tx: Transaction, run_id: str) -> int | None:
 
 def info(tx: Transaction, run_id: str) -> RunInfo | None:
     found = driver.execute(tx, f"SELECT {INFO} FROM runs WHERE run_id = ?", (run_id,)).fetchone()  # noqa: S608 - a constant
-    return _info(found) if found else None
+    return _info(found) if found and found[-1] != GONE else None
 
 
 def update(
@@ -60,17 +64,22 @@ def update(
     )
 
 
-def set_stage(tx: Transaction, run_id: str, stage: str, deleted_ms: int | None) -> None:
-    driver.execute(
-        tx, "UPDATE runs SET lifecycle_stage = ?, deleted_time = ? WHERE run_id = ?", (stage, deleted_ms, run_id)
+def set_stage(tx: Transaction, run_id: str, stage: str, deleted_ms: int | None) -> bool:
+    """Delete or restore a run. False when it is gone: it may have been removed for good at this very moment."""
+    done = driver.execute(
+        tx,
+        f"UPDATE runs SET lifecycle_stage = ?, deleted_time = ? WHERE run_id = ? AND lifecycle_stage != '{GONE}'",  # noqa: S608 - a constant
+        (stage, deleted_ms, run_id),
     )
+    return bool(done.rowcount)
 
 
 def set_stage_of_experiment(tx: Transaction, experiment_id: int, stage: str, deleted_ms: int | None) -> None:
     """Delete or restore every run of an experiment."""
     driver.execute(
         tx,
-        "UPDATE runs SET lifecycle_stage = ?, deleted_time = ? WHERE experiment_id = ?",
+        "UPDATE runs SET lifecycle_stage = ?, deleted_time = ?"  # noqa: S608 - a constant
+        f" WHERE experiment_id = ? AND lifecycle_stage != '{GONE}'",
         (stage, deleted_ms, experiment_id),
     )
 
@@ -125,7 +134,10 @@ def get_many(tx: Transaction, run_ids: Sequence[str]) -> list[Run]:
 
 
 def _chunk(tx: Transaction, run_ids: Sequence[str]) -> list[Run]:
-    infos = {row[0]: _info(row) for row in _rows(tx, INFO, "runs", run_ids)}
+    infos = {row[0]: _info(row) for row in _rows(tx, INFO, "runs", run_ids) if row[-1] != GONE}
+    if not infos:
+        return []
+    wanted, run_ids = run_ids, list(infos)
     data = {run_id: RunData(metrics=[], params=[], tags=[]) for run_id in infos}
     for run_id, key, value, timestamp, step in _rows(
         tx, "run_id, key, value, timestamp, step", "latest_metrics", run_ids, "run_id, key"
@@ -138,7 +150,7 @@ def _chunk(tx: Transaction, run_ids: Sequence[str]) -> list[Run]:
     inputs, outputs = datasets.of_runs(tx, list(infos))
     return [
         Run(info=infos[run_id], data=data[run_id], inputs=inputs[run_id], outputs=outputs[run_id])
-        for run_id in run_ids
+        for run_id in wanted
         if run_id in infos
     ]
 
