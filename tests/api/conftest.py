@@ -10,6 +10,8 @@ from typing import Any
 
 import httpx
 import pytest
+from litestar import Litestar
+from litestar.datastructures import State
 
 from tenure.access import Gate
 from tenure.api import front
@@ -70,8 +72,18 @@ def ask(ground: Ground) -> Asker:
         await send({"type": "http.response.start", "status": 204, "headers": []})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    with warnings.catch_warnings():  # of Litestar 3, about parameters that get their dependency by name
-        warnings.simplefilter("ignore", DeprecationWarning)
-        ours = front.litestar_app(moving, gate, [], lambda request, error: None)
-    front.check_declared(ours, {})
-    return Asker(front.Front(gate, ours, nothing, ("/api/2.0/mlflow",)))
+    return Asker(front.Front(gate, _application(moving, gate), nothing, ("/api/2.0/mlflow",)))
+
+
+def _application(ground: Ground, gate: Gate) -> Litestar:
+    """Our API on a ground. It is put together once, and then given a state of its own for each test."""
+    if not _applications:
+        with warnings.catch_warnings():  # of Litestar 3, about parameters that get their dependency by name
+            warnings.simplefilter("ignore", DeprecationWarning)
+            _applications.append(front.litestar_app(ground, gate, [], lambda request, error: None))
+        front.check_declared(_applications[0], {})
+    _applications[0].state = State({"ground": ground, "gate": gate})
+    return _applications[0]
+
+
+_applications: list[Litestar] = []

@@ -51,7 +51,9 @@ class Client:
     """A browser's requests to the pages, without a network. Cookies are kept; redirects are answers."""
 
     def __init__(self, ground: Ground) -> None:
-        self._app = pages_of(ground)
+        if id(ground) not in _apps:
+            _apps[id(ground)] = ground, pages_of(ground)
+        self._app = _apps[id(ground)][1]
         self._cookies = httpx.Cookies()
 
     def get(self, path: str, **more: Any) -> httpx.Response:
@@ -73,6 +75,10 @@ class Client:
                 return answer
 
         return asyncio.run(ask())
+
+
+_apps: dict[int, tuple[Ground, Any]] = {}
+"""The pages of each ground, put together once. The ground is kept too, so that no other one gets its number."""
 
 
 @pytest.fixture
