@@ -88,16 +88,19 @@ def _described(path: str) -> tuple[str, str]:
 
 def _origin(path: str, top: Path | None) -> str:
     """Where a distribution came from, as its installer noted it; empty for an index."""
-    installed = (sysconfig.get_path("purelib"), sysconfig.get_path("platlib"))
-    try:
-        text = Path(path, "direct_url.json").read_bytes()
-    except OSError:
-        is_source = path.endswith(".egg-info") and not path.startswith(tuple(filter(None, installed)))
+    if not os.path.exists(f"{path}/direct_url.json"):
+        is_source = path.endswith(".egg-info") and not path.startswith(_installed())
         return _of_folder(os.path.dirname(path), top, editable=True) if is_source else ""
     try:
-        return _of_url(json.loads(text), top)
-    except (ValueError, AttributeError, TypeError, KeyError):
+        return _of_url(json.loads(Path(path, "direct_url.json").read_bytes()), top)
+    except (OSError, ValueError, AttributeError, TypeError, KeyError):
         return "url"
+
+
+@lru_cache(maxsize=1)
+def _installed() -> tuple[str, ...]:
+    """Where installers put packages."""
+    return tuple(filter(None, (sysconfig.get_path("purelib"), sysconfig.get_path("platlib"))))
 
 
 def _of_url(told: dict[str, Any], top: Path | None) -> str:

@@ -32,9 +32,14 @@ def loaded(maps: Path = MAPS) -> list[Library]:
         found = set(_LOADED.findall(maps.read_bytes()))
     except OSError:
         return []
-    named = [(os.fsdecode(path), bool(gone)) for path, gone in found]
-    libraries = {_library(path, gone) for path, gone in named if not _MODULE.search(path.rpartition("/")[2])}
-    return sorted(libraries, key=lambda one: (one.name, one.version, one.package, one.digest))
+    return list(_described(frozenset((os.fsdecode(path), bool(gone)) for path, gone in found)))
+
+
+@lru_cache(maxsize=4)
+def _described(found: frozenset[tuple[str, bool]]) -> tuple[Library, ...]:
+    """The same files are the same libraries: one that was replaced meanwhile is told as deleted, so the set differs."""
+    libraries = {_library(path, gone) for path, gone in found if not _MODULE.search(path.rpartition("/")[2])}
+    return tuple(sorted(libraries, key=lambda one: (one.name, one.version, one.package, one.digest)))
 
 
 def _library(path: str, gone: bool) -> Library:
@@ -45,7 +50,7 @@ def _library(path: str, gone: bool) -> Library:
         name=_word(file[1] if file else path.rpartition("/")[2]),
         version=_word((file[4] or file[3] or "") if file else ""),
         package=_word(site[1].removesuffix(".libs").replace("_", "-").lower()) if site else "",
-        digest="" if gone else _digest(path, *_stamp(path)),
+        digest="" if gone else _digest(path),
     )
 
 
@@ -53,21 +58,14 @@ def _word(text: str) -> str:
     return re.sub(r"\s", "_", text)
 
 
-def _stamp(path: str) -> tuple[int, int]:
-    with contextlib.suppress(OSError):
-        found = os.stat(path)
-        return found.st_size, found.st_mtime_ns
-    return -1, 0
-
-
 @lru_cache(maxsize=1024)
-def _digest(path: str, size: int, _changed_ns: int) -> str:
+def _digest(path: str) -> str:
     """The build id that the linker left in the file, else the beginning of its SHA-256; empty when neither is had."""
     with contextlib.suppress(OSError, struct.error), open(path, "rb") as file:
         build_id = build_id_of(file.read(4096))
         if build_id:
             return f"build:{build_id[:DIGEST_LENGTH]}"
-        if 0 <= size <= LARGEST_HASHED:
+        if os.fstat(file.fileno()).st_size <= LARGEST_HASHED:
             file.seek(0)
             return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()[:DIGEST_LENGTH]}"
     return ""

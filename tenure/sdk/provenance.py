@@ -10,10 +10,21 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable
+from functools import lru_cache
 
 import msgspec
 
-from tenure.records.provenance import CODE, ENVIRONMENT, SEED, Seeds, library_line, package_line, parts_of
+from tenure.records.provenance import (
+    CODE,
+    ENVIRONMENT,
+    SEED,
+    Library,
+    Package,
+    Seeds,
+    library_line,
+    package_line,
+    parts_of,
+)
 from tenure.sdk import environment, libraries, repository, seeds
 
 VARIABLE = "TENURE_PROVENANCE"
@@ -63,7 +74,7 @@ def _code_and_packages() -> dict[str, str]:
         if value is not None
     }
     with contextlib.suppress(Exception):
-        told |= parts_of(map(package_line, environment.packages(top)), f"{ENVIRONMENT}packages")
+        told |= _packages(tuple(environment.packages(top)))
     return told
 
 
@@ -72,7 +83,16 @@ def _machine() -> dict[str, str]:
 
 
 def _libraries() -> dict[str, str]:
-    found = libraries.loaded()
+    return _loaded(tuple(libraries.loaded()))
+
+
+@lru_cache(maxsize=2)
+def _packages(found: tuple[Package, ...]) -> dict[str, str]:
+    return parts_of(map(package_line, found), f"{ENVIRONMENT}packages")
+
+
+@lru_cache(maxsize=2)
+def _loaded(found: tuple[Library, ...]) -> dict[str, str]:
     return parts_of(map(library_line, found), f"{ENVIRONMENT}libraries") if found else {}
 
 
