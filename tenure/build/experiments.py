@@ -8,6 +8,7 @@ from tenure.build import locations, searchable
 from tenure.build.limits import (
     EXPERIMENT_NAME_LENGTH,
     EXPERIMENT_TAG_LENGTH,
+    SHOWN_LENGTH,
     check_key,
     check_length,
     check_max_results,
@@ -84,7 +85,7 @@ def rename(tx: Transaction, identifier: str | None, name: str | None, *, now: In
         raise Inactive("Cannot rename a non-active experiment. Restore it first.")
     if name is None:
         return
-    name = _checked_name(name, "new_name")
+    name = _checked_name(required(name, "new_name"))
     if name != found.name:
         _must_be_free(tx, name)
         experiments.update(tx, int(found.experiment_id), now // 1000, name=name)
@@ -140,7 +141,10 @@ def parse_id(identifier: str | None) -> int:
     """An experiment's number from its decimal string."""
     text = required(identifier, "experiment_id")
     if not (text.isascii() and text.isdigit()) or int(text[:12]) > LARGEST_ID:
-        refuse(text, "experiment_id", "An experiment id is a string of digits.")
+        raise InvalidInput(
+            f"Invalid experiment ID '{text[:SHOWN_LENGTH]}'. Experiment ID must be a valid integer.",
+            where="experiment_id",
+        )
     return int(text)
 
 
@@ -190,11 +194,11 @@ def _change_stage(tx: Transaction, found: Experiment, stage: str, by: str, now: 
     audit.append(tx, action, subject=f"experiment:{number}", by=by, at=now, detail={"name": found.name})
 
 
-def _checked_name(name: str | None, parameter: str = "name") -> str:
-    name = required(name, parameter)
+def _checked_name(name: str | None) -> str:
+    name = required(name, "name")
     if not name.strip():
-        refuse(name, parameter, "Invalid experiment name: it must not be empty.")
-    check_length(name, EXPERIMENT_NAME_LENGTH, parameter)
+        refuse(name, "name", "Invalid experiment name: it must not be empty.")
+    check_length(name, EXPERIMENT_NAME_LENGTH, "name")
     return name
 
 
@@ -203,8 +207,8 @@ def _must_be_free(tx: Transaction, name: str) -> None:
     if taken is None:
         return
     if taken.lifecycle_stage == "active":
-        raise AlreadyExists(f"Experiment '{name}' already exists.")
+        raise AlreadyExists(f"Experiment(name={name}) already exists. Choose another name, or log into this one.")
     raise AlreadyExists(
-        f"Experiment '{name}' already exists in deleted state. You can restore the experiment, or permanently delete "
-        "it to create a new one."
+        f"Experiment(name={name}) already exists in deleted state. You can restore the experiment, or permanently "
+        "delete it to create a new one."
     )

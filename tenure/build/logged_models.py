@@ -150,8 +150,11 @@ def search(
 ) -> tuple[list[LoggedModel], str | None]:
     """One page of models and the token of the next. No experiments means no models, not all of them."""
     limit = check_max_results(max_results, DEFAULT_RESULTS, None)
-    question = msgspec.json.encode([list(experiment_ids or ()), text or "", list(datasets), list(order_by)])
-    scope = hashlib.sha256(question).hexdigest()[:16]
+    scope = {
+        "Experiment IDs in the page token do not match": _digest(sorted(set(experiment_ids or ()))),
+        "Filter string in the page token does not match": _digest([text or "", list(datasets)]),
+        "Order by in the page token does not match": _digest(list(order_by)),
+    }
     offset = read(page_token, scope=scope)
     for place, item in enumerate(datasets):
         required(item.dataset_name, f"datasets[{place}].dataset_name")
@@ -167,11 +170,13 @@ def search(
     return cut(found, limit, offset, scope=scope)
 
 
+def _digest(asked: object) -> str:
+    return hashlib.sha256(msgspec.json.encode(asked)).hexdigest()[:16]
+
+
 def _ordering(item: OrderItem) -> Ordering:
     (parsed,) = parse_order([item.field_name], searchable.LOGGED_MODELS)
-    if item.dataset_digest and not item.dataset_name:
-        refuse(item.field_name, "order_by", "dataset_digest needs dataset_name.")
-    if parsed.entity != "metric" and item.dataset_name:
+    if parsed.entity != "metric" and (item.dataset_name or item.dataset_digest):
         refuse(item.field_name, "order_by", "Only a metric can be restricted to a dataset.")
     return Ordering(
         entity=parsed.entity,

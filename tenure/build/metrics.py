@@ -56,12 +56,17 @@ def log_batch(
 def history(
     tx: Transaction, run_id: str | None, key: str | None, *, max_results: int | None, page_token: str | None
 ) -> tuple[list[Metric], str | None]:
-    """Points of one key by timestamp, step, value: all of them, or one page when `max_results` is given."""
+    """Points of one key by timestamp, step, value: all of them, or one page when `max_results` is given.
+
+    Clients may ask for a page of none.
+    """
     run_id = runs.info(tx, run_id).run_id
     key = required(key, "metric_key")
     offset = read(page_token)
     if max_results is None:
         return metrics.history(tx, run_id, key, None, offset), None
+    if max_results == 0:
+        return [], None
     limit = check_max_results(max_results, None, None)
     return cut(metrics.history(tx, run_id, key, limit + 1, offset), limit, offset)
 

@@ -12,12 +12,12 @@ from tenure.build import experiments, locations, names, run_pages
 from tenure.build.limits import (
     PARAM_LENGTH,
     RUN_TAG_LENGTH,
+    SHOWN_LENGTH,
     check_key,
     check_max_results,
     checked_tags,
     refuse,
     required,
-    shown,
 )
 from tenure.errors import InvalidInput, NotFound
 from tenure.records.base import Instant
@@ -50,8 +50,8 @@ def create(
     tagged = checked.get(NAME_TAG)
     if name and tagged and name != tagged:
         raise InvalidInput(
-            f"Both 'run_name' argument and '{NAME_TAG}' tag are specified, but with different values: {shown(name)} "
-            f"and {shown(tagged)}. Give one of them."
+            f"Both 'run_name' argument and '{NAME_TAG}' tag are specified, but with different values "
+            f"(run_name='{name[:SHOWN_LENGTH]}', {NAME_TAG}='{tagged[:SHOWN_LENGTH]}'). Give one of them."
         )
     run_id = f"{random.getrandbits(128):032x}"
     chosen = name or tagged or names.generated(random.Random(run_id))  # noqa: S311 - a name is no secret
@@ -152,17 +152,19 @@ def digested(tx: Transaction, run_id: str | None) -> RunDigest:
 
 
 def delete(tx: Transaction, run_id: str | None, *, by: str, now: Instant) -> None:
-    """Delete a run softly. Writes one audit event."""
-    run_id = check_active(tx, run_id)
-    runs.set_stage(tx, run_id, "deleted", now // 1000)
+    """Delete a run softly. Writes one audit event; deleting it again changes nothing."""
+    found = info(tx, run_id)
+    if found.lifecycle_stage == "deleted":
+        return
+    runs.set_stage(tx, found.run_id, "deleted", now // 1000)
     audit.append(tx, "run.deleted", subject=f"run:{run_id}", by=by, at=now)
 
 
 def restore(tx: Transaction, run_id: str | None, *, by: str, now: Instant) -> None:
-    """Restore a deleted run whose experiment is active. Writes one audit event."""
+    """Restore a deleted run whose experiment is active. Writes one audit event; restoring it again changes nothing."""
     found = info(tx, run_id)
-    if found.lifecycle_stage != "deleted":
-        raise InvalidInput(f"The run {run_id} must be in the 'deleted' state. Current state is active.")
+    if found.lifecycle_stage == "active":
+        return
     experiments.location_for(tx, int(found.experiment_id))
     if not runs.set_stage(tx, found.run_id, "active", None):
         raise _unknown(run_id)

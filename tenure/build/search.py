@@ -145,8 +145,10 @@ class _Parser:
         operator = self._operator()
         allowed = self._operators_for(entity, key)
         if operator not in allowed:
-            named = ", ".join(sorted(allowed))
-            self._refuse(f"{entity} {key!r} compares by {named}; got {operator}", self.tokens[start])
+            why = f"Invalid comparison operator {operator}: {entity} {key!r} compares by {', '.join(sorted(allowed))}"
+            if operator in NULLS & self.grammar.keyed:
+                why += f"; IS NULL / IS NOT NULL is only supported for {self._keyed()}"
+            self._refuse(why, self.tokens[start])
         if operator in NULLS:
             return Comparison(entity=entity, key=key, op=operator)
         return Comparison(entity=entity, key=key, op=operator, value=self._value(entity, key, operator))
@@ -182,7 +184,7 @@ class _Parser:
         known = self.grammar.attributes.get(written)
         if known is None:
             valid = sorted(self.grammar.attributes)
-            self._refuse(f"Invalid attribute key {written!r}. Valid values are {valid}", token)
+            self._refuse(f"Invalid attribute key {written!r} specified. Valid values are {valid}", token)
         return "attribute", known[0]
 
     def _kind(self, key: str) -> Kind:
@@ -196,6 +198,9 @@ class _Parser:
         if entity == "dataset":
             return TEXTS | LISTS
         return self.grammar.keyed
+
+    def _keyed(self) -> str:
+        return " and ".join(f"{one}s" for one in ("tag", "param") if one in self.grammar.entities.values())
 
     def _operator(self) -> str:
         token = self._next()
@@ -231,9 +236,12 @@ class _Parser:
     def _list(self) -> list[str]:
         if self._next().text != "(":
             self._refuse("after IN must stand a list of quoted texts in parentheses", self.tokens[self.at - 1])
-        values = []
+        values: list[str] = []
         while True:
-            values.append(self._string(self._next(), "an entry of a list"))
+            token = self._next()
+            if values and token.text == ")" and token.kind == "mark":  # Python writes a list of one as ('a',)
+                return values
+            values.append(self._string(token, "an entry of a list"))
             token = self._next()
             if token.text == ")" and token.kind == "mark":
                 return values
@@ -274,9 +282,10 @@ class _Parser:
         return self.tokens[self.at - 1]
 
     def _refuse(self, why: str, token: Token | None) -> NoReturn:
+        what = "filter string" if self.where == "filter" else self.where
         place = f" at character {token.start + 1}" if token else ""
         raise Unreadable(
-            f"Invalid {self.where}{place}: {why}. Example: metrics.auc > 0.7 AND params.model = 'forest'",
+            f"Invalid {what}{place}: {why}. Example: metrics.auc > 0.7 AND params.model = 'forest'",
             where=self.where,
             place=token.start if token else None,
         )

@@ -45,9 +45,9 @@ class NewLoggedModel(NamedTuple):
 
 
 class DatasetScope(NamedTuple):
-    """Only metrics on this dataset count; without a digest, on any version of it."""
+    """Only metrics on this dataset count: without a digest on any version of it, without a name on whatever has it."""
 
-    name: str
+    name: str | None
     digest: str | None
 
 
@@ -177,8 +177,8 @@ def _condition(tx: Transaction, one: Comparison, scopes: Sequence[DatasetScope])
 def _order(item: Ordering) -> list[sa.ColumnElement[Any]]:
     if item.entity == "attribute":
         return conditions.ordered(COLUMN[NAMES.get(item.key, item.key)], ascending=item.ascending)
-    scopes = [DatasetScope(item.dataset_name, item.dataset_digest)] if item.dataset_name else []
-    latest = _latest(item.key, scopes)
+    scope = DatasetScope(item.dataset_name, item.dataset_digest)
+    latest = _latest(item.key, [scope] if any(scope) else [])
     value = latest.scalar_subquery()
     missing = sa.case((~latest.exists(), 2), (value.is_(None), 1), else_=0)
     return [missing, value.asc() if item.ascending else value.desc()]
@@ -197,11 +197,9 @@ def _latest(key: str, scopes: Sequence[DatasetScope]) -> sa.Select[Any]:
 
 
 def _on(points: Any, scopes: Sequence[DatasetScope]) -> conditions.Condition:
+    columns = (points.c.dataset_name, points.c.dataset_digest)
     either = [
-        sa.and_(
-            points.c.dataset_name == scope.name, *([points.c.dataset_digest == scope.digest] if scope.digest else [])
-        )
-        for scope in scopes
+        sa.and_(*(column == part for column, part in zip(columns, scope, strict=True) if part)) for scope in scopes
     ]
     return sa.or_(*either) if either else sa.true()
 

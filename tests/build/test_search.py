@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tenure.build import experiments, metrics, run_pages, runs, searchable
-from tenure.build.search import parse, parse_order
+from tenure.build.search import Grammar, parse, parse_order
 from tenure.errors import InvalidInput
 from tenure.records.base import Instant
 from tenure.records.tracking import KeyValue, MetricPoint, Run
@@ -70,7 +70,8 @@ def test_every_comparison_is_read_with_its_entity_key_operator_and_value() -> No
         "unknown = 'b'",
         "params.a = 'open",
         "run_id IN ()",
-        "run_id IN ('a',)",
+        "run_id IN (,)",
+        "run_id IN ('a',,)",
         "run_id IN 'a'",
         "params.a IS NIL",
         "metrics.a = 1 AND",
@@ -82,6 +83,26 @@ def test_every_comparison_is_read_with_its_entity_key_operator_and_value() -> No
 def test_what_is_not_in_the_language_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(InvalidInput, match="Invalid filter"):
         parse(text, searchable.RUNS)
+
+
+@pytest.mark.parametrize(
+    ("text", "grammar", "why"),
+    [
+        ("name > 'a'", searchable.LOGGED_MODELS, "Invalid comparison operator >"),
+        ("name IS NULL", searchable.EXPERIMENTS, "IS NULL / IS NOT NULL is only supported for tags$"),
+        ("metrics.a IS NULL", searchable.RUNS, "IS NULL / IS NOT NULL is only supported for tags and params$"),
+        ("tags.a IS NULL", searchable.LOGGED_MODELS, "compares by !=, =, ILIKE, IN, LIKE, NOT IN$"),
+        ("lifecycle_stage = 'a'", searchable.RUNS, "Invalid attribute key 'lifecycle_stage' specified"),
+        ("foo.a = 'b'", searchable.RUNS, "Invalid entity type 'foo'"),
+    ],
+)
+def test_a_refusal_says_what_is_wrong_in_the_words_that_clients_know(text: str, grammar: Grammar, why: str) -> None:
+    with pytest.raises(InvalidInput, match=f"^Invalid filter string at character 1: .*{why.replace('$', '. Example')}"):
+        parse(text, grammar)
+
+
+def test_a_list_may_end_with_a_comma_as_python_writes_it() -> None:
+    assert parse("run_id IN ('a',)", searchable.RUNS)[0].value == ["a"]
 
 
 @given(st.text(max_size=60))

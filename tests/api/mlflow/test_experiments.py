@@ -22,7 +22,8 @@ def test_a_name_stays_taken_when_its_experiment_is_deleted(each_wire: Wire) -> N
     after = each_wire.post("experiments/create", name="flights")
 
     assert {(one.status, one.json()["error_code"]) for one in (again, after)} == {(400, "RESOURCE_ALREADY_EXISTS")}
-    assert "deleted state" in after.json()["message"]
+    assert "Experiment(name=flights) already exists" in again.json()["message"]
+    assert "already exists in deleted state" in after.json()["message"]
 
 
 def test_deleting_takes_the_runs_along_and_restoring_brings_all_of_them_back(each_wire: Wire) -> None:
@@ -47,6 +48,7 @@ def test_an_experiment_that_is_not_there_is_told_apart_from_a_bad_id(each_wire: 
     bad = each_wire.get("experiments/get", experiment_id="abc")
 
     assert [one.status for one in (unknown, named, bad)] == [404, 404, 400]
+    assert "Invalid experiment ID 'abc'" in bad.json()["message"]
     assert unknown.json()["error_code"] == named.json()["error_code"] == "RESOURCE_DOES_NOT_EXIST"
 
 
@@ -54,6 +56,8 @@ def test_only_an_active_experiment_is_renamed(each_wire: Wire) -> None:
     made = each_wire.experiment()
     assert each_wire.post("experiments/update", experiment_id=made, new_name="trains").status == 200
     assert each_wire.get("experiments/get-by-name", experiment_name="trains").status == 200
+    long = each_wire.post("experiments/update", experiment_id=made, new_name="x" * 501)
+    assert (long.status, "'name' exceeds the maximum length of 500" in long.json()["message"]) == (400, True)
     each_wire.post("experiments/delete", experiment_id=made)
 
     refused = each_wire.post("experiments/update", experiment_id=made, new_name="ships")
@@ -141,7 +145,7 @@ def test_datasets_of_experiments_are_told_once_for_each_context(each_wire: Wire)
     [
         ([], "SearchDatasets request must specify at least one experiment_id."),
         ([f"id_{number}" for number in range(21)], "SearchDatasets request cannot specify more than 20"),
-        (["id_1"], "experiment_id"),
+        (["id_1"], "Invalid experiment ID 'id_1'"),
     ],
 )
 def test_datasets_are_searched_in_one_to_twenty_experiments(wire: Wire, sent: list[str], why: str) -> None:

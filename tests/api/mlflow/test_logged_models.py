@@ -113,6 +113,8 @@ def test_searching_by_attribute_param_tag_and_metric_on_a_dataset(each_wire: Wir
     assert found(filter="creation_timestamp > 5 AND name IN ('first', 'third')") == {"first", "third"}
     order = [{"field_name": "metrics.auc", "ascending": False, "dataset_name": "train"}]
     assert names(each_wire, order_by=order)[:2] == ["second", "first"]
+    order = [{"field_name": "metrics.auc", "ascending": False, "dataset_digest": "test-1"}]
+    assert names(each_wire, order_by=order)[0] == "first"
     assert names(each_wire, order_by=[{"field_name": "name"}]) == ["first", "second", "third"]
     assert names(each_wire, experiment_ids=[]) == []
     for refused in ("params.depth = 3", "metric.auc > 1", "status > 'READY'"):
@@ -128,4 +130,13 @@ def test_a_page_token_belongs_to_its_question(each_wire: Wire) -> None:
     rest = each_wire.post("logged-models/search", **asked, page_token=token).json()
 
     assert [model["info"]["name"] for model in first["models"] + rest["models"]] == ["m0", "m1", "m2"]
-    assert each_wire.post("logged-models/search", **asked, filter="name = 'm0'", page_token=token).status == 400
+    for changed, why in (
+        ({"experiment_ids": ["1"]}, "Experiment IDs in the page token do not match"),
+        ({"filter": "name = 'm0'"}, "Filter string in the page token does not match"),
+        ({"datasets": [{"dataset_name": "a"}]}, "Filter string in the page token does not match"),
+        ({"order_by": []}, "Order by in the page token does not match"),
+    ):
+        refused = each_wire.post("logged-models/search", **{**asked, **changed}, page_token=token)
+        assert (refused.status, why in refused.json()["message"]) == (400, True)
+    more = each_wire.post("logged-models/search", **{**asked, "max_results": 9}, page_token=token).json()
+    assert more == rest

@@ -119,6 +119,9 @@ def test_history_comes_in_pages_when_asked(each_wire: Wire) -> None:
             break
 
     assert found == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
+    asked = {"run_id": run_id, "metric_key": "a"}
+    assert each_wire.get("metrics/get-history", **asked, max_results=0).json() == {}
+    assert each_wire.get("metrics/get-history", **asked, max_results=-1).status == 400
 
 
 def test_curves_are_thinned_to_common_steps_and_keep_their_ends(each_wire: Wire) -> None:

@@ -40,7 +40,8 @@ def test_a_run_without_a_name_gets_one_that_its_tag_mirrors(each_wire: Wire) -> 
 
 def test_name_and_name_tag_follow_each_other_and_may_not_differ(each_wire: Wire) -> None:
     tag = [{"key": "mlflow.runName", "value": "b"}]
-    assert each_wire.post("runs/create", experiment_id="0", run_name="a", tags=tag).status == 400
+    refused = each_wire.post("runs/create", experiment_id="0", run_name="a", tags=tag)
+    assert (refused.status, "(run_name='a', mlflow.runName='b')" in refused.json()["message"]) == (400, True)
     run_id = each_wire.run(run_name="a")
     each_wire.post("runs/set-tag", run_id=run_id, key="mlflow.runName", value="c")
     by_tag = run_of(each_wire, run_id)["info"]["run_name"]
@@ -99,7 +100,6 @@ def test_a_deleted_run_is_read_and_not_written_until_it_is_restored(each_wire: W
         each_wire.post("runs/log-batch", run_id=run_id),
         each_wire.post("runs/set-tag", run_id=run_id, key="a", value="b"),
         each_wire.post("runs/update", run_id=run_id, status="FINISHED"),
-        each_wire.post("runs/delete", run_id=run_id),
     ]
 
     assert {one.status for one in refused} == {400}
@@ -109,6 +109,15 @@ def test_a_deleted_run_is_read_and_not_written_until_it_is_restored(each_wire: W
     assert (hidden, len(shown["runs"])) == ({}, 1)
     assert each_wire.post("runs/restore", run_id=run_id).status == 200
     assert each_wire.post("runs/set-tag", run_id=run_id, key="a", value="b").status == 200
+
+
+def test_deleting_and_restoring_a_run_again_changes_nothing_and_is_told_once(each_wire: Wire) -> None:
+    run_id = each_wire.run()
+    calls = ("restore", "delete", "delete", "restore", "restore")
+    answers = [each_wire.post(f"runs/{call}", run_id=run_id).status for call in calls]
+
+    assert answers == [200] * 5
+    assert [len(events(each_wire, action)) for action in ("run.deleted", "run.restored")] == [1, 1]
 
 
 def test_an_unknown_run_is_not_found(wire: Wire) -> None:
