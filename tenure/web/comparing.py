@@ -10,7 +10,6 @@ from typing import Literal
 
 from tenure.records.base import Record
 from tenure.records.tracking import Number, Run
-from tenure.stats.multiplicity import benjamini_hochberg
 from tenure.web import wording
 from tenure.web.chart_data import Axis
 from tenure.web.run_columns import OWN_TAGS, SYSTEM, Column
@@ -227,6 +226,7 @@ def associations(runs: Sequence[Run], target: Column) -> list[Association]:
 
     Numbers by Spearman's rank correlation, texts by Kruskal–Wallis; q-values by Benjamini & Hochberg over all of them.
     """
+    from tenure.stats.multiplicity import benjamini_hochberg
     from tenure.stats.ranks import kruskal_wallis, spearman
 
     measured = numbers_of(values_of(runs, target)) or []

@@ -12,7 +12,6 @@ from tenure.errors import InvalidInput, NotFound
 from tenure.records.people import Permission, Principal
 from tenure.records.provenance import environment_difference, provenance_of
 from tenure.records.tracking import Run
-from tenure.stats.ranks import spearman
 from tenure.store import run_keys
 from tenure.store import runs as kept_runs
 from tenure.store.database import Transaction
@@ -209,6 +208,8 @@ def _axis_parts(
 def _scatter_parts(
     runs: Sequence[Run], columns: Sequence[Column], across: str, up: str, target: Column | None
 ) -> dict[str, Any]:
+    from tenure.stats.ranks import spearman
+
     numeric = [one for one in columns if comparing.numbers_of(comparing.values_of(runs, one)) is not None]
     first = column(across) if across else next((one for one in numeric if one != target), None)
     second = column(up) if up else target

@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from itertools import chain
-from typing import Any, Literal, NamedTuple, cast
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
 from tenure.errors import InvalidInput
 from tenure.records.base import Record
-from tenure.stats.curves import smoothed, thinned
 from tenure.store import metrics
 from tenure.store.database import Transaction
 from tenure.web.chart_data import Curve, Curves
 
-Numbers = npt.NDArray[np.float64]
+if TYPE_CHECKING:
+    from tenure.stats.columns import Numbers
+
 Across = Literal["step", "relative", "wall"]
 ACROSS = {"step": "Step", "relative": "Time since the first point", "wall": "Time of day"}
 SMOOTHINGS = (0.0, 0.3, 0.6, 0.8, 0.9, 0.95, 0.99)
@@ -92,6 +90,8 @@ def distinct(names: Sequence[str]) -> list[str]:
 
 
 def _read(tx: Transaction, run_id: str, metric: str) -> _Series:
+    import numpy as np  # a server that nobody asks for curves starts without it
+
     parts = [
         np.fromiter(chain.from_iterable(rows), np.float64, 3 * len(rows))
         for rows in metrics.points(tx, run_id, metric, MOST_READ)
@@ -102,6 +102,10 @@ def _read(tx: Transaction, run_id: str, metric: str) -> _Series:
 
 def _curve(name: str, series: _Series, view: View, size: float, most: int) -> Curve:
     """A run's curve. What cannot be drawn (NaN, an infinity, on a logarithmic scale also 0 and less) leaves a gap."""
+    import numpy as np
+
+    from tenure.stats.curves import smoothed
+
     if view.x != "step":
         series = _Series(*(column[np.argsort(series.timestamp, kind="stable")] for column in series))
     value = np.where(np.isfinite(series.value), series.value, np.nan)
@@ -117,6 +121,10 @@ def _curve(name: str, series: _Series, view: View, size: float, most: int) -> Cu
 
 
 def _thin(across: Numbers, value: Numbers, log: bool, most: int) -> tuple[list[float], list[float | None]]:
+    import numpy as np
+
+    from tenure.stats.curves import thinned
+
     drawable = np.where(value > 0, value, np.nan) if log else value
     places = thinned(drawable, most)
     gaps = np.cumsum(~np.isfinite(drawable))[places]

@@ -1,0 +1,29 @@
+"""What a process does not need at its start, it does not load: start-up and memory are promised."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+HEAVY = ("numpy", "scipy", "pyarrow", "duckdb", "altair", "pandas", "mlflow", "sklearn", "botocore", "httpx")
+CONTROL = """
+import os, sys
+os.environ["TENURE_INTERNAL_TOKEN"] = "secret"
+from tenure import app
+from tenure.settings import Settings
+settings = Settings(data=sys.argv[1])
+ground = app.open_ground(settings)
+app.control_app(ground, app.open_gate(settings, ground))
+"""
+
+
+def loaded(code: str, folder: Path) -> list[str]:
+    code += f"\nimport sys; print([name for name in {HEAVY!r} if name in sys.modules])"
+    ended = subprocess.run([sys.executable, "-c", code, folder], check=True, capture_output=True, text=True)
+    return list(ast.literal_eval(ended.stdout))
+
+
+def test_control_starts_without_numbers_charts_or_frameworks(tmp_path: Path) -> None:
+    assert loaded(CONTROL, tmp_path) == []
