@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from tenure.records.provenance import (
@@ -44,6 +44,7 @@ def environment(found: list[Package] | None, **more: str) -> Environment:
     return Environment(packages=found, **more)
 
 
+@settings(max_examples=25)
 @given(packages, libraries)
 def test_what_a_client_tells_is_what_is_read(found, loaded):
     tags = {
@@ -56,6 +57,7 @@ def test_what_a_client_tells_is_what_is_read(found, loaded):
     assert read.is_locked == all(package.origin != "editable" for package in found)
 
 
+@settings(max_examples=40)
 @given(some.lists(some.text(alphabet=some.characters(exclude_characters="\n"), min_size=1, max_size=900), max_size=40))
 def test_a_list_in_parts_comes_back_whole_and_no_part_is_too_long(lines):
     tags = parts_of(lines, "x")
@@ -112,6 +114,7 @@ def test_a_dataset_has_the_digest_of_all_its_bytes_when_it_was_recorded_here():
     assert [(one.name, one.sha256, one.use) for one in data] == [("april", None, ""), ("march", "c" * 64, "training")]
 
 
+@settings(max_examples=40)
 @given(packages, packages)
 def test_a_difference_is_what_turns_one_environment_into_the_other(before, after):
     found = environment_difference(environment(before), environment(after))
