@@ -19,6 +19,7 @@ import pytest
 import sqlalchemy as sa
 
 from tenure.build import experiments
+from tenure.manage import people
 from tenure.records.base import Instant
 from tenure.settings import Settings
 from tenure.store import migrate
@@ -64,6 +65,16 @@ def _migrate(url: str) -> None:
     database = Database(url)
     migrate.to_newest(database)
     database.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cheap_passwords() -> Iterator[None]:
+    """Hash passwords with the least work in this process; servers of the stories hash them as they do in service."""
+    from argon2 import PasswordHasher
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(people, "_hasher", lambda: PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        yield
 
 
 @pytest.fixture

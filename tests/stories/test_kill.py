@@ -19,6 +19,7 @@ from tenure.errors import TenureError
 from tests.conftest import serving, wait_until
 from tests.stories import steps
 
+PAUSE_S = 0.02  # between two calls of a thread, so that what was killed finds a processor to start again on
 pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint:UserWarning")  # mlflow's, about itself
 
 
@@ -51,6 +52,7 @@ def load(work: Callable[[int], None], threads: int) -> Iterator[None]:
             n += 1
             try:
                 work(n)
+                stopping.wait(PAUSE_S)
             except (TenureError, httpx.HTTPError):
                 stopping.wait(0.02)
             except Exception as surprise:
@@ -70,13 +72,15 @@ def load(work: Callable[[int], None], threads: int) -> Iterator[None]:
 
 
 def test_nothing_acknowledged_is_lost_when_processes_are_killed(tmp_path: Path) -> None:
-    with serving(tmp_path / "data") as server:
-        client = steps.serve_champion(server, "killed")
+    with (
+        serving(tmp_path / "data") as server,
+        httpx.Client(timeout=10) as posting,
+        steps.serve_champion(server, "killed") as client,
+    ):
         run_id = mlflow.MlflowClient(server.url).create_run("0").info.run_id
         predicted: list[str] = []
         told: list[str] = []
         logged: list[int] = []
-        posting = httpx.Client(timeout=10)
 
         def score(n: int) -> None:
             answer = client.score("killed", {"a": 0.1, "b": 0.2}, reference=f"r{n}")
