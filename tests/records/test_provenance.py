@@ -26,7 +26,7 @@ names = some.from_regex(r"[a-z][a-z0-9-]{0,20}", fullmatch=True)
 versions = some.from_regex(r"[0-9]{1,3}(\.[0-9]{1,3}){0,3}(\+[a-z0-9]{1,6})?", fullmatch=True)
 origins = some.sampled_from(["", "editable", "repository", f"git+https://example.org/x@{COMMIT}", SHA])
 packages = some.lists(
-    some.builds(Package, name=names, version=versions, origin=origins), max_size=60, unique_by=lambda one: one.name
+    some.builds(Package, name=names, version=versions, origin=origins), max_size=12, unique_by=lambda one: one.name
 )
 words = some.from_regex(r"[a-z0-9._]{1,12}", fullmatch=True) | some.just("")
 libraries = some.lists(
