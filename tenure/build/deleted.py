@@ -58,7 +58,7 @@ def removables(
         number = _number(tx, experiment)
         rows = select(tx, due, after, PAGE, number, ids)
         points = deleted.points(tx, [row.id for row in rows]) if kind == "run" else {}
-        return rows, _held(tx, kind, rows), points, deleted.later(tx, due) if not after else 0
+        return rows, _held(tx, kind, rows, deleted.evidence(tx)), points, deleted.later(tx, due) if not after else 0
 
     rows, held, points, later = ground.database.read(of_rows)
     stay = {one.id for one in held}
@@ -92,10 +92,9 @@ def own_folder(opened: Opened | None, identifier: str) -> Opened | None:
     return Opened(opened.store, "/".join(parts[: parts.index(identifier) + 1]))
 
 
-def _held(tx: Transaction, kind: DeletedKind, rows: Sequence[DeletedRow]) -> list[Held]:
+def _held(tx: Transaction, kind: DeletedKind, rows: Sequence[DeletedRow], evidence: frozenset[str]) -> list[Held]:
     fresh = [row for row in rows if row.stage != runs.GONE]
     pinned = deleted.pinned(tx, kind, fresh)
-    evidence = deleted.evidence(tx) if fresh else frozenset()
     found = []
     for row in fresh:
         why = f"version {pinned[row.id]} needs it" if row.id in pinned else EVIDENCE if row.id in evidence else ""
@@ -107,9 +106,10 @@ def _held(tx: Transaction, kind: DeletedKind, rows: Sequence[DeletedRow]) -> lis
 def _experiments(tx: Transaction, due: int, experiment: str | None) -> Removables:
     """Deleted experiments; those that still hold something that stays are held too."""
     items, held = [], []
-    for number, name, at, _, _ in deleted.experiments(tx, due, _number(tx, experiment)):
+    evidence = deleted.evidence(tx)
+    for number, name, at in deleted.experiments(tx, due, _number(tx, experiment)):
         identifier = str(number)
-        why = _why_experiment_stays(tx, number, due)
+        why = _why_experiment_stays(tx, number, due, evidence)
         if why:
             held.append(Held(kind="experiment", id=identifier, name=name, why=why))
         else:
@@ -119,13 +119,13 @@ def _experiments(tx: Transaction, due: int, experiment: str | None) -> Removable
     return Removables(items=items, held=held)
 
 
-def _why_experiment_stays(tx: Transaction, number: int, due: int) -> str:
+def _why_experiment_stays(tx: Transaction, number: int, due: int, evidence: frozenset[str]) -> str:
     if number == known_experiments.DEFAULT_ID:
         return "the default experiment is always there"
     for kind, select in (("run", deleted.runs), ("logged_model", deleted.logged_models)):
         after = ""
         while rows := select(tx, due, after, PAGE, number, ()):
-            held = _held(tx, kind, rows)  # type: ignore[arg-type]  # one of the two above
+            held = _held(tx, kind, rows, evidence)  # type: ignore[arg-type]  # one of the two above
             if held:
                 return f"it holds the {kind.replace('_', ' ')} {held[0].id}, which stays: {held[0].why}"
             after = rows[-1].id
@@ -144,7 +144,7 @@ def remove(ground: Ground, asked: Removal, *, by: str, now: Instant) -> Removed:
 
     def marked(tx: Transaction) -> tuple[list[DeletedRow], list[Held]]:
         rows = select(tx, due, "", len(asked.ids), None, asked.ids)
-        held = _held(tx, asked.kind, rows)
+        held = _held(tx, asked.kind, rows, deleted.evidence(tx))
         stay = {one.id for one in held}
         newly = deleted.mark(tx, asked.kind, [row.id for row in rows if row.id not in stay], due)
         if newly:

@@ -12,7 +12,7 @@ import click
 
 if TYPE_CHECKING:
     from tenure.imports.checking import Comparison
-    from tenure.imports.moving import Choice, Step, Told
+    from tenure.imports.plan import Choice, Step, Told
     from tenure.imports.source import Leftover, Source
     from tenure.sdk.client import Client
 
@@ -53,7 +53,7 @@ def mlflow(
     something did not arrive.
     """
     from tenure.imports import opening
-    from tenure.imports.moving import Choice
+    from tenure.imports.plan import Choice
     from tenure.sdk.client import Client
 
     choice = Choice(names=names, artifacts=not no_artifacts, again=again)

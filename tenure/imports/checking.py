@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from tenure.imports.moving import Choice, Step, Told, chosen_experiments
+from tenure.imports.moving import chosen_experiments
+from tenure.imports.plan import Choice, Step, Told
 from tenure.imports.source import Owner, Source, Unreadable
 from tenure.imports.target import Target
 from tenure.records.imports import Counts, ImportEnded, Kind

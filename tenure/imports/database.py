@@ -6,43 +6,34 @@ What its columns mean is written down here and nowhere else; MLflow itself is no
 from __future__ import annotations
 
 import math
-import sqlite3
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
-from urllib.parse import quote
 
 import sqlalchemy as sa
-from sqlalchemy.pool import NullPool
 
-from tenure.errors import CannotStart, InvalidInput
+from tenure.imports import database_registry
 from tenure.imports.source import (
     CHUNK_POINTS,
-    DELETED_STAGE,
     PROMPT_TAG,
     Files,
     Leftover,
     ModelRead,
     RunRead,
     chunked,
-    model_of,
-    plain,
 )
+from tenure.imports.tables import Tables, address_of, numbers
 from tenure.records.imports import (
     ExperimentSent,
     LoggedModelSent,
     Measured,
     ModelLink,
     ModelPoint,
-    RegisteredModelSent,
     RunSent,
     Series,
-    VersionSent,
 )
 from tenure.records.tracking import Dataset, DatasetInput, KeyValue
 
 CHUNK_RUNS = 200
-DRIVERS = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
 MODEL_STATUSES = {1: "PENDING", 2: "READY", 3: "FAILED"}
 DEFAULT_WORKSPACE = "default"
 MOVED = frozenset(
@@ -102,28 +93,14 @@ class DatabaseSource:
     def __init__(self, url: str, files: Files, *, workspace: str = DEFAULT_WORKSPACE) -> None:
         self.address = address_of(url)
         self.files = files
-        self._workspace = workspace
-        self._engine = _engine(url)
-        try:
-            inspector = sa.inspect(self._engine)
-            self._columns = {
-                table: {column["name"] for column in inspector.get_columns(table)}
-                for table in inspector.get_table_names()
-            }
-        except (sa.exc.DBAPIError, sa.exc.OperationalError) as problem:
-            reason = str(getattr(problem, "orig", problem)).splitlines()[0]
-            raise CannotStart(f"The database of the source cannot be read: {reason}.") from None
-        if not {"experiments", "runs", "metrics"} <= self._columns.keys():
-            raise InvalidInput(
-                "This database holds no MLflow tables (experiments, runs, metrics). Is it the right one?"
-            )
+        self._tables = Tables(url, workspace)
 
     def close(self) -> None:
-        self._engine.dispose()
+        self._tables.close()
 
     def experiments(self) -> list[ExperimentSent]:
         tags: dict[str, dict[str, str]] = {}
-        for row in self._rows("experiment_tags", {"experiment_id": None, "key": None, "value": ""}):
+        for row in self._tables.rows("experiment_tags", {"experiment_id": None, "key": None, "value": ""}):
             tags.setdefault(str(row.experiment_id), {})[row.key] = row.value or ""
         columns = {
             "experiment_id": None,
@@ -143,11 +120,13 @@ class DatabaseSource:
                 last_update_time=row.last_update_time or row.creation_time or 0,
                 tags=tags.get(str(row.experiment_id), {}),
             )
-            for row in self._rows("experiments", columns, self._of_workspace("experiments"), order="experiment_id")
+            for row in self._tables.rows(
+                "experiments", columns, self._tables.of_workspace("experiments"), order="experiment_id"
+            )
         ]
 
     def count_runs(self, experiment_ids: Collection[str]) -> int | None:
-        return self._count("runs", sa.column("experiment_id").in_(_numbers(experiment_ids)))
+        return self._tables.count("runs", sa.column("experiment_id").in_(numbers(experiment_ids)))
 
     def runs(self, experiment_ids: Sequence[str]) -> Iterator[list[RunRead]]:
         columns = {
@@ -162,11 +141,11 @@ class DatabaseSource:
             "lifecycle_stage": "active",
             "artifact_uri": "",
         }
-        chosen = sa.column("experiment_id").in_(_numbers(experiment_ids))
+        chosen = sa.column("experiment_id").in_(numbers(experiment_ids))
         after = ""
         while True:
             behind = sa.and_(chosen, sa.column("run_uuid") > after)
-            rows = self._rows("runs", columns, behind, order="run_uuid", limit=CHUNK_RUNS)
+            rows = self._tables.rows("runs", columns, behind, order="run_uuid", limit=CHUNK_RUNS)
             if not rows:
                 return
             yield self._whole_runs(rows)
@@ -175,10 +154,10 @@ class DatabaseSource:
     def _whole_runs(self, rows: Sequence[Any]) -> list[RunRead]:
         ids = [row.run_uuid for row in rows]
         of_runs = sa.column("run_uuid").in_(ids)
-        params, tags = self._pairs("params", of_runs), self._pairs("tags", of_runs)
+        params, tags = self._tables.pairs("params", of_runs), self._tables.pairs("tags", of_runs)
         latest = self._latest(of_runs)
         datasets, read, made = self._datasets(ids), self._links(ids, "RUN_INPUT"), self._links(ids, "RUN_OUTPUT")
-        counted = self._counted("metrics", "run_uuid", of_runs)
+        counted = self._tables.counted("metrics", "run_uuid", of_runs)
         found = []
         for row in rows:
             run_id = row.run_uuid
@@ -209,11 +188,9 @@ class DatabaseSource:
 
     def _points(self, run_ids: Sequence[str]) -> Iterator[tuple[str, str, Any, int, int]]:
         columns = {"run_uuid": None, "key": None, "value": None, "timestamp": 0, "step": 0, "is_nan": False}
-        query = self._query("metrics", columns).where(sa.column("run_uuid").in_(run_ids))
-        with self._engine.connect() as connection:
-            rows = connection.execution_options(yield_per=CHUNK_POINTS).execute(query)
-            for run_id, key, value, timestamp, step, is_nan in rows:
-                yield run_id, key, None if is_nan else told(value), timestamp, step
+        rows = self._tables.stream("metrics", columns, sa.column("run_uuid").in_(run_ids), CHUNK_POINTS)
+        for run_id, key, value, timestamp, step, is_nan in rows:
+            yield run_id, key, None if is_nan else told(value), timestamp, step
 
     def logged_models(self, experiment_ids: Sequence[str]) -> Iterator[list[LoggedModelSent]]:
         columns = {
@@ -229,20 +206,23 @@ class DatabaseSource:
             "source_run_id": None,
             "status_message": None,
         }
-        chosen = sa.column("experiment_id").in_(_numbers(experiment_ids))
+        chosen = sa.column("experiment_id").in_(numbers(experiment_ids))
         after = ""
         while True:
             behind = sa.and_(chosen, sa.column("model_id") > after)
-            rows = self._rows("logged_models", columns, behind, order="model_id", limit=CHUNK_RUNS)
+            rows = self._tables.rows("logged_models", columns, behind, order="model_id", limit=CHUNK_RUNS)
             if not rows:
                 return
             yield self._whole_models(rows)
             after = rows[-1].model_id
 
+    def deleted_models(self) -> list[LoggedModelSent]:
+        return []  # a database tells all of them at once
+
     def _whole_models(self, rows: Sequence[Any]) -> list[LoggedModelSent]:
         of_models = sa.column("model_id").in_([row.model_id for row in rows])
-        params = self._pairs("logged_model_params", of_models, "model_id", "param_key", "param_value")
-        tags = self._pairs("logged_model_tags", of_models, "model_id", "tag_key", "tag_value")
+        params = self._tables.pairs("logged_model_params", of_models, "model_id", "param_key", "param_value")
+        tags = self._tables.pairs("logged_model_tags", of_models, "model_id", "tag_key", "tag_value")
         points: dict[str, list[ModelPoint]] = {}
         columns = {
             "model_id": None,
@@ -254,7 +234,7 @@ class DatabaseSource:
             "dataset_name": None,
             "dataset_digest": None,
         }
-        for row in self._rows("logged_model_metrics", columns, of_models):
+        for row in self._tables.rows("logged_model_metrics", columns, of_models):
             points.setdefault(row.model_id, []).append(
                 ModelPoint(
                     key=row.metric_name,
@@ -287,78 +267,14 @@ class DatabaseSource:
         ]
 
     def registered_models(self) -> list[ModelRead]:
-        tags = self._pairs("registered_model_tags", self._of_workspace("registered_model_tags"), "name")
-        aliases: dict[str, dict[str, int]] = {}
-        of_workspace = self._of_workspace("registered_model_aliases")
-        for row in self._rows("registered_model_aliases", {"name": None, "alias": None, "version": 0}, of_workspace):
-            aliases.setdefault(row.name, {})[row.alias] = row.version
-        versions = self._versions()
-        columns = {"name": None, "description": None, "creation_time": 0, "last_updated_time": None}
-        return [
-            ModelRead(
-                RegisteredModelSent(
-                    name=row.name,
-                    description=row.description,
-                    creation_time=row.creation_time or 0,
-                    last_updated_time=row.last_updated_time or row.creation_time or 0,
-                    tags=tags.get(row.name, {}),
-                ),
-                aliases.get(row.name, {}),
-                versions.get(row.name, []),
-            )
-            for row in self._rows("registered_models", columns, self._of_workspace("registered_models"), order="name")
-            if tags.get(row.name, {}).get(PROMPT_TAG, "").lower() != "true"
-        ]
-
-    def _versions(self) -> dict[str, list[VersionSent]]:
-        tags: dict[tuple[str, int], dict[str, str]] = {}
-        columns: dict[str, Any] = {"name": None, "version": None, "key": None, "value": ""}
-        for row in self._rows("model_version_tags", columns, self._of_workspace("model_version_tags")):
-            tags.setdefault((row.name, row.version), {})[row.key] = row.value or ""
-        columns = {
-            "name": None,
-            "version": None,
-            "creation_time": 0,
-            "last_updated_time": None,
-            "description": None,
-            "user_id": "",
-            "current_stage": "None",
-            "source": None,
-            "storage_location": None,
-            "run_id": None,
-            "run_link": None,
-            "status": "READY",
-            "status_message": None,
-        }
-        found: dict[str, list[VersionSent]] = {}
-        for row in self._rows("model_versions", columns, self._of_workspace("model_versions"), order="version"):
-            deleted = row.current_stage == DELETED_STAGE
-            location = row.storage_location or row.source
-            sent = VersionSent(
-                name=row.name,
-                version=row.version,
-                user_id=row.user_id or "",
-                current_stage=row.current_stage or "None",
-                creation_time=row.creation_time or 0,
-                last_updated_time=row.last_updated_time or row.creation_time or 0,
-                description=row.description,
-                source=row.source,
-                storage_location=None if deleted else location,
-                run_id=row.run_id,
-                run_link=row.run_link,
-                model_id=model_of(row.source, location),
-                status=row.status or "READY",
-                status_message=row.status_message,
-                deleted=deleted,
-                tags=tags.get((row.name, row.version), {}),
-            )
-            found.setdefault(row.name, []).append(sent)
-        return found
+        return database_registry.registered_models(self._tables)
 
     def totals(self, experiment_ids: Collection[str]) -> dict[str, int]:
-        numbers = _numbers(experiment_ids)
-        chosen = sa.column("experiment_id").in_(numbers)
-        found = {"runs": self._count("runs", chosen), "logged models": self._count("logged_models", chosen)}
+        chosen = sa.column("experiment_id").in_(numbers(experiment_ids))
+        found = {
+            "runs": self._tables.count("runs", chosen),
+            "logged models": self._tables.count("logged_models", chosen),
+        }
         runs: Any = sa.select(sa.column("run_uuid")).select_from(sa.table("runs")).where(chosen)
         for what, table in (
             ("params", "params"),
@@ -366,43 +282,32 @@ class DatabaseSource:
             ("metric points", "metrics"),
             ("latest values", "latest_metrics"),
         ):
-            found[what] = self._count(table, sa.column("run_uuid").in_(runs))
+            found[what] = self._tables.count(table, sa.column("run_uuid").in_(runs))
         for what in ("params", "tags", "metrics"):
-            found[f"logged model {what}"] = self._count(f"logged_model_{what}", chosen)
+            found[f"logged model {what}"] = self._tables.count(f"logged_model_{what}", chosen)
         return found
 
     def leftovers(self) -> list[Leftover]:
         found = []
         prompts = sa.and_(sa.column("key") == PROMPT_TAG, sa.func.lower(sa.column("value")) == "true")
-        names = [row.name for row in self._rows("registered_model_tags", {"name": None}, prompts, order="name")]
+        names = [row.name for row in self._tables.rows("registered_model_tags", {"name": None}, prompts, order="name")]
         if names:
             found.append(Leftover("prompts", len(names), names[:3]))
-        for table in sorted(self._columns.keys() - MOVED - SILENT):
-            count = self._count(table)
+        for table in sorted(self._tables.columns.keys() - MOVED - SILENT):
+            count = self._tables.count(table)
             if count:
                 found.append(Leftover(WORDS.get(table, f"rows of the table {table}"), count))
         for table, what in (("experiments", "experiments"), ("registered_models", "registered models")):
-            if "workspace" in self._columns.get(table, ()):
-                count = self._count(table, sa.column("workspace") != self._workspace)
+            if "workspace" in self._tables.columns.get(table, ()):
+                count = self._tables.count(table, sa.column("workspace") != self._tables.workspace)
                 if count:
-                    found.append(Leftover(f"{what} of other workspaces than {self._workspace!r}", count))
-        return found
-
-    def _of_workspace(self, table: str) -> Any:
-        return sa.column("workspace") == self._workspace if "workspace" in self._columns.get(table, ()) else None
-
-    def _pairs(
-        self, table: str, where: Any, owner: str = "run_uuid", key: str = "key", value: str = "value"
-    ) -> dict[str, dict[str, str]]:
-        found: dict[str, dict[str, str]] = {}
-        for who, name, text in self._rows(table, {owner: None, key: None, value: ""}, where):
-            found.setdefault(who, {})[name] = text or ""
+                    found.append(Leftover(f"{what} of other workspaces than {self._tables.workspace!r}", count))
         return found
 
     def _latest(self, of_runs: Any) -> dict[str, dict[str, Any]]:
         columns = {"run_uuid": None, "key": None, "value": None, "timestamp": 0, "step": 0, "is_nan": False}
         found: dict[str, dict[str, Any]] = {}
-        for run_id, key, value, timestamp, step, is_nan in self._rows("latest_metrics", columns, of_runs):
+        for run_id, key, value, timestamp, step, is_nan in self._tables.rows("latest_metrics", columns, of_runs):
             found.setdefault(run_id, {})[key] = [step, timestamp, None if is_nan else told(value)]
         return found
 
@@ -414,7 +319,7 @@ class DatabaseSource:
             sa.column("destination_type") == "RUN",
             sa.column("destination_id").in_(run_ids),
         )
-        rows = self._rows("inputs", edges, of_runs, order="input_uuid")
+        rows = self._tables.rows("inputs", edges, of_runs, order="input_uuid")
         if not rows:
             return {}
         kinds = ("name", "digest", "dataset_source_type", "dataset_source", "dataset_schema", "dataset_profile")
@@ -429,10 +334,10 @@ class DatabaseSource:
                 schema=row.dataset_schema,
                 profile=row.dataset_profile,
             )
-            for row in self._rows("datasets", columns, wanted)
+            for row in self._tables.rows("datasets", columns, wanted)
         }
         of_edges = sa.column("input_uuid").in_([row.input_uuid for row in rows])
-        tags = self._pairs("input_tags", of_edges, "input_uuid", "name")
+        tags = self._tables.pairs("input_tags", of_edges, "input_uuid", "name")
         found: dict[str, list[DatasetInput]] = {}
         for row in rows:
             if row.source_id in known:
@@ -445,50 +350,9 @@ class DatabaseSource:
         columns = {"source_id": None, "destination_id": None, "step": 0}
         of_runs = sa.and_(sa.column("source_type") == kind, sa.column("source_id").in_(run_ids))
         found: dict[str, list[ModelLink]] = {}
-        for row in self._rows("inputs", columns, of_runs, order="destination_id"):
+        for row in self._tables.rows("inputs", columns, of_runs, order="destination_id"):
             found.setdefault(row.source_id, []).append(ModelLink(model_id=row.destination_id, step=row.step or 0))
         return found
-
-    def _counted(self, table: str, owner: str, where: Any) -> dict[str, int]:
-        if table not in self._columns:
-            return {}
-        query: Any = sa.select(sa.column(owner), sa.func.count()).select_from(sa.table(table)).where(where)
-        with self._engine.connect() as connection:
-            return {row[0]: row[1] for row in connection.execute(query.group_by(sa.column(owner)))}
-
-    def _count(self, table: str, where: Any = None) -> int:
-        if table not in self._columns:
-            return 0
-        query: Any = sa.select(sa.func.count()).select_from(sa.table(table))
-        with self._engine.connect() as connection:
-            return int(connection.execute(query if where is None else query.where(where)).scalar() or 0)
-
-    def _rows(
-        self,
-        table: str,
-        columns: Mapping[str, Any],
-        where: Any = None,
-        *,
-        order: str | None = None,
-        limit: int | None = None,
-    ) -> Sequence[Any]:
-        """Rows of a table with these columns; a column that is not there has its default, a missing table no rows."""
-        if table not in self._columns:
-            return []
-        query = self._query(table, columns)
-        if where is not None:
-            query = query.where(where)
-        if order is not None:
-            query = query.order_by(sa.column(order))
-        with self._engine.connect() as connection:
-            return connection.execute(query.limit(limit) if limit else query).all()
-
-    def _query(self, table: str, columns: Mapping[str, Any]) -> Any:
-        there = self._columns[table]
-        chosen = [
-            sa.column(name) if name in there else sa.literal(default).label(name) for name, default in columns.items()
-        ]
-        return sa.select(*chosen).select_from(sa.table(table))
 
 
 def told(value: float | None) -> Measured:
@@ -496,52 +360,3 @@ def told(value: float | None) -> Measured:
     if value is None or math.isnan(value):
         return None
     return float(value) if math.isfinite(value) else ("Infinity" if value > 0 else "-Infinity")
-
-
-def address_of(url: str) -> str:
-    """The address by which an import from this database is known again."""
-    parsed = _parsed(url)
-    if parsed.get_backend_name() == "sqlite":
-        return f"sqlite:///{Path(parsed.database or '').resolve()}"
-    return plain(parsed.render_as_string(hide_password=True))
-
-
-def _parsed(url: str) -> sa.URL:
-    try:
-        return sa.make_url(url)
-    except sa.exc.ArgumentError:
-        raise InvalidInput(
-            "The source must be http://host:port, sqlite:///path/to/mlflow.db, postgresql://… or mysql://…. "
-            "What was given cannot be read.",
-            where="--from",
-        ) from None
-
-
-def _engine(url: str) -> sa.Engine:
-    parsed = _parsed(url)
-    backend = parsed.get_backend_name()
-    if backend == "sqlite":
-        path = Path(parsed.database or "")
-        if not path.is_file():
-            raise InvalidInput(f"There is no database file at {path}.", where="--from")
-        # mode=ro: a source is never written to
-        address = f"file:{quote(str(path.resolve()))}?mode=ro"
-        return sa.create_engine(
-            "sqlite://",
-            creator=lambda: sqlite3.connect(address, uri=True, check_same_thread=False),
-            poolclass=NullPool,
-        )
-    if backend in DRIVERS and parsed.drivername == backend:
-        parsed = parsed.set(drivername=DRIVERS[backend])
-    try:
-        return sa.create_engine(parsed)
-    except (ModuleNotFoundError, sa.exc.NoSuchModuleError) as problem:
-        hint = {
-            "postgresql": "pip install 'tenure[postgres]'",
-            "mysql": "pip install pymysql, and write mysql+pymysql://",
-        }.get(backend, "only sqlite, postgresql and mysql are read")
-        raise CannotStart(f"A driver for {backend} is not installed ({problem}): {hint}.") from None
-
-
-def _numbers(identifiers: Collection[str]) -> list[int]:
-    return [int(identifier) for identifier in identifiers]

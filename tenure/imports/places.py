@@ -16,6 +16,7 @@ SCHEME = "mlflow-artifacts"
 OBJECT_STORES = frozenset({"s3", "s3a", "gs", "az", "azure", "abfs", "abfss", "adl"})
 CHUNK_BYTES = 1024 * 1024
 DEEPEST = 60
+PATIENCE = 3
 
 
 class Place(Protocol):
@@ -36,9 +37,22 @@ class Places:
     def __init__(self, proxied: str | None = None, server: Server | None = None) -> None:
         self._proxied = proxied.rstrip("/") if proxied else None
         self._server = server
+        self._failures: dict[str, list[str]] = {}
 
     def sizes(self, location: str, owner: Owner) -> dict[str, int]:
-        return self._place(location, owner).sizes()
+        """Files with their sizes. A bucket that failed a few times, and never answered, is not asked again."""
+        root = "/".join(location.split("/")[:3])
+        failures = self._failures.setdefault(root, [])
+        if len(failures) >= PATIENCE:
+            raise Unreadable(failures[0])
+        try:
+            found = self._place(location, owner).sizes()
+        except Unreadable as problem:
+            if "://" in root:
+                failures.append(problem.message)
+            raise
+        failures.clear()
+        return found
 
     def read(self, location: str, path: str, owner: Owner) -> Iterator[bytes]:
         return self._place(location, owner).read(path)

@@ -16,7 +16,8 @@ from tenure.imports.source import Unreadable, plain
 
 V2 = "/api/2.0/mlflow/"
 TRIES = 4
-BUSY = frozenset({408, 429, 500, 502, 503, 504})
+BUSY = frozenset({408, 429, 502, 503, 504})
+"""Worth asking again; a 500 of MLflow's is its word for what it cannot do at all."""
 CHUNK_BYTES = 1024 * 1024
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 

@@ -96,6 +96,9 @@ class Source(Protocol):
 
     def logged_models(self, experiment_ids: Sequence[str]) -> Iterator[list[LoggedModelSent]]: ...
 
+    def deleted_models(self) -> list[LoggedModelSent]:
+        """Deleted logged models that only runs name, once these have been read."""
+
     def registered_models(self) -> list[ModelRead]: ...
 
     def totals(self, experiment_ids: Collection[str]) -> dict[str, int]:

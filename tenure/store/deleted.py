@@ -77,16 +77,13 @@ def logged_models(
     return [DeletedRow(*row) for row in rows.fetchall()]
 
 
-def experiments(tx: Transaction, due_ms: int, experiment_id: int | None) -> list[tuple[int, str, int, int, int]]:
-    """Experiments that were deleted by then: number, name, when, and how many runs and logged models they hold."""
+def experiments(tx: Transaction, due_ms: int, experiment_id: int | None) -> list[tuple[int, str, int]]:
+    """Experiments that were deleted by then: number, name and when."""
     more, values = ("", ()) if experiment_id is None else (" AND e.experiment_id = ?", (experiment_id,))
     rows = driver.execute(
         tx,
-        "SELECT e.experiment_id, e.name, e.last_update_time,"  # noqa: S608 - names from here
-        " (SELECT COUNT(*) FROM runs r WHERE r.experiment_id = e.experiment_id),"
-        " (SELECT COUNT(*) FROM logged_models m WHERE m.experiment_id = e.experiment_id)"
-        f" FROM experiments e WHERE e.lifecycle_stage = 'deleted' AND e.last_update_time <= ?{more}"
-        " ORDER BY e.experiment_id",
+        "SELECT e.experiment_id, e.name, e.last_update_time FROM experiments e"  # noqa: S608 - names from here
+        f" WHERE e.lifecycle_stage = 'deleted' AND e.last_update_time <= ?{more} ORDER BY e.experiment_id",
         (due_ms, *values),
     )
     return [tuple(row) for row in rows.fetchall()]

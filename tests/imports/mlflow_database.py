@@ -73,7 +73,8 @@ class MlflowDatabase:
         self.artifacts.mkdir()
         self.prefix = prefix
         self.connection = sqlite3.connect(self.path)
-        self.connection.executescript(TABLES)
+        self.connection.execute("PRAGMA synchronous=OFF")
+        self.connection.executescript(f"BEGIN; {TABLES} COMMIT;")
         self._insert("alembic_version", "x")
 
     @property

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tenure.errors import CannotStart, InvalidInput
+from tenure.errors import CannotStart, InvalidInput, Unavailable
 from tenure.imports import opening
 from tenure.imports.database import DatabaseSource
 from tenure.imports.places import Places
-from tenure.imports.source import Owner, Unreadable
+from tenure.imports.source import Owner, Unreadable, plain
 from tests.imports.mlflow_database import HUGE, MlflowDatabase, filled
 
 
@@ -114,8 +114,10 @@ def test_a_database_of_something_else_is_refused(tmp_path: Path) -> None:
 
 def test_credentials_are_not_part_of_an_address(mlflow: MlflowDatabase) -> None:
     assert opened(mlflow).address == mlflow.url
-    with pytest.raises((InvalidInput, CannotStart)):
+    with pytest.raises(Unavailable) as told:
         opening.open_source("postgresql://me:secret@127.0.0.1:1/mlflow")
+    assert "secret" not in told.value.message
+    assert plain("postgresql://me:secret@db/mlflow") == "postgresql://db/mlflow"
 
 
 def test_files_are_listed_at_any_depth_and_a_place_elsewhere_says_why(mlflow: MlflowDatabase) -> None:

@@ -13,8 +13,9 @@ from click.testing import CliRunner, Result
 from tenure.cli.main import tenure
 from tenure.errors import Unavailable
 from tenure.imports.database import DatabaseSource
-from tenure.imports.moving import Choice, Move
+from tenure.imports.moving import Move
 from tenure.imports.places import Places
+from tenure.imports.plan import Choice
 from tenure.imports.source import RunRead
 from tenure.imports.target import Target
 from tenure.records.imports import Series
