@@ -52,6 +52,7 @@ def show(
     *,
     current: str = "",
     status: int = 200,
+    policy: str = POLICY,
 ) -> Response[str]:
     """A page filled with what `load` reads. Everything on it is as of one moment."""
 
@@ -59,13 +60,14 @@ def show(
         return load(tx), _frame(tx, principal, current)
 
     loaded, frame = ground.database.read(read)
-    return answer(template, {**loaded, "frame": frame}, status)
+    return answer(template, {**loaded, "frame": frame}, status, policy)
 
 
-def answer(template: str, context: Loaded, status: int = 200) -> Response[str]:
+def answer(template: str, context: Loaded, status: int = 200, policy: str = POLICY) -> Response[str]:
     """A template as a page, with the headers that every page has."""
     body = TEMPLATES.get_template(template).render(**context)
-    return Response(body, status_code=status, media_type=MediaType.HTML, headers=HEADERS)
+    headers = {**HEADERS, "Content-Security-Policy": policy}
+    return Response(body, status_code=status, media_type=MediaType.HTML, headers=headers)
 
 
 def bare_frame(principal: Principal | None = None) -> Frame:
@@ -92,7 +94,7 @@ def part(text: object) -> str:
     return quote(str(text), safe="")
 
 
-def link(path: str, **query: object) -> str:
+def link(path: str, /, **query: object) -> str:
     """A path with a query of what is given; None and "" are left out, a list is said one by one."""
     known = {name: value for name, value in query.items() if value not in (None, "", [])}
     return f"{path}?{urlencode(known, doseq=True)}" if known else path
@@ -108,7 +110,7 @@ def _templates() -> jinja2.Environment:
         extensions=["jinja2.ext.do"],
     )
     words = ("count", "short", "figure", "decimals", "percent", "interval", "plus_minus", "p_value", "instant", "date")
-    more = ("span", "duration", "size", "digest", "state", "plain")
+    more = ("span", "duration", "size", "digest", "state", "plain", "of_ms")
     environment.filters.update({name: getattr(wording, name) for name in (*words, *more)})
     environment.filters.update(part=part, iso=iso)
     environment.tests["interval_like"] = wording.is_interval

@@ -59,7 +59,7 @@ class Client:
     def get(self, path: str, **more: Any) -> httpx.Response:
         return self._ask("GET", path, **more)
 
-    def post(self, path: str, data: dict[str, str]) -> httpx.Response:
+    def post(self, path: str, data: dict[str, Any]) -> httpx.Response:
         return self._ask("POST", path, data=data)
 
     def _ask(self, method: str, path: str, **more: Any) -> httpx.Response:

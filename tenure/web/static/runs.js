@@ -6,10 +6,10 @@
   for (const field of document.querySelectorAll("[data-narrow]")) {
     const list = document.getElementById(field.dataset.narrow);
     if (!list) continue;
-    field.closest("label").hidden = list.querySelectorAll("li").length < 12;
+    field.closest("label").hidden = list.querySelectorAll("li, tr").length < 12;
     field.addEventListener("input", () => {
       const words = field.value.toLowerCase().split(/\s+/).filter(Boolean);
-      for (const item of list.querySelectorAll("li")) {
+      for (const item of list.querySelectorAll("li, tr")) {
         const text = item.textContent.toLowerCase();
         item.hidden = !words.every((word) => text.includes(word));
       }
