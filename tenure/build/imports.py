@@ -100,6 +100,11 @@ def _take_experiment(tx: Transaction, sent: ExperimentSent, before: str | None) 
         return ExperimentTaken(source_id=sent.source_id, target_id=here.experiment_id, how="kept" if kept else "mapped")
     same = experiments.get_by_name(tx, sent.name)
     if same is not None:
+        if same.lifecycle_stage != "active" and sent.lifecycle_stage == "active":
+            raise Conflict(
+                f"The experiment {sent.name!r} is here already, and is deleted (id {same.experiment_id}). Restore it "
+                "to have the two joined, or remove it for good with `tenure admin gc`; then import again."
+            )
         return ExperimentTaken(source_id=sent.source_id, target_id=same.experiment_id, how="same name")
     wanted = _free_id(tx, sent.source_id)
     number = bulk.add_experiment(tx, sent, wanted, locations.ROOT)

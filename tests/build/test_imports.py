@@ -95,6 +95,16 @@ def test_experiments_keep_ids_that_are_free_and_the_counter_goes_on_behind_them(
     assert int(following) > 40
 
 
+def test_an_experiment_is_not_joined_with_one_that_is_deleted_here(each_ground: Ground) -> None:
+    database = each_ground.database
+    mine = database.write(lambda tx: experiments.create(tx, "flights", location=None, tags=[], now=NOON))
+    database.write(lambda tx: experiments.delete(tx, mine, by="ada", now=NOON))
+    with pytest.raises(Conflict, match="Restore it"):
+        take(each_ground)
+    database.write(lambda tx: experiments.restore(tx, mine, by="ada", now=NOON))
+    take(each_ground)
+
+
 def test_a_run_that_is_sent_again_follows_its_source_and_is_not_doubled(each_ground: Ground) -> None:
     database = each_ground.database
     dataset = Dataset(name="toy", digest="d", source_type="local", source="{}")
