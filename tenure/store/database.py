@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 import sqlalchemy as sa
 from sqlalchemy.pool import QueuePool
 
-from tenure.errors import CannotStart, Conflict, TenureError, Unavailable
+from tenure.errors import CannotStart, Conflict, InvalidInput, TenureError, Unavailable
 
 Transaction = sa.Connection
 Answer = TypeVar("Answer")
@@ -36,6 +36,7 @@ class Outcome(NamedTuple):
 GROUP_LIMIT = 256
 CHECKPOINT_EVERY = 500
 BUSY_TIMEOUT_MS = 30_000
+NOT_STORABLE = "A value cannot be stored: a text must not contain the NUL character, and a number must fit 64 bits."
 POSTGRES_WRITERS = 8  # they wait for its disk, not for each other
 
 
@@ -237,6 +238,8 @@ def _named_failures() -> Iterator[None]:
         raise Conflict(
             "Somebody stored the same, or removed what this needs, at the same moment. Read it again, then try again."
         ) from failure
+    except sa.exc.DataError as failure:
+        raise InvalidInput(NOT_STORABLE) from failure
     except (sa.exc.OperationalError, sqlite3.OperationalError) as failure:
         reason = str(getattr(failure, "orig", failure)).splitlines()[0]
         raise Unavailable(f"The database cannot do this now: {reason}. Nothing was stored; try again.") from failure

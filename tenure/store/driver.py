@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from tenure.errors import Conflict, Unavailable
-from tenure.store.database import Transaction
+from tenure.errors import Conflict, InvalidInput, Unavailable
+from tenure.store.database import NOT_STORABLE, Transaction
 
 Row = tuple[Any, ...]
 
@@ -73,6 +73,8 @@ def _named(tx: Transaction, failure: Exception) -> Exception:
     database = tx.dialect.loaded_dbapi
     if isinstance(failure, database.IntegrityError):
         return Conflict("Somebody else stored the same at the same moment. Look at what is there and try again.")
+    if isinstance(failure, database.DataError):
+        return InvalidInput(NOT_STORABLE)
     if isinstance(failure, database.OperationalError):
         reason = str(failure).splitlines()[0]
         return Unavailable(f"The database cannot do this now: {reason}. Nothing was stored; try again.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from tenure.errors import CannotStart, InvalidInput, Unavailable
-from tenure.store import tables
+from tenure.store import driver, tables
 from tenure.store.database import Database, Transaction, Work
 from tenure.store.ground import Ground
 
@@ -80,6 +81,22 @@ def test_a_failure_of_the_database_tells_no_sql(ground: Ground) -> None:
 def test_a_url_that_cannot_be_used_is_refused(url: str) -> None:
     with pytest.raises(CannotStart):
         Database(url)
+
+
+@pytest.mark.parametrize("directly", [False, True])
+def test_a_value_that_postgres_cannot_store_is_refused_by_name(
+    emptied_postgres: Callable[[], str], directly: bool
+) -> None:
+    def work(tx: Transaction) -> None:
+        if directly:
+            driver.execute(tx, "INSERT INTO settings_kept (key, value) VALUES (?, ?)", ("k", "a\x00b"))
+        else:
+            tx.execute(sa.insert(KEPT).values(key="k", value="a\x00b"))
+
+    database = Database(emptied_postgres())
+    with pytest.raises(InvalidInput, match="NUL"):
+        database.write(work)
+    database.close()
 
 
 @pytest.mark.parametrize(("fsync", "level"), [(False, 1), (True, 2)])
