@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tenure.records.routing import Release
 
+PROGRAM = ("-m", "tenure.serving.scorer")
 LOG_BYTES = 8 * 1024 * 1024
 MODEL_THREADS = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 QUIET = {
@@ -84,7 +85,7 @@ def _start(folder: Path) -> Started:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("TENURE_", "MLFLOW_"))}
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     ours.setblocking(False)
-    command = [sys.executable, "-m", "tenure.serving.scorer", "--socket", str(theirs.fileno())]
+    command = [sys.executable, *PROGRAM, "--socket", str(theirs.fileno())]
     log = folder / "logs" / "scorer.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with theirs, log.open("ab") as output:

@@ -1,4 +1,7 @@
-"""The gateway alone, for tests: `python alone.py SETTINGS_JSON`. A release's location is a folder on this machine."""
+"""The gateway alone, for tests: `python alone.py SETTINGS_JSON [SCORER]`. A release's location is a folder here.
+
+SCORER: the module that its scorers run, when it is not the real one.
+"""
 
 import os
 import sys
@@ -8,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from tenure.records.people import Permission, Principal
-from tenure.serving import gateway
+from tenure.serving import gateway, processes
 from tenure.settings import Settings
 
 OWNER = Principal(name="owner", kind="owner", permissions=frozenset(Permission))
@@ -23,6 +26,8 @@ def end_with_parent() -> None:
 
 if __name__ == "__main__":
     threading.Thread(target=end_with_parent, daemon=True).start()
+    if sys.argv[2:]:
+        processes.PROGRAM = ("-m", sys.argv[2])
     gateway.run(
         msgspec.json.decode(sys.argv[1], type=Settings),
         lambda release: Path(release.location),

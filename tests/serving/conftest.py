@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -21,13 +22,23 @@ from tenure.serving import journal, routing
 from tenure.settings import Settings
 
 HERE = Path(__file__).parent
-collect_ignore = ["alone.py", "save_models.py", "tricky_model.py"]  # run by tests, not tests themselves
+collect_ignore = [
+    "alone.py",
+    "light_scorer.py",
+    "save_models.py",
+    "tricky_model.py",
+]  # run by tests, not tests themselves
 TRICKY = [InputColumn(name="what", type="string"), InputColumn(name="number", type="double", required=False)]
 DELAY = [
     InputColumn(name="carrier", type="string"),
     InputColumn(name="distance", type="double"),
     InputColumn(name="hour", type="long"),
 ]
+
+
+def act(what: str, number: float = 1.0) -> dict[str, Any]:
+    """A request to the tricky model."""
+    return {"dataframe_records": [{"what": what, "number": number}]}
 
 
 def wait_until(true: Callable[[], Any], what: str, seconds: float = 120.0) -> Any:
@@ -86,18 +97,29 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-class Gateway:
-    """A real gateway process on a data folder."""
+@pytest.fixture
+def tricky_folder(tmp_path: Path) -> Path:
+    """A version's folder with the tricky model, as light scorers read it."""
+    folder = tmp_path / "tricky"
+    folder.mkdir()
+    shutil.copy(HERE / "tricky_model.py", folder)
+    return folder
 
-    def __init__(self, folder: Path, port: int, **changes: Any) -> None:
+
+class Gateway:
+    """A real gateway process on a data folder. `light`: its scorers hold the tricky model without mlflow."""
+
+    def __init__(self, folder: Path, port: int, *, light: bool = False, **changes: Any) -> None:
         self.folder = folder
+        self.scorer = ["tests.serving.light_scorer"] if light else []
         self.settings = Settings(data=str(folder), scoring_port=port, **{"spare_scorer": False, **changes})
         self.url = self.settings.gateway_url
         self.epoch = routing.read_table(folder).epoch
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "tests.serving.alone", msgspec.json.encode(self.settings).decode()]
+        settings = msgspec.json.encode(self.settings).decode()
+        command = [sys.executable, "-m", "tests.serving.alone", settings, *self.scorer]
         self.log = (self.folder / "gateway.log").open("ab")
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=self.log, stderr=self.log, cwd=HERE.parents[1]
@@ -182,11 +204,12 @@ def free_port() -> int:
 
 @pytest.fixture
 def gateway(tmp_path: Path) -> Iterator[Callable[..., Gateway]]:
-    """Makes a gateway with settings of the test's own; it is stopped with the test."""
+    """Makes a gateway with light scorers and settings of the test's own; it is stopped with the test."""
     made: list[Gateway] = []
+    (tmp_path / "gateway").mkdir()
 
     def make(**changes: Any) -> Gateway:
-        started = Gateway(tmp_path, free_port(), **changes)
+        started = Gateway(tmp_path / "gateway", free_port(), light=True, **changes)
         made.append(started)
         started.start()
         return started

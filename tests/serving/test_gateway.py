@@ -9,8 +9,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from html import unescape
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -18,7 +20,7 @@ import pytest
 from tenure.records.base import instant_of_id
 from tenure.records.frames import PredictionFrame
 
-from .conftest import Gateway
+from .conftest import Gateway, act, wait_until
 
 ROOT = Path(__file__).parents[2]
 ROW = {"carrier": "UA", "distance": 1400.0, "hour": 17}
@@ -237,3 +239,38 @@ def test_the_gateway_stays_small(shared: Gateway) -> None:
     script = f"import sys, tenure.serving.gateway; print([name for name in {heavy} if name in sys.modules])"
     said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
     assert said.stdout.strip() == "[]"
+
+
+# --- what models may do to their scorer ---
+
+
+def test_a_model_may_print_what_it_likes(shared: Gateway) -> None:
+    assert shared.score("tricky", act("shout", 7.0)).json() == {"predictions": [7.0]}
+    log = shared.folder / "logs" / "scorer-tricky-1.log"
+    wait_until(lambda: log.stat().st_size > 200_000, "what was printed is in the log")
+    assert log.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_model_sees_none_of_our_secrets_and_sends_no_telemetry(shared: Gateway) -> None:
+    (names,) = shared.score("tricky", act("environment")).json()["predictions"]
+    assert set(names) == {"MLFLOW_DISABLE_TELEMETRY", "ORT_DISABLE_TELEMETRY", "OMP_NUM_THREADS"}
+
+
+def test_requests_that_wait_together_are_scored_together_and_told_apart(shared: Gateway) -> None:
+    def ask(k: int) -> Any:
+        body = {"dataframe_records": [{"what": "slow" if k == 0 else "echo", "number": float(k)}] * (1 + k % 3)}
+        return shared.score("tricky", body).json()["predictions"]
+
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(ask, range(30)))
+    assert answers == [[float(k)] * (1 + k % 3) for k in range(30)]
+
+
+def test_one_bad_request_does_not_fail_those_that_waited_with_it(shared: Gateway) -> None:
+    def ask(k: int) -> int:
+        what = "slow" if k < 2 else "raise" if k % 5 == 0 else "echo"
+        return shared.score("tricky", act(what)).status_code
+
+    with ThreadPoolExecutor(16) as pool:
+        statuses = list(pool.map(ask, range(30)))
+    assert statuses == [500 if k >= 2 and k % 5 == 0 else 200 for k in range(30)]

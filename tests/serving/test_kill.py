@@ -55,10 +55,10 @@ class Load:
 
 
 def test_killing_gateway_and_scorer_under_load_loses_nothing_that_was_answered(
-    gateway: Callable[..., Gateway], models: Path
+    gateway: Callable[..., Gateway], tricky_folder: Path
 ) -> None:
     one = gateway(segment_seal_s=0.3)
-    one.publish(tricky=[release(models / "tricky")])
+    one.publish(tricky=[release(tricky_folder)])
     one.serves("r-tricky-1-champion")
     chance = random.Random(7)
     with Load(one) as load:

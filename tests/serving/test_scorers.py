@@ -1,4 +1,4 @@
-"""What models may do to their scorer, and how versions come and go, without a caller being harmed."""
+"""What becomes of scorers that hang, die or cannot start, and how versions come and go, without harm to a caller."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
 from pathlib import Path
 from threading import Event
-from typing import Any
 
 import httpx
 import msgspec
@@ -19,14 +18,9 @@ import pytest
 
 from tenure.records.frames import PredictionFrame
 
-from .conftest import Gateway, release, wait_until
+from .conftest import HERE, Gateway, act, release, wait_until
 
-ROW = {"carrier": "UA", "distance": 1400.0, "hour": 17}
 Make = Callable[..., Gateway]
-
-
-def act(what: str, number: float = 1.0) -> dict[str, Any]:
-    return {"dataframe_records": [{"what": what, "number": number}]}
 
 
 def lives(pid: int) -> bool:
@@ -37,44 +31,12 @@ def lives(pid: int) -> bool:
 
 
 @pytest.fixture
-def tricky(gateway: Make, models: Path) -> Gateway:
+def tricky(gateway: Make, tricky_folder: Path) -> Gateway:
     """A gateway of the test's own with the tricky model at `tricky`."""
     one = gateway(queue_limit=8, scoring_timeout_s=2.0)
-    one.publish(tricky=[release(models / "tricky")])
+    one.publish(tricky=[release(tricky_folder)])
     one.serves("r-tricky-1-champion")
     return one
-
-
-def test_a_model_may_print_what_it_likes(shared: Gateway) -> None:
-    assert shared.score("tricky", act("shout", 7.0)).json() == {"predictions": [7.0]}
-    log = shared.folder / "logs" / "scorer-tricky-1.log"
-    wait_until(lambda: log.stat().st_size > 200_000, "what was printed is in the log")
-    assert log.stat().st_mode & 0o777 == 0o600
-
-
-def test_a_model_sees_none_of_our_secrets_and_sends_no_telemetry(shared: Gateway) -> None:
-    (names,) = shared.score("tricky", act("environment")).json()["predictions"]
-    assert set(names) == {"MLFLOW_DISABLE_TELEMETRY", "ORT_DISABLE_TELEMETRY", "OMP_NUM_THREADS"}
-
-
-def test_requests_that_wait_together_are_scored_together_and_told_apart(shared: Gateway) -> None:
-    def ask(k: int) -> Any:
-        body = {"dataframe_records": [{"what": "slow" if k == 0 else "echo", "number": float(k)}] * (1 + k % 3)}
-        return shared.score("tricky", body).json()["predictions"]
-
-    with ThreadPoolExecutor(16) as pool:
-        answers = list(pool.map(ask, range(30)))
-    assert answers == [[float(k)] * (1 + k % 3) for k in range(30)]
-
-
-def test_one_bad_request_does_not_fail_those_that_waited_with_it(shared: Gateway) -> None:
-    def ask(k: int) -> int:
-        what = "slow" if k < 2 else "raise" if k % 5 == 0 else "echo"
-        return shared.score("tricky", act(what)).status_code
-
-    with ThreadPoolExecutor(16) as pool:
-        statuses = list(pool.map(ask, range(30)))
-    assert statuses == [500 if k >= 2 and k % 5 == 0 else 200 for k in range(30)]
 
 
 def test_a_request_in_flight_when_the_scorer_dies_is_refused_and_not_journaled(tricky: Gateway) -> None:
@@ -128,8 +90,8 @@ def test_stopping_finishes_what_is_in_flight_and_seals_the_journal(tricky: Gatew
     assert not list((tricky.folder / "journal").rglob("*.open"))
 
 
-def test_a_version_whose_bytes_changed_is_not_loaded(gateway: Make, models: Path, tmp_path: Path) -> None:
-    folder = shutil.copytree(models / "tricky", tmp_path / "copied" / "tricky")
+def test_a_version_whose_bytes_changed_is_not_loaded(gateway: Make, tricky_folder: Path) -> None:
+    folder = tricky_folder
     changed, added = release(folder, 1), release(folder, 2)
     one = gateway()
     (folder / "tricky_model.py").write_text("raise SystemExit('loaded what was never approved')")
@@ -139,7 +101,7 @@ def test_a_version_whose_bytes_changed_is_not_loaded(gateway: Make, models: Path
     answer = one.score("tricky", act("echo"))
     assert answer.status_code == 503
     assert "Version 1 of tricky failed" in answer.json()["message"]
-    shutil.copy(models / "tricky" / "tricky_model.py", folder)
+    shutil.copy(HERE / "tricky_model.py", folder)
     (folder / "sitecustomize.py").write_text("")
     one.publish(tricky=[added])
     wait_until(lambda: one.state(added.release_id)[0] == "failed", "the version fails")
@@ -149,20 +111,19 @@ def test_a_version_whose_bytes_changed_is_not_loaded(gateway: Make, models: Path
 def asks(gateway: Gateway, until: Event) -> Iterator[httpx.Response]:
     with httpx.Client(timeout=30) as client:
         while not until.is_set():
-            yield client.post(f"{gateway.url}/endpoints/flights/invocations", json={"dataframe_records": [ROW]})
+            yield client.post(f"{gateway.url}/endpoints/tricky/invocations", json=act("echo"))
 
 
-def test_a_new_champion_takes_over_without_one_failed_request(gateway: Make, models: Path) -> None:
+def test_a_new_champion_takes_over_without_one_failed_request(gateway: Make, tricky_folder: Path) -> None:
     one = gateway()
-    old, new = release(models / "delay", 1), release(models / "delay", 2)
-    one.publish(flights=[old])
-    assert one.score("flights", {"dataframe_records": [ROW]}).status_code == 503
+    old, new = release(tricky_folder, 1), release(tricky_folder, 2)
+    one.publish(tricky=[old])
     one.serves(old.release_id)
     done = Event()
     with ThreadPoolExecutor(4) as pool:
         loops = [pool.submit(lambda: list(asks(one, done))) for _ in range(4)]
-        one.publish(flights=[new])
-        wait_until(lambda: one.score("flights", {"dataframe_records": [ROW]}).headers["tenure-model-version"] == "2",
+        one.publish(tricky=[new])
+        wait_until(lambda: one.score("tricky", act("echo")).headers["tenure-model-version"] == "2",
                    "the new champion answers")  # fmt: skip
         done.set()
         answers = [answer for loop in loops for answer in loop.result()]
@@ -182,9 +143,9 @@ def scorers_of(gateway: Gateway) -> int:
     return len(children_of(gateway))
 
 
-def test_a_spare_process_takes_over_when_a_scorer_dies(gateway: Make, models: Path) -> None:
+def test_a_spare_process_takes_over_when_a_scorer_dies(gateway: Make, tricky_folder: Path) -> None:
     one = gateway(spare_scorer=True)
-    tricky = release(models / "tricky", 1)
+    tricky = release(tricky_folder, 1)
     one.publish(tricky=[tricky])
     one.serves(tricky.release_id)
     (pid,) = one.score("tricky", act("pid")).json()["predictions"]
@@ -199,18 +160,20 @@ def test_a_spare_process_takes_over_when_a_scorer_dies(gateway: Make, models: Pa
 
 
 def test_a_new_champion_that_cannot_start_leaves_the_old_one_answering(
-    gateway: Make, models: Path, tmp_path: Path
+    gateway: Make, tricky_folder: Path, tmp_path: Path
 ) -> None:
     one = gateway()
-    folder = shutil.copytree(models / "delay", tmp_path / "copied" / "delay")
-    (folder / "model.pkl").write_bytes(b"not a model")
-    old, broken = release(models / "delay", 1), release(folder, 2)
-    one.publish(flights=[old])
+    folder = tmp_path / "broken" / "tricky"
+    folder.mkdir(parents=True)
+    (folder / "tricky_model.py").write_bytes(b"not a model")
+    old, broken = release(tricky_folder, 1), release(folder, 2)
+    one.publish(tricky=[old])
+    assert one.score("tricky", act("echo")).status_code == 503
     one.serves(old.release_id)
-    one.publish(flights=[broken])
+    one.publish(tricky=[broken])
     wait_until(lambda: one.state(broken.release_id)[0] == "failed", "the new version fails")
     assert "the model cannot be loaded: " in one.state(broken.release_id)[1]
-    answer = one.score("flights", {"dataframe_records": [ROW]})
+    answer = one.score("tricky", act("echo"))
     assert (answer.status_code, answer.headers["tenure-model-version"]) == (200, "1")
 
 
@@ -221,10 +184,10 @@ def test_taking_an_endpoint_away_takes_effect_within_a_second(tricky: Gateway) -
     wait_until(lambda: scorers_of(tricky) == 0, "its scorer is stopped", seconds=5)
 
 
-def test_a_shadow_scores_the_same_rows_after_the_answer(gateway: Make, models: Path) -> None:
+def test_a_shadow_scores_the_same_rows_after_the_answer(gateway: Make, tricky_folder: Path) -> None:
     one = gateway()
-    shadow = msgspec.structs.replace(release(models / "tricky", 2, "shadow"), digest="another")
-    one.publish(tricky=[release(models / "tricky"), shadow])
+    shadow = msgspec.structs.replace(release(tricky_folder, 2, "shadow"), digest="another")
+    one.publish(tricky=[release(tricky_folder), shadow])
     one.serves("r-tricky-1-champion")
     one.serves(shadow.release_id)
     answer = one.score("tricky", act("echo", 5.0) | {"reference": ["a"], "event_time": "2013-02-01"})
@@ -239,11 +202,11 @@ def test_a_shadow_scores_the_same_rows_after_the_answer(gateway: Make, models: P
     assert second.event_at == first.event_at
 
 
-def test_a_slow_shadow_slows_nobody_and_what_it_missed_is_counted(gateway: Make, models: Path) -> None:
+def test_a_slow_shadow_slows_nobody_and_what_it_missed_is_counted(gateway: Make, tricky_folder: Path) -> None:
     one = gateway(queue_limit=4)
-    shadow = release(models / "tricky", 2, "shadow")
+    shadow = release(tricky_folder, 2, "shadow")
     inputs = [msgspec.structs.replace(column, required=column.name == "what") for column in shadow.inputs]
-    one.publish(tricky=[release(models / "tricky"), msgspec.structs.replace(shadow, inputs=inputs)])
+    one.publish(tricky=[release(tricky_folder), msgspec.structs.replace(shadow, inputs=inputs)])
     one.serves("r-tricky-1-champion")
     one.serves(shadow.release_id)
     one.score("tricky", act("pid"))
@@ -256,10 +219,10 @@ def test_a_slow_shadow_slows_nobody_and_what_it_missed_is_counted(gateway: Make,
     wait_until(lambda: "16 requests were not scored" in one.state(shadow.release_id)[1], "the missed ones are counted")
 
 
-def test_a_key_stays_with_its_arm(gateway: Make, models: Path) -> None:
+def test_a_key_stays_with_its_arm(gateway: Make, tricky_folder: Path) -> None:
     one = gateway()
-    challenger = release(models / "tricky", 2, "challenger", share=0.5)
-    one.publish(tricky=[release(models / "tricky"), challenger])
+    challenger = release(tricky_folder, 2, "challenger", share=0.5)
+    one.publish(tricky=[release(tricky_folder), challenger])
     one.serves("r-tricky-1-champion")
     one.serves(challenger.release_id)
 
