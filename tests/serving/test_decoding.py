@@ -215,22 +215,33 @@ bodies = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=500, deadline=None)
-@given(body=bodies | values, inputs=st.sampled_from([INPUTS, FREE]))
-def test_any_json_is_taken_or_refused_and_what_is_taken_can_be_journaled(body: Any, inputs: Inputs) -> None:
-    try:
-        asked = parse(json.dumps(body).encode(), now=NOW, max_rows=2)
-        taken = inputs.columns_of(asked)
-    except TenureError:
-        return
-    assert {len(held) for held in taken.values()} == {asked.rows}
-    assert len(asked.event_at) == asked.rows
-    msgspec.msgpack.encode(taken)
-    msgspec.json.encode(taken)
+EXAMPLES = [pytest.param(80, id="some"), pytest.param(3000, id="many", marks=pytest.mark.slow)]
 
 
-@settings(max_examples=300, deadline=None)
-@given(st.binary(max_size=60) | bodies.map(lambda body: json.dumps(body).encode()[:-1]))
-def test_any_bytes_are_taken_or_refused(content: bytes) -> None:
-    with contextlib.suppress(TenureError):
-        columns(content)
+@pytest.mark.parametrize("examples", EXAMPLES)
+def test_any_json_is_taken_or_refused_and_what_is_taken_can_be_journaled(examples: int) -> None:
+    @settings(max_examples=examples, deadline=None)
+    @given(body=bodies | values, inputs=st.sampled_from([INPUTS, FREE]))
+    def holds(body: Any, inputs: Inputs) -> None:
+        try:
+            asked = parse(json.dumps(body).encode(), now=NOW, max_rows=2)
+            taken = inputs.columns_of(asked)
+        except TenureError:
+            return
+        assert {len(held) for held in taken.values()} == {asked.rows}
+        assert len(asked.event_at) == asked.rows
+        msgspec.msgpack.encode(taken)
+        msgspec.json.encode(taken)
+
+    holds()
+
+
+@pytest.mark.parametrize("examples", EXAMPLES)
+def test_any_bytes_are_taken_or_refused(examples: int) -> None:
+    @settings(max_examples=examples, deadline=None)
+    @given(st.binary(max_size=60) | bodies.map(lambda body: json.dumps(body).encode()[:-1]))
+    def holds(content: bytes) -> None:
+        with contextlib.suppress(TenureError):
+            columns(content)
+
+    holds()
