@@ -15,10 +15,9 @@ from tenure.build.limits import refuse
 from tenure.records.base import Instant, moment_of, new_id
 from tenure.records.registry import NewVersion
 from tenure.records.webhooks import EVENTS, Message
-from tenure.store import outbox, registered_models, webhooks
+from tenure.store import outbox, prompts, webhooks
 from tenure.store.database import Transaction
 
-PROMPT_MARK = "mlflow.prompt.is_prompt"
 PROMPT_TEXT = "mlflow.prompt.text"
 PROMPT_TYPE = "_mlflow_prompt_type"
 
@@ -29,26 +28,26 @@ def model_created(
     tx: Transaction, name: str, description: str | None, tags: Mapping[str, str], *, now: Instant
 ) -> None:
     prompt = _is_marked(tags)
-    kept = {key: value for key, value in tags.items() if not prompt or key not in (PROMPT_MARK, PROMPT_TYPE)}
+    kept = {key: value for key, value in tags.items() if not prompt or key not in (prompts.MARK, PROMPT_TYPE)}
     told = {"name": name, "tags": kept, "description": description or ""}
     tell(tx, "prompt.created" if prompt else "registered_model.created", told, now=now)
 
 
 def model_tag_set(tx: Transaction, name: str, key: str, value: str, *, now: Instant) -> None:
     """Tags of models are told of for prompts alone, as in MLflow."""
-    if webhooks.listening(tx, "prompt_tag.set") and _is_prompt(tx, name):
+    if webhooks.listening(tx, "prompt_tag.set") and prompts.is_prompt(tx, name):
         tell(tx, "prompt_tag.set", {"name": name, "key": key, "value": value}, now=now)
 
 
 def model_tag_deleted(tx: Transaction, name: str, key: str, *, now: Instant) -> None:
-    if webhooks.listening(tx, "prompt_tag.deleted") and _is_prompt(tx, name):
+    if webhooks.listening(tx, "prompt_tag.deleted") and prompts.is_prompt(tx, name):
         tell(tx, "prompt_tag.deleted", {"name": name, "key": key}, now=now)
 
 
 def version_created(tx: Transaction, new: NewVersion, number: int, tags: Mapping[str, str], *, now: Instant) -> None:
     about: dict[str, Any] = {"name": new.name, "version": str(number), "description": new.description or None}
     if _is_marked(tags):
-        hidden = (PROMPT_MARK, PROMPT_TYPE, PROMPT_TEXT)
+        hidden = (prompts.MARK, PROMPT_TYPE, PROMPT_TEXT)
         about |= {"template": tags.get(PROMPT_TEXT), "tags": {k: v for k, v in tags.items() if k not in hidden}}
         tell(tx, "prompt_version.created", about, now=now)
     else:
@@ -131,13 +130,8 @@ def example(event: str) -> Data:
 def _tell_either(tx: Transaction, name: str, of_model: str, of_prompt: str, told: Data, now: Instant) -> None:
     heard = webhooks.listening(tx, of_model) or webhooks.listening(tx, of_prompt)
     if heard:
-        tell(tx, of_prompt if _is_prompt(tx, name) else of_model, told, now=now)
-
-
-def _is_prompt(tx: Transaction, name: str) -> bool:
-    found = registered_models.get(tx, name)
-    return found is not None and _is_marked({tag.key: tag.value for tag in found.tags})
+        tell(tx, of_prompt if prompts.is_prompt(tx, name) else of_model, told, now=now)
 
 
 def _is_marked(tags: Mapping[str, str]) -> bool:
-    return tags.get(PROMPT_MARK, "false").lower() == "true"
+    return tags.get(prompts.MARK, "false").lower() == "true"

@@ -142,7 +142,7 @@ def check_alias(alias: str | None) -> str:
 
 def check_model_name(name: str | None, parameter: str = "name") -> str:
     """A registered model's name: not empty, no `/` and no `:`."""
-    if name is None:
+    if not name:
         raise missing(parameter)
     if not name.strip():
         raise InvalidInput("Registered model name cannot be empty.", where=parameter)
@@ -167,7 +167,7 @@ def parse_version(version: str | int | None) -> int:
     """A version's number from the digits that the wire carries."""
     text = required(None if version is None else str(version), "version")
     if not re.fullmatch(r"[0-9]{1,9}", text):
-        refuse(version, "version", "Model version must be an integer.")
+        raise InvalidInput(f"Parameter 'version' must be an integer, got '{text[:SHOWN_LENGTH]}'.", where="version")
     return int(text)
 
 

@@ -8,18 +8,18 @@ from typing import Any
 from tenure.build import announcements, logged_models, manifests, registered_models, searchable, sources
 from tenure.build.limits import (
     REGISTRY_TAG_LENGTH,
+    SHOWN_LENGTH,
     check_key,
     check_length,
     check_max_results,
     check_model_name,
     checked_tags,
     parse_version,
-    refuse,
     required,
 )
 from tenure.build.pages import cut, read
 from tenure.build.search import parse, parse_order
-from tenure.errors import NotFound
+from tenure.errors import InvalidInput, NotFound
 from tenure.records.base import Instant
 from tenure.records.changes import VersionState
 from tenure.records.registry import ModelVersionInfo, NewVersion, Pinned
@@ -124,7 +124,11 @@ def set_stage(
     """Put MLflow's old stage label on a version; it has no effect of its own. Writes one audit event."""
     found, chosen = get(tx, name, version), checked_stage(stage)
     if archive_others and chosen not in WITH_ARCHIVE:
-        refuse(stage, "stage", "Versions can be archived when moving to Staging or Production only.")
+        raise InvalidInput(
+            f"Model version transition cannot archive existing model versions because '{chosen}' is not an Active "
+            f"stage. Only {' and '.join(WITH_ARCHIVE)} are: leave 'archive_existing_versions' out.",
+            where="stage",
+        )
     now_ms = now // 1000
     others = model_versions.in_stage(tx, found.name, chosen) if archive_others else []
     for other in others:
@@ -141,7 +145,8 @@ def checked_stage(stage: str | None) -> str:
     """MLflow's stage in its one spelling."""
     chosen = STAGES.get(required(stage, "stage").lower())
     if chosen is None:
-        refuse(stage, "stage", f"Invalid Model Version stage: it must be one of {', '.join(STAGES.values())}.")
+        named = ", ".join(STAGES.values())
+        raise InvalidInput(f"Invalid Model Version stage: {str(stage)[:SHOWN_LENGTH]}. Value must be one of {named}.", where="stage")
     return chosen
 
 
@@ -196,8 +201,7 @@ def search(
 
 def of_model(tx: Transaction, name: str) -> list[ModelVersionInfo]:
     """Every version of a model, the newest first, without files."""
-    quoted = name.replace("'", "''")
-    return search(tx, text=f"name = '{quoted}'", order_by=["version_number DESC"], max_results=MOST_RESULTS)[0]
+    return _whole(tx, model_versions.of_model(tx, name), with_files=False)
 
 
 def pins(tx: Transaction, roots: Roots, store: ArtifactStore, keys: Iterable[str]) -> tuple[str, int] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tenure.build import sources
 from tenure.errors import NotAllowed
 from tenure.manage import facts, gates
-from tenure.store import model_files
+from tenure.store import model_files, prompts
 from tenure.store.database import Transaction
 
 GUARDED_ALIASES = ("champion", "challenger")
@@ -42,6 +42,21 @@ def check_source(tx: Transaction, name: str, location: str) -> None:
         raise NotAllowed(
             f"{name!r} is under governance: a version of it must name files, such as models:/m-<id>. Got "
             f"{location[:200]!r}, which names nothing on this server."
+        )
+
+
+def check_model_tag(tx: Transaction, name: str, key: str | None) -> None:
+    """Refuse the mark that would hide a governed model among the prompts."""
+    if key == prompts.MARK and is_governed(tx, name):
+        raise NotAllowed(f"{name!r} is under governance and is no prompt: it does not take the tag {key!r}.")
+
+
+def check_new_name(tx: Transaction, name: str) -> None:
+    """Refuse to rename a model to a name for which a file was applied: it would come under that file with its past."""
+    if model_files.current(tx, name) is not None:
+        raise NotAllowed(
+            f"A model's file was applied for {name!r}: a model of that name is created, not renamed to it. "
+            "Choose another name."
         )
 
 

@@ -12,7 +12,7 @@ from tenure.records import parsing
 from tenure.records.base import Instant, Record
 from tenure.records.digests import digest_of
 from tenure.records.model_files import AppliedFile, ModelFile
-from tenure.store import audit, model_files
+from tenure.store import audit, model_files, prompts
 from tenure.store.database import Transaction
 
 
@@ -40,6 +40,8 @@ def apply(tx: Transaction, file: ModelFile, *, by: str, now: Instant, dry_run: b
     Open approvals of the model are invalidated, since the file is part of what they sign. Writes one audit event.
     Raises NotAllowed for a file that would take a governed model's `approval` away.
     """
+    if prompts.is_prompt(tx, file.model):
+        raise NotAllowed(f"{file.model!r} is a prompt, which no model's file is about. Delete its tag {prompts.MARK!r}.")
     before = model_files.current(tx, file.model)
     if before and before.file.approval and not file.approval:
         raise NotAllowed(

@@ -11,7 +11,7 @@ from tenure.records.registry import NewVersion, Pinned
 from tenure.records.routing import PinnedFile
 from tenure.records.search import Comparison, Ordering
 from tenure.records.tracking import KeyValue
-from tenure.store import conditions, driver, tables
+from tenure.store import conditions, driver, prompts, tables
 from tenure.store.database import Transaction
 
 COLUMN = tables.model_versions.c
@@ -75,6 +75,12 @@ def registered_ms(tx: Transaction, name: str, number: int) -> int | None:
     return int(found[0]) if found else None
 
 
+def of_model(tx: Transaction, name: str) -> list[Row]:
+    """Every version of a model that was not deleted, the newest first."""
+    query = sa.select(tables.model_versions).where(COLUMN.name == name, COLUMN.current_stage != DELETED)
+    return list(tx.execute(query.order_by(COLUMN.version.desc())).all())
+
+
 def latest(tx: Transaction, names: Sequence[str]) -> list[Row]:
     """The newest version of every stage that has one, of each of these models."""
     found: list[Row] = []
@@ -94,10 +100,16 @@ def latest(tx: Transaction, names: Sequence[str]) -> list[Row]:
 def search(
     tx: Transaction, comparisons: Sequence[Comparison], orderings: Sequence[Ordering], *, limit: int, offset: int
 ) -> list[Row]:
-    """Rows of versions for which every comparison holds, by default the latest changed first."""
+    """Rows of versions for which every comparison holds, by default the latest changed first.
+
+    Versions of prompts are left out unless a comparison asks about their mark.
+    """
     tags = tables.model_version_tags
     owned = sa.and_(tags.c.name == COLUMN.name, tags.c.version == COLUMN.version)
     query = sa.select(tables.model_versions).where(COLUMN.current_stage != DELETED)
+    comparisons, without_prompts = prompts.read(comparisons)
+    if without_prompts:
+        query = query.where(prompts.left_out(COLUMN.name))
     for one in comparisons:
         if one.entity == "attribute":
             query = query.where(conditions.compared(tx, COLUMN[NAMES.get(one.key, one.key)], one))
@@ -106,7 +118,9 @@ def search(
     order: list[Any] = []
     for item in orderings:
         order += conditions.ordered(COLUMN[NAMES.get(item.key, item.key)], ascending=item.ascending)
-    order += [COLUMN.last_updated_time.desc(), COLUMN.name.asc(), COLUMN.version.desc()]
+    if not orderings:
+        order.append(COLUMN.last_updated_time.desc())
+    order += [COLUMN.name.asc(), COLUMN.version.desc()]
     return list(tx.execute(query.order_by(*order).limit(limit).offset(offset)).all())
 
 

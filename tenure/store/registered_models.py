@@ -10,12 +10,11 @@ import sqlalchemy as sa
 from tenure.records.registry import AliasInfo, RegisteredModelInfo
 from tenure.records.search import Comparison, Ordering
 from tenure.records.tracking import KeyValue
-from tenure.store import conditions, driver, tables
+from tenure.store import conditions, driver, prompts, tables
 from tenure.store.database import Transaction
 
 COLUMN = tables.registered_models.c
 NAMES = {"last_updated_timestamp": "last_updated_time"}
-PROMPT_TAG = "mlflow.prompt.is_prompt"
 DECLARED = ("model_files", "cards", "profiles")
 CHUNK = 500
 
@@ -120,31 +119,22 @@ def search(
 ) -> list[RegisteredModelInfo]:
     """Models for which every comparison holds, by name unless told otherwise.
 
-    `!=` on a tag holds for models without the tag too. Prompts, which clients keep among the models, are left out
-    unless a comparison asks about their mark.
+    Prompts are left out unless a comparison asks about their mark.
     """
     tags = tables.registered_model_tags
     query = sa.select(tables.registered_models)
+    comparisons, without_prompts = prompts.read(comparisons)
+    if without_prompts:
+        query = query.where(prompts.left_out(COLUMN.name))
     for one in comparisons:
         if one.entity == "attribute":
             query = query.where(conditions.compared(tx, COLUMN[NAMES.get(one.key, one.key)], one))
         else:
-            query = query.where(_tagged(tx, one))
-    if not any(one.entity == "tag" and one.key == PROMPT_TAG for one in comparisons):
-        mark = sa.select(sa.literal(1)).where(tags.c.name == COLUMN.name, tags.c.key == PROMPT_TAG)
-        query = query.where(~mark.where(sa.func.lower(tags.c.value) == "true").exists())
+            query = query.where(conditions.keyed(tx, tags, tags.c.name == COLUMN.name, one))
     order: list[Any] = []
     for item in orderings:
         order += conditions.ordered(COLUMN[NAMES.get(item.key, item.key)], ascending=item.ascending)
     return _whole(tx, tx.execute(query.order_by(*order, COLUMN.name.asc()).limit(limit).offset(offset)).all())
-
-
-def _tagged(tx: Transaction, one: Comparison) -> conditions.Condition:
-    tags = tables.registered_model_tags
-    holds = conditions.keyed(tx, tags, tags.c.name == COLUMN.name, one)
-    if one.op != "!=" or one.key != PROMPT_TAG:
-        return holds
-    return sa.or_(holds, ~sa.select(sa.literal(1)).where(tags.c.name == COLUMN.name, tags.c.key == one.key).exists())
 
 
 def _whole(tx: Transaction, rows: Sequence[Any]) -> list[RegisteredModelInfo]:

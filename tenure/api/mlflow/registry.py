@@ -130,6 +130,8 @@ class DownloadUri(Part):
 
 
 def create_model(tx: Transaction, sent: CreateModel, asked: Asked) -> OneModel:
+    for tag in sent.tags:
+        guards.check_model_tag(tx, sent.name or "", tag.key)
     made = registered_models.create(
         tx, sent.name, description=sent.description, tags=sent.tags, by=asked.by, now=asked.now
     )
@@ -144,6 +146,8 @@ def rename_model(tx: Transaction, sent: Rename, asked: Asked) -> OneModel:
     name = registered_models.check_exists(tx, sent.name)
     guards.check_registry_write(tx, "rename", name)
     releases.check_not_in_service(tx, name)
+    if sent.new_name and sent.new_name != name:
+        guards.check_new_name(tx, sent.new_name)
     renamed = registered_models.rename(tx, name, sent.new_name, by=asked.by, now=asked.now)
     return OneModel(registered_model=told_model(tx, renamed))
 
@@ -173,6 +177,7 @@ def get_latest(tx: Transaction, sent: GetLatest, _asked: Asked) -> FoundVersions
 
 
 def set_model_tag(tx: Transaction, sent: SetTag, asked: Asked) -> None:
+    guards.check_model_tag(tx, sent.name or "", sent.key)
     registered_models.set_tag(tx, sent.name, sent.key, sent.value, now=asked.now)
 
 

@@ -52,7 +52,7 @@ def told_version(info: ModelVersionInfo) -> ModelVersion:
         user_id=info.user_id,
         current_stage=info.current_stage,
         status=info.status,
-        description=info.description,
+        description=info.description or "",  # as over MLflow's wire, where it is never missing
         source=info.source,
         run_id=info.run_id,
         status_message=info.status_message,

@@ -28,6 +28,7 @@ class Row:
     tags: dict[str, str] = field(default_factory=dict)
     datasets: list[dict[str, str | None]] = field(default_factory=list)
     stage: str = "active"
+    prompt: bool = False
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ VERSIONS = Noun(
     other_names={"version": "version_number"},
     keyed=TEXTS | NULLS,
     orders=frozenset({"name", "version_number", "creation_timestamp", "last_updated_timestamp"}),
-    ties=newest("last_updated_timestamp", version),
+    ties=version,
     ties_alone=newest("last_updated_timestamp", version),
 )
 LOGGED_MODELS = Noun(
@@ -263,20 +264,27 @@ def holds(row: Row, comparison: Comparison, noun: Noun) -> bool:
     have = getattr(row, entity).get(key)
     if op in ("IS NULL", "IS NOT NULL"):
         return (have is None) is (op == "IS NULL")
-    if have is None:
-        return noun is REGISTERED_MODELS and key == PROMPT and op == "!="
-    return compare(have, op, value)
+    return have is not None and compare(have, op, value)
 
 
 PROMPT = "mlflow.prompt.is_prompt"
 
 
+def _asks_for_models(comparison: Comparison) -> bool:
+    """Whether a comparison is one of the two ways of saying: no prompts."""
+    entity, key, op, value = comparison
+    return (entity, key) == ("tags", PROMPT) and (op, str(value).lower()) in (("!=", "true"), ("=", "false"))
+
+
 def answer(noun: Noun, rows: Sequence[Row], text: str, order_by: Sequence[str]) -> list[str]:
     """Ids of the rows for which every comparison holds, in order."""
     asked = read(text, noun)
+    if noun in (REGISTERED_MODELS, VERSIONS):
+        others = [one for one in asked if not _asks_for_models(one)]
+        if len(others) < len(asked) or not any(one[:2] == ("tags", PROMPT) for one in others):
+            rows = [row for row in rows if not row.prompt]
+        asked = others
     found = [row for row in rows if all(holds(row, one, noun) for one in asked)]
-    if noun is REGISTERED_MODELS and not any(entity == "tags" and key == PROMPT for entity, key, *_ in asked):
-        found = [row for row in found if lowered(row.tags.get(PROMPT, "")) != "true"]
     orders = [_order(one, noun) for one in order_by]
     if len({pair[:2] for pair in orders}) < len(orders):
         raise Refused("a key twice")

@@ -168,7 +168,8 @@ def _registered_model(world: World, draw: random.Random, name: str, models: Sequ
     if draw.random() < 0.3:
         tags[oracle.PROMPT] = draw.choice(("true", "false"))
     ok(world.wire.post("registered-models/create", name=name, tags=pairs(tags)))
-    row = Row(name, {"name": name, "last_updated_timestamp": now}, tags=tags)
+    prompt = tags.get(oracle.PROMPT) == "true"
+    row = Row(name, {"name": name, "last_updated_timestamp": now}, tags=tags, prompt=prompt)
     world.rows["registered_models"].append(row)
     for number in range(1, draw.choice((1, 2, 4))):
         created, given, model_id = _tick(world, draw), some(draw, TEXTS), draw.choice(models)
@@ -182,7 +183,7 @@ def _registered_model(world: World, draw: random.Random, name: str, models: Sequ
             "creation_timestamp": created,
             "last_updated_timestamp": created,
         }
-        world.rows["versions"].append(Row(f"{name}/{number}", attributes, tags=given))
+        world.rows["versions"].append(Row(f"{name}/{number}", attributes, tags=given, prompt=prompt))
         row.attributes["last_updated_timestamp"] = created
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tenure.build import model_versions
+from tenure.errors import NotAllowed
 from tenure.manage import model_files
 from tenure.records.model_files import Approval, ModelFile, Step
 from tenure.records.registry import ModelVersionInfo
@@ -282,6 +283,8 @@ def test_models_are_searched_and_prompts_are_hidden(each_wire: Wire) -> None:
     assert names(filter="tag.`mlflow.prompt.is_prompt` != 'true'") == ["a-model", "b-model"]
     assert names(filter="tags.`mlflow.prompt.is_prompt` = 'true'") == ["ask"]
     assert names(filter="name LIKE 'a%' AND tag.`mlflow.prompt.is_prompt` != 'true'") == ["a-model"]
+    assert names(filter="tags.`mlflow.prompt.is_prompt` = 'False'") == ["a-model", "b-model"]
+    assert names(filter="tags.`mlflow.prompt.is_prompt` != 'false'") == ["ask"]
     assert names(order_by=["name DESC"]) == ["b-model", "a-model"]
     assert names(filter="name ILIKE '%MODEL' AND tags.team = 'x'") == ["b-model"]
     page = each_wire.get("registered-models/search", max_results=1).json()
@@ -302,13 +305,23 @@ def test_versions_are_searched(each_wire: Wire) -> None:
         assert answer.status == 200, answer.content
         return [(one["name"], one["version"]) for one in answer.json().get("model_versions", [])]
 
+    prompt = [{"key": "mlflow.prompt.is_prompt", "value": "true"}]
+    each_wire.post("registered-models/create", name="ask", tags=prompt)
+    assert each_wire.post("model-versions/create", name="ask", source="prompt-text", tags=prompt).status == 200
+
     assert found("name = 'delay'") == [("delay", "1"), ("delay", "2")]
+    assert found("name = 'ask'") == found("name = 'ask' AND tags.`mlflow.prompt.is_prompt` != 'true'") == []
+    assert found("tags.`mlflow.prompt.is_prompt` = 'true'") == [("ask", "1")]
     assert found(f"run_id = '{run_id}'") == [("delay", "1")]
     assert found(f"run_id IN ('{run_id}', 'x')") == [("delay", "1")]
     assert found("name = 'delay' AND version_number > 1") == [("delay", "2")]
     assert found("name = 'delay' AND version_number = '1'") == [("delay", "1")]
     assert found("tags.a = 'b'") == [("delay", "2")]
     assert found("source_path LIKE 'models:/%' AND name IN ('other')") == [("other", "1")]
+    each_wire.post("model-versions/set-tag", name="other", version="1", key="c", value="d")  # changed last
+    answer = each_wire.get("model-versions/search", order_by=["version_number DESC"]).json()["model_versions"]
+    by_name = [(one["name"], one["version"]) for one in answer]
+    assert by_name == [("delay", "2"), ("delay", "1"), ("other", "1")], "names break ties, not the time"
 
 
 def test_descriptions_and_tags_of_models_and_versions(each_wire: Wire) -> None:
@@ -331,19 +344,40 @@ def test_a_name_that_reads_like_a_path_is_refused(wire: Wire, name: str) -> None
     assert wire.post("registered-models/create", name=name).status == 400
 
 
+def govern(wire: Wire, name: str) -> None:
+    approval = Approval(steps=[Step(role="validator")])
+    declared = ModelFile(model=name, purpose="warn travellers", owner="pricing@example.com", approval=approval)
+    wire.ground.database.write(lambda tx: model_files.apply(tx, declared, by="owner", now=wire.ground.clock()))
+
+
+def test_a_model_does_not_bring_its_past_under_governance_by_another_name(each_wire: Wire) -> None:
+    registered(each_wire, "free")
+    each_wire.post("registered-models/alias", name="free", alias="champion", version="1")
+    govern(each_wire, "delay")  # before any model of that name is registered
+    hidden = [{"key": "mlflow.prompt.is_prompt", "value": "true"}]
+    refused = [
+        each_wire.post("registered-models/rename", name="free", new_name="delay"),
+        each_wire.post("registered-models/create", name="delay", tags=hidden),
+    ]
+
+    assert {(one.status, one.json()["error_code"]) for one in refused} == {(403, "PERMISSION_DENIED")}
+    each_wire.post("registered-models/create", name="ask", tags=hidden)
+    with pytest.raises(NotAllowed, match="is a prompt"):
+        govern(each_wire, "ask")
+
+
 def test_governance_cannot_be_walked_around_by_mlflows_routes(each_wire: Wire) -> None:
     registered(each_wire)
-    approval = Approval(steps=[Step(role="validator")])
-    declared = ModelFile(model="delay", purpose="warn travellers", owner="pricing@example.com", approval=approval)
-    each_wire.ground.database.write(
-        lambda tx: model_files.apply(tx, declared, by="owner", now=each_wire.ground.clock())
-    )
+    govern(each_wire, "delay")
 
     refused = [
         each_wire.post("registered-models/alias", name="delay", alias="champion", version="1"),
         each_wire.delete("model-versions/delete", name="delay", version="1"),
         each_wire.delete("registered-models/delete", name="delay"),
         each_wire.post("registered-models/rename", name="delay", new_name="free"),
+        each_wire.post(
+            "registered-models/set-tag", name="delay", key="mlflow.prompt.is_prompt", value="true"
+        ),  # hides it
         each_wire.post("model-versions/create", name="delay", source="path/to/source"),
         each_wire.post("model-versions/create", name="delay", source="runs:/elsewhere/model"),
     ]
