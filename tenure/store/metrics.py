@@ -162,15 +162,20 @@ def steps(tx: Transaction, run_id: str, key: str, low: int, high: int) -> Sequen
     """The steps of one key from `low` to `high`, each once, rising.
 
     Steps that are evenly spaced, as a training loop's are, come as a range and never leave the database: of a million
-    points that costs 0.35 s where a list of them costs 1 s.
+    points that costs 0.13 s where a list of them costs 1 s.
     """
     within = f"{OF_SERIES} AND step BETWEEN ? AND ?"
     values = (run_id, key, low, high)
-    count, first, last = driver.execute(
-        tx, f"SELECT COUNT(DISTINCT step), MIN(step), MAX(step){within}", values
-    ).fetchone()
-    if not count:
+
+    def told(what: str) -> int | None:
+        found: int | None = driver.execute(tx, what, values).fetchone()[0]
+        return found
+
+    # Each by itself: so the ends are looked up in the index, and the count walks it without remembering what it saw.
+    first, last = told(f"SELECT MIN(step){within}"), told(f"SELECT MAX(step){within}")
+    if first is None or last is None:
         return ()
+    count = told(f"SELECT COUNT(*) FROM (SELECT DISTINCT step{within}) AS each_once") or 1  # noqa: S608 - a constant
     stride, rest = divmod(last - first, count - 1) if count > 1 else (1, 0)
     if not rest and last - first < 2**63:
         between = f"SELECT 1{within} AND (step - ?) % ? != 0 LIMIT 1"
