@@ -105,17 +105,13 @@ def test_yes_and_no_are_understood(said: str, means: bool) -> None:
     assert settings.load({}, {"TENURE_SPARE_SCORER": said}).spare_scorer is means
 
 
-def test_it_stops_when_asked_to(tmp_path: Path) -> None:
-    with serving(tmp_path / "data") as running:
-        running.process.send_signal(signal.SIGINT)
-        assert running.process.wait(20) == 0
-
-
-def test_it_starts_again_on_the_folder_it_left(tmp_path: Path) -> None:
+def test_it_stops_when_asked_to_and_starts_again_on_the_folder_it_left(tmp_path: Path) -> None:
     for _ in range(2):
         with serving(tmp_path / "data") as running:
             experiments = f"{running.url}/api/2.0/mlflow/experiments/get?experiment_id=0"
             assert httpx.get(experiments).json()["experiment"]["name"] == "Default"
+            running.process.send_signal(signal.SIGINT)
+            assert running.process.wait(20) == 0
 
 
 def test_processes_of_one_server_may_run_under_supervisors_of_their_own(tmp_path: Path) -> None:
