@@ -39,6 +39,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_body_mib: int = 32
     max_artifact_gib: int = 50
     max_rows: int = 100_000
+    truncate_long_values: bool = True
     scoring_timeout_s: float = 30.0
     scorer_start_timeout_s: float = 60.0
     spare_scorer: bool = True
@@ -117,6 +118,11 @@ HELP: dict[str, tuple[str, str]] = {
     "max_body_mib": ("MiB", "Largest body that the API and the gateway read; artifacts have their own limit."),
     "max_artifact_gib": ("GiB", "Largest single artifact."),
     "max_rows": ("rows", "Most rows in one scoring or outcome request."),
+    "truncate_long_values": (
+        "yes/no",
+        "Cut a run's params after 6000 characters and its tags after 8000, as MLflow does; with `no` longer ones are "
+        "refused, so that nothing is lost in silence.",
+    ),
     "scoring_timeout_s": ("seconds", "How long a scoring request may take before 503 is answered."),
     "scorer_start_timeout_s": ("seconds", "How long a scorer may take to load its model."),
     "spare_scorer": ("yes/no", "Keep one scorer process ready, so that releases and restarts take half the time."),

@@ -25,7 +25,6 @@ BATCH_METRICS = 1000
 BATCH_PARAMS = 100
 BATCH_TAGS = 100
 BATCH_TOTAL = 1000
-BATCH_DATASETS = 1000
 SHOWN_LENGTH = 100
 
 KEY = re.compile(r"[\w/.\- :]+")
@@ -83,6 +82,13 @@ def check_length(text: str, limit: int, name: str) -> None:
         )
 
 
+def fitted(value: str, limit: int, name: str, *, cut: bool) -> str:
+    """The value cut at the limit; with `cut` off one that is longer is refused."""
+    if not cut:
+        check_length(value, limit, name)
+    return value[:limit]
+
+
 def check_batch(metrics: Sequence[Any], params: Sequence[Any], tags: Sequence[Any]) -> None:
     """Refuse a batch above MLflow's limits."""
     for kind, sent, limit in (
@@ -104,8 +110,8 @@ def check_batch(metrics: Sequence[Any], params: Sequence[Any], tags: Sequence[An
         )
 
 
-def checked_params(params: Iterable[KeyValue]) -> dict[str, str]:
-    """Params by key, values cut at the limit. The same key twice in one request is refused."""
+def checked_params(params: Iterable[KeyValue], *, cut: bool = True) -> dict[str, str]:
+    """Params by key, values fitted to the limit. The same key twice in one request is refused."""
     found: dict[str, str] = {}
     for place, param in enumerate(params):
         check_key(param.key, f"params[{place}].key")
@@ -115,18 +121,16 @@ def checked_params(params: Iterable[KeyValue]) -> dict[str, str]:
                 "only one param value per param key.",
                 where="params",
             )
-        found[param.key] = param.value[:PARAM_LENGTH]
+        found[param.key] = fitted(param.value, PARAM_LENGTH, f"params[{place}].value", cut=cut)
     return found
 
 
 def checked_tags(tags: Iterable[KeyValue], *, limit: int = RUN_TAG_LENGTH, cut: bool = True) -> dict[str, str]:
-    """Tags by key; the last one of a key counts. A value beyond `limit` is cut, or refused when `cut` is off."""
+    """Tags by key, values fitted to the limit; the last one of a key counts."""
     found: dict[str, str] = {}
     for place, tag in enumerate(tags):
         check_key(tag.key, f"tags[{place}].key")
-        if not cut:
-            check_length(tag.value, limit, f"tags[{place}].value")
-        found[tag.key] = tag.value[:limit]
+        found[tag.key] = fitted(tag.value, limit, f"tags[{place}].value", cut=cut)
     return found
 
 

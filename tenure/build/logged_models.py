@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import random
 from collections.abc import Sequence
 
@@ -11,7 +12,8 @@ import msgspec
 from tenure.build import experiments, locations, names, searchable
 from tenure.build.limits import (
     EXPERIMENT_TAG_LENGTH,
-    PARAM_LENGTH,
+    KEY_LENGTH,
+    check_length,
     check_logged_model_name,
     check_max_results,
     checked_params,
@@ -25,7 +27,7 @@ from tenure.errors import InvalidInput, NotFound
 from tenure.records.base import Instant, Record
 from tenure.records.search import Ordering
 from tenure.records.tracking import KeyValue, LoggedModel
-from tenure.store import logged_models, runs
+from tenure.store import logged_models
 from tenure.store.database import Transaction
 
 DEFAULT_RESULTS = 100
@@ -57,14 +59,17 @@ def create(
     params: Sequence[KeyValue],
     tags: Sequence[KeyValue],
     now: Instant,
+    cut: bool = True,
 ) -> LoggedModel:
-    """Add a model whose files are still to come: its status is PENDING until it is finalised."""
+    """Add a model whose files are still to come: its status is PENDING until it is finalised.
+
+    Its run need not be known here: a model may come from another server.
+    """
     number = experiments.parse_id(experiment_id or "0")
     location = experiments.location_for(tx, number)
-    given = checked_params(params)
-    labels = checked_tags(tags, limit=EXPERIMENT_TAG_LENGTH)
-    if source_run_id and runs.stage_of(tx, source_run_id) is None:
-        raise NotFound(f"Run with id={source_run_id} not found")
+    given = checked_params(params, cut=cut)
+    labels = checked_tags(tags, limit=EXPERIMENT_TAG_LENGTH, cut=cut)
+    check_length(source_run_id or "", KEY_LENGTH, "source_run_id")
     model_id = f"m-{random.getrandbits(128):032x}"
     chosen = check_logged_model_name(name) if name else names.generated(random.Random(model_id))  # noqa: S311 - a name is no secret
     logged_models.insert(
@@ -104,20 +109,20 @@ def delete(tx: Transaction, model_id: str | None, *, now: Instant) -> None:
     logged_models.delete(tx, get(tx, model_id).info.model_id, now // 1000)
 
 
-def log_params(tx: Transaction, model_id: str | None, params: Sequence[KeyValue]) -> None:
+def log_params(tx: Transaction, model_id: str | None, params: Sequence[KeyValue], *, cut: bool = True) -> None:
     """Add params. They are written once: the same value again is fine, another one is refused."""
     model_id = get(tx, model_id).info.model_id
     kept = logged_models.params_of(tx, model_id)
-    given = {key: value[:PARAM_LENGTH] for key, value in checked_params(params).items()}
+    given = checked_params(params, cut=cut)
     changed = sorted(key for key, value in given.items() if kept.get(key, value) != value)
     if changed:
         raise InvalidInput(f"Changing param values is not allowed. Already logged with another value: {changed}.")
     logged_models.add_params(tx, model_id, given.items())
 
 
-def set_tags(tx: Transaction, model_id: str | None, tags: Sequence[KeyValue]) -> LoggedModel:
+def set_tags(tx: Transaction, model_id: str | None, tags: Sequence[KeyValue], *, cut: bool = True) -> LoggedModel:
     model_id = get(tx, model_id).info.model_id
-    logged_models.set_tags(tx, model_id, checked_tags(tags, limit=EXPERIMENT_TAG_LENGTH).items())
+    logged_models.set_tags(tx, model_id, checked_tags(tags, limit=EXPERIMENT_TAG_LENGTH, cut=cut).items())
     return get(tx, model_id)
 
 
@@ -128,14 +133,17 @@ def delete_tag(tx: Transaction, model_id: str | None, key: str | None) -> None:
 
 
 def note_version(tx: Transaction, model_id: str, name: str, version: int) -> None:
-    """Note in the tag that MLflow's clients read that a model was registered as this version."""
+    """Note in the tag that MLflow's clients read that a model was registered as this version.
+
+    With a space after each colon, as MLflow writes it: some compare it as a text.
+    """
     kept = logged_models.tag(tx, model_id, VERSIONS_TAG) or "[]"
     try:
         noted = msgspec.json.decode(kept, type=list[object])
     except msgspec.MsgspecError:
         noted = []
     noted.append({"name": name, "version": version})
-    logged_models.set_tags(tx, model_id, [(VERSIONS_TAG, msgspec.json.encode(noted).decode())])
+    logged_models.set_tags(tx, model_id, [(VERSIONS_TAG, json.dumps(noted))])
 
 
 def search(

@@ -39,13 +39,18 @@ def log_batch(
     points: Sequence[MetricPoint],
     params: Sequence[KeyValue],
     tags: Sequence[KeyValue],
+    *,
+    cut: bool = True,
 ) -> None:
-    """Store all of it or none of it. Sending a batch again changes nothing, so a client may retry."""
+    """Store all of it or none of it. Sending a batch again changes nothing, so a client may retry.
+
+    `cut`: whether a text that is too long is cut, or refused.
+    """
     check_batch(points, params, tags)
     run_id = runs.check_active(tx, run_id)
     for key in {point.key for point in points}:
         check_key(key, "metrics[].key")
-    given, set_ = checked_params(params), checked_tags(tags)
+    given, set_ = checked_params(params, cut=cut), checked_tags(tags, cut=cut)
     runs.log_params(tx, run_id, given)
     if points:
         metrics.add(tx, run_id, points)

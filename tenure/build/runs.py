@@ -16,6 +16,7 @@ from tenure.build.limits import (
     check_key,
     check_max_results,
     checked_tags,
+    fitted,
     refuse,
     required,
 )
@@ -42,11 +43,12 @@ def create(
     start_time: int | None,
     tags: Sequence[KeyValue],
     now: Instant,
+    cut: bool = True,
 ) -> Run:
     """Start a run in an active experiment. Without a name one is generated; the tag `mlflow.runName` mirrors it."""
     number = experiments.parse_id(experiment_id or "0")
     location = experiments.location_for(tx, number)
-    checked = checked_tags(tags, limit=RUN_TAG_LENGTH)
+    checked = checked_tags(tags, cut=cut)
     tagged = checked.get(NAME_TAG)
     if name and tagged and name != tagged:
         raise InvalidInput(
@@ -54,7 +56,7 @@ def create(
             f"(run_name='{name[:SHOWN_LENGTH]}', {NAME_TAG}='{tagged[:SHOWN_LENGTH]}'). Give one of them."
         )
     run_id = f"{random.getrandbits(128):032x}"
-    chosen = name or tagged or names.generated(random.Random(run_id))  # noqa: S311 - a name is no secret
+    chosen = fitted(name or "", RUN_TAG_LENGTH, "run_name", cut=cut) or tagged or names.generated(random.Random(run_id))  # noqa: S311 - a name is no secret
     checked[NAME_TAG] = chosen
     new = runs.NewRun(
         run_id=run_id,
@@ -117,6 +119,7 @@ def update(
     digest: RunDigest | None,
     by: str,
     now: Instant,
+    cut: bool = True,
 ) -> RunInfo:
     """Change a run's status, end or name. When it ends, one audit event tells what it had logged.
 
@@ -125,6 +128,7 @@ def update(
     run_id = check_active(tx, run_id)
     if status is not None and status not in STATUSES:
         refuse(status, "status", f"It must be one of {', '.join(sorted(STATUSES))}.")
+    name = fitted(name or "", RUN_TAG_LENGTH, "run_name", cut=cut)
     runs.update(tx, run_id, status=status, end_time=end_time, name=name or None)
     if name:
         runs.set_tags(tx, run_id, [(NAME_TAG, name)])
@@ -171,11 +175,11 @@ def restore(tx: Transaction, run_id: str | None, *, by: str, now: Instant) -> No
     audit.append(tx, "run.restored", subject=f"run:{run_id}", by=by, at=now)
 
 
-def log_param(tx: Transaction, run_id: str | None, key: str, value: str) -> None:
+def log_param(tx: Transaction, run_id: str | None, key: str, value: str, *, cut: bool = True) -> None:
     """Store a param. It is written once: the same value again is fine, another one is refused."""
     run_id = check_active(tx, run_id)
     check_key(key, "key")
-    value = value[:PARAM_LENGTH]
+    value = fitted(value, PARAM_LENGTH, "value", cut=cut)
     kept = runs.add_param(tx, run_id, key, value)
     if kept is not None and kept != value:
         raise changed_param(run_id, key, kept, value)
@@ -200,10 +204,10 @@ def changed_param(run_id: str, key: str, kept: str, value: str) -> InvalidInput:
     )
 
 
-def set_tag(tx: Transaction, run_id: str | None, key: str, value: str) -> None:
+def set_tag(tx: Transaction, run_id: str | None, key: str, value: str, *, cut: bool = True) -> None:
     run_id = check_active(tx, run_id)
     check_key(key, "key")
-    set_tags(tx, run_id, {key: value[:RUN_TAG_LENGTH]})
+    set_tags(tx, run_id, {key: fitted(value, RUN_TAG_LENGTH, "value", cut=cut)})
 
 
 def set_tags(tx: Transaction, run_id: str, tags: dict[str, str]) -> None:

@@ -73,6 +73,7 @@ def create(tx: Transaction, sent: Create, asked: Asked) -> One:
         params=sent.params,
         tags=sent.tags,
         now=asked.now,
+        cut=asked.cut,
     )
     return One(model=made)
 
@@ -89,12 +90,12 @@ def delete(tx: Transaction, sent: Get, asked: Asked) -> None:
     logged_models.delete(tx, sent.model_id, now=asked.now)
 
 
-def log_params(tx: Transaction, sent: Params, _asked: Asked) -> None:
-    logged_models.log_params(tx, sent.model_id, sent.params)
+def log_params(tx: Transaction, sent: Params, asked: Asked) -> None:
+    logged_models.log_params(tx, sent.model_id, sent.params, cut=asked.cut)
 
 
-def set_tags(tx: Transaction, sent: Tags, _asked: Asked) -> One:
-    return One(model=logged_models.set_tags(tx, sent.model_id, sent.tags))
+def set_tags(tx: Transaction, sent: Tags, asked: Asked) -> One:
+    return One(model=logged_models.set_tags(tx, sent.model_id, sent.tags, cut=asked.cut))
 
 
 def delete_tag(tx: Transaction, sent: DeleteTag, _asked: Asked) -> None:

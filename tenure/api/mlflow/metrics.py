@@ -82,8 +82,8 @@ def log_metric(tx: Transaction, sent: LogMetric, _asked: Asked) -> None:
     metrics.log(tx, named(sent), point)
 
 
-def log_batch(tx: Transaction, sent: LogBatch, _asked: Asked) -> None:
-    metrics.log_batch(tx, named(sent), sent.metrics, sent.params, sent.tags)
+def log_batch(tx: Transaction, sent: LogBatch, asked: Asked) -> None:
+    metrics.log_batch(tx, named(sent), sent.metrics, sent.params, sent.tags, cut=asked.cut)
 
 
 def get_history(tx: Transaction, sent: GetHistory, _asked: Asked) -> History:

@@ -37,6 +37,11 @@ class Asked:
     by: str
     now: Instant
 
+    @property
+    def cut(self) -> bool:
+        """Whether a param or tag that is too long is cut; else it is refused."""
+        return self.ground.settings.truncate_long_values
+
 
 @dataclass(frozen=True)
 class Route:

@@ -90,6 +90,7 @@ def create(tx: Transaction, sent: Create, asked: Asked) -> One:
         start_time=sent.start_time,
         tags=sent.tags,
         now=asked.now,
+        cut=asked.cut,
     )
     return One(run=made)
 
@@ -115,6 +116,7 @@ async def update(sent: Update, asked: Asked) -> Updated:
             digest=digest,
             by=asked.by,
             now=asked.now,
+            cut=asked.cut,
         )
 
     return Updated(run_info=await asyncio.wrap_future(database.submit(write)))
@@ -128,12 +130,12 @@ def restore(tx: Transaction, sent: Named, asked: Asked) -> None:
     runs.restore(tx, named(sent), by=asked.by, now=asked.now)
 
 
-def log_param(tx: Transaction, sent: SetKeyValue, _asked: Asked) -> None:
-    runs.log_param(tx, named(sent), sent.key, sent.value)
+def log_param(tx: Transaction, sent: SetKeyValue, asked: Asked) -> None:
+    runs.log_param(tx, named(sent), sent.key, sent.value, cut=asked.cut)
 
 
-def set_tag(tx: Transaction, sent: SetKeyValue, _asked: Asked) -> None:
-    runs.set_tag(tx, named(sent), sent.key, sent.value)
+def set_tag(tx: Transaction, sent: SetKeyValue, asked: Asked) -> None:
+    runs.set_tag(tx, named(sent), sent.key, sent.value, cut=asked.cut)
 
 
 def delete_tag(tx: Transaction, sent: DeleteTag, _asked: Asked) -> None:

@@ -35,6 +35,13 @@ def test_a_model_is_pending_until_its_files_are_there(each_wire: Wire) -> None:
     assert each_wire.patch(f"logged-models/{model_id}", status="READY").status == 400
 
 
+def test_a_model_may_come_from_a_run_of_another_server(each_wire: Wire) -> None:
+    made(each_wire, "moved", source_run_id="elsewhere")
+
+    assert names(each_wire, filter="source_run_id = 'elsewhere'") == ["moved"]
+    assert each_wire.post("logged-models", experiment_id="0", source_run_id="x" * 251).status == 400
+
+
 def test_a_deleted_model_is_not_found_unless_asked_for(each_wire: Wire) -> None:
     model_id = made(each_wire, "gone")
     each_wire.delete(f"logged-models/{model_id}")

@@ -60,7 +60,7 @@ def test_a_version_pins_every_file_and_knows_its_inputs(each_wire: Wire) -> None
     assert uri == model["artifact_uri"]
     told = each_wire.get(f"logged-models/{model['model_id']}").json()["model"]["info"]
     assert told["registrations"] == [{"name": "delay", "version": "1"}]
-    assert told["tags"] == [{"key": "mlflow.modelVersions", "value": '[{"name":"delay","version":1}]'}]
+    assert told["tags"] == [{"key": "mlflow.modelVersions", "value": '[{"name": "delay", "version": 1}]'}]
 
 
 def test_a_pinned_file_is_neither_overwritten_nor_deleted(wire: Wire) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import msgspec
 import pytest
 
 from tenure.records.changes import AuditEvent
 from tenure.store import audit
+from tenure.store.ground import Ground
 from tests.api.mlflow.conftest import Wire
 
 
@@ -69,9 +71,34 @@ def test_long_values_are_cut_and_bad_keys_refused(each_wire: Wire) -> None:
     found = each_wire.get("runs/get", run_id=run_id).json()["run"]["data"]
     assert len(found["params"][0]["value"]) == 6000
     assert len(tags_of(each_wire, run_id)["long"]) == 8000
+    each_wire.post("runs/update", run_id=run_id, run_name="n" * 9000)
+    assert len(tags_of(each_wire, run_id)["mlflow.runName"]) == 8000
     for key in ("", "../up", "/root", "a//b", "a\nb", "x" * 251, "a$b", "."):
         assert each_wire.post("runs/set-tag", run_id=run_id, key=key, value="v").status == 400
     assert each_wire.post("runs/set-tag", run_id=run_id, key="schlüssel/ä-1.x: y", value="v").status == 200
+
+
+def test_where_nothing_may_be_cut_a_long_value_is_refused(ground: Ground) -> None:
+    settings = msgspec.structs.replace(ground.settings, truncate_long_values=False)
+    wire = Wire(replace(ground, settings=settings))
+    run_id, model_id = wire.run(), wire.model()["model_id"]
+    param, tag = {"key": "p", "value": "x" * 6001}, {"key": "t", "value": "x" * 8001}
+    refused = [
+        wire.post("runs/create", experiment_id="0", tags=[tag]),
+        wire.post("runs/create", experiment_id="0", run_name=tag["value"]),
+        wire.post("runs/update", run_id=run_id, run_name=tag["value"]),
+        wire.post("runs/log-parameter", run_id=run_id, **param),
+        wire.post("runs/set-tag", run_id=run_id, **tag),
+        wire.post("runs/log-batch", run_id=run_id, params=[param]),
+        wire.post("runs/log-batch", run_id=run_id, tags=[tag]),
+        wire.post("logged-models", experiment_id="0", params=[param]),
+        wire.post(f"logged-models/{model_id}/params", params=[param]),
+        wire.patch(f"logged-models/{model_id}/tags", tags=[{"key": "t", "value": "x" * 20_001}]),
+    ]
+
+    assert {one.status for one in refused} == {400}
+    assert all("exceeds the maximum length" in one.json()["message"] for one in refused)
+    assert wire.post("runs/log-parameter", run_id=run_id, key="p", value="x" * 6000).status == 200
 
 
 def test_the_end_of_a_run_is_one_event_with_counts_and_a_digest(each_wire: Wire) -> None:
@@ -161,6 +188,17 @@ def test_a_dataset_needs_name_digest_and_source(wire: Wire) -> None:
         assert wire.post("runs/log-inputs", run_id=run_id, datasets=[{"dataset": part}]).status == 400
     long = {**whole, "digest": "x" * 37}
     assert wire.post("runs/log-inputs", run_id=run_id, datasets=[{"dataset": long}]).status == 400
+
+
+def test_a_thousand_datasets_may_come_at_once_and_not_any_number(wire: Wire) -> None:
+    run_id = wire.run()
+    each = [
+        {"dataset": {"name": f"d{number}", "digest": "d", "source_type": "t", "source": "{}"}} for number in range(5001)
+    ]
+
+    assert wire.post("runs/log-inputs", run_id=run_id, datasets=each[:1100]).status == 200
+    assert len(wire.post("experiments/search-datasets", experiment_ids=["0"]).json()["dataset_summaries"]) == 1000
+    assert wire.post("runs/log-inputs", run_id=run_id, datasets=each).status == 400
 
 
 def test_old_clients_keep_models_in_a_tag(wire: Wire) -> None:
