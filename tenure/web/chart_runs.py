@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from typing import Any, Literal
 
 import altair as alt
+import msgspec
 
 from tenure.web import wording
 from tenure.web.chart_data import Axis, Curves, Look, Parallels, Scatter
@@ -32,27 +31,31 @@ def curves(given: Curves, look: Look) -> Drawn:
         lines = _lines(given, faint=kind == "faint")
         if lines is not None:
             base = alt.Chart(lines).mark_line(opacity=opacity, strokeWidth=stroke if named else min(stroke, 1.1))
+            base = base.transform_flatten(["x", "y", "part"])
             layers.append(base.encode(x=x, y=y, color=colour, detail=["run:N", "part:N"]))
     layers.append(_told_points(given, look, single))
     return finished(alt.layer(*layers), look, height=CURVE_HEIGHT + (0 if single else 90))
 
 
 def _lines(given: Curves, *, faint: bool) -> alt.InlineData | None:
-    """All lines as CSV: as a record each, a hundred runs took Altair seconds. `part` counts the gaps of a line."""
-    written = io.StringIO()
-    table = csv.writer(written)
-    table.writerow(("run", "x", "y", "part", "last"))
-    some = False
+    """All lines as one text of JSON, a record a run: as a record a point, a hundred runs took Altair seconds.
+
+    `part` counts the gaps of a line.
+    """
+    records = []
     for one in given.curves:
+        known: list[tuple[float, float, int]] = []
         part = 0
         for x, y in zip(*((one.faint_x, one.faint_y) if faint else (one.x, one.y)), strict=True):
             if y is None:
                 part += 1
             else:
-                table.writerow((one.run, f"{x:.12g}", f"{y:.7g}", part, "" if one.last is None else f"{one.last:.7g}"))
-                some = True
-    parse = {"run": "string", "x": "number", "y": "number", "part": "number", "last": "number"}
-    return alt.InlineData(values=written.getvalue(), format={"type": "csv", "parse": parse}) if some else None
+                known.append((x, float(f"{y:.7g}"), part))
+        if known:
+            xs, ys, parts = zip(*known, strict=True)
+            records.append({"run": one.run, "last": one.last, "x": xs, "y": ys, "part": parts})
+    text = msgspec.json.encode(records).decode()
+    return alt.InlineData(values=text, format={"type": "json"}) if records else None
 
 
 def _told_points(given: Curves, look: Look, single: bool) -> alt.Chart:
@@ -126,7 +129,7 @@ def _colour_by_end(given: Curves, look: Look) -> Any:
     return _ramp("last", "last value", [one.last for one in given.curves], look)
 
 
-def _ramp(field: str, title: str, values: list[float | None], look: Look, *, legend: bool = True) -> Any:
+def _ramp(field: str, title: str, values: list[float | None], look: Look) -> Any:
     known = sorted(value for value in values if value is not None)
     if not known or known[0] == known[-1]:
         return alt.value(COLOURS[look.theme].accent)
@@ -141,9 +144,7 @@ def _ramp(field: str, title: str, values: list[float | None], look: Look, *, leg
     )
     scale = alt.Scale(range=COLOURS[look.theme].ramp, domain=[known[0], known[-1]], interpolate="rgb")
     missing = alt.value(COLOURS[look.theme].quiet)
-    return alt.condition(
-        f"isValid(datum.{field})", alt.Color(f"{field}:Q", scale=scale, legend=bar if legend else None), missing
-    )
+    return alt.condition(f"isValid(datum.{field})", alt.Color(f"{field}:Q", scale=scale, legend=bar), missing)
 
 
 def parallels(given: Parallels, look: Look) -> Drawn:
@@ -167,9 +168,8 @@ def parallels(given: Parallels, look: Look) -> Drawn:
     base = alt.Chart(data(lines)).encode(x=across, y=up, color=colour)
     drawn = base.mark_line(opacity=0.55, strokeWidth=1.25, interpolate="monotone").encode(detail="run:N")
     titled = {"told": "value", **({"value": given.coloured_by} if given.coloured_by else {})}
-    points = base.mark_point(filled=True, size=30, opacity=0.55)
-    unnamed = _ramp("colour", given.coloured_by, given.colour, look, legend=False)
-    felt = points.encode(color=unnamed, tooltip=tooltip("run", **titled))
+    points = base.mark_point(filled=True, size=22, opacity=0.6)  # in one colour: two legends of one scale would clash
+    felt = points.encode(color=alt.value(colours.quiet), tooltip=tooltip("run", **titled))
     rules = alt.Chart(data([{"axis": place, "y": 0, "y2": 1} for place in range(len(given.axes))]))
     axes = rules.mark_rule(color=colours.quiet, strokeWidth=1).encode(x=across, y=up, y2="y2")
     return finished(alt.layer(drawn, axes, felt, *_axis_words(given.axes, across, up, look)), look, PARALLEL_HEIGHT)

@@ -12,7 +12,7 @@ from tenure.records.base import Record
 from tenure.records.tracking import Number, Run
 from tenure.web import wording
 from tenure.web.chart_data import Axis
-from tenure.web.run_columns import OWN_TAGS, SYSTEM, Column
+from tenure.web.run_columns import OWN_TAGS, SYSTEM, Column, natural
 
 LESS_IS_BETTER = frozenset(
     [
@@ -136,7 +136,7 @@ def metric_lines(runs: Sequence[Run]) -> list[Line]:
     """Last values of metrics; the best is marked where its name tells which way is better and not all are alike."""
     given = [{one.key: one.value for one in run.data.metrics} for run in runs]
     lines = []
-    for key in sorted({key for one in given for key in one}, key=lambda key: (key.startswith(SYSTEM), key)):
+    for key in sorted({key for one in given for key in one}, key=lambda key: (key.startswith(SYSTEM), natural(key))):
         values = [one.get(key) for one in given]
         best = _best(values, direction(key))
         cells = [
@@ -282,7 +282,7 @@ def associations(runs: Sequence[Run], target: Column) -> list[Association]:
 
 def _lines(given: Sequence[dict[str, str]]) -> list[Line]:
     lines = []
-    for key in sorted({key for one in given for key in one}):
+    for key in sorted({key for one in given for key in one}, key=natural):
         values = [one.get(key) for one in given]
         lines.append(Line(key=key, cells=[_text(value) for value in values], differs=len(set(values)) > 1))
     return sorted(lines, key=lambda line: not line.differs)

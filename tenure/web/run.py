@@ -26,7 +26,7 @@ from tenure.web.forms import csrf_of
 from tenure.web.page import part, show
 from tenure.web.previews import readable
 from tenure.web.provenance import panel
-from tenure.web.run_columns import OWN_TAGS, SYSTEM
+from tenure.web.run_columns import OWN_TAGS, SYSTEM, natural
 from tenure.web.runs import NOTE_TAG
 
 SHOWN_TAGS = ("source.name", "source.type", "user", "project.entryPoint", "runColor")
@@ -89,7 +89,8 @@ def run_page(
             "short": SHORT_TEXT,
             "provenance": panel(provenance.of_run(run)),
             "features": of_run(ground, tx, run, sort, down),
-            "metrics": sorted(run.data.metrics, key=lambda one: (one.key.startswith(SYSTEM), one.key)),
+            "metrics": sorted(run.data.metrics, key=lambda one: (one.key.startswith(SYSTEM), natural(one.key))),
+            "params": sorted(run.data.params, key=lambda one: natural(one.key)),
             "curved": curved,
             "groups": groups_of(curved, [key for key in metric or () if key in curved]),
             "chosen_metrics": [key for key in metric or () if key in curved],
@@ -140,7 +141,7 @@ def metric_chart(
 def groups_of(curved: set[str], chosen: Sequence[str]) -> list[CurveGroup]:
     """Curves by the part of their name before the first slash; only those chosen, when some are."""
     named: dict[str, list[str]] = {}
-    for key in sorted(chosen or curved):
+    for key in sorted(chosen or curved, key=natural):
         named.setdefault(key.partition("/")[0] if "/" in key else "", []).append(key)
     groups = []
     shown = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -111,6 +112,16 @@ def _telling(given: Sequence[dict[str, Number] | dict[str, str]], most: int) -> 
     varied = [key for key in had if len(values[key]) > 1]
     lacked = [key for key in had if had[key] < len(given)]
     return sorted(varied or lacked or had, key=lambda key: (-had[key], key.count("/"), key))[:most]
+
+
+def natural(key: str) -> list[tuple[int, str | int]]:
+    """What keys are sorted by so that `layer 2` comes before `layer 10`.
+
+    >>> sorted(["layer 10", "layer 2", "a"], key=natural)
+    ['a', 'layer 2', 'layer 10']
+    """
+    parts = re.findall(r"([0-9]{1,18})|([^0-9]+|[0-9]{19,})", key)
+    return [(0, int(number)) if number else (1, text) for number, text in parts]
 
 
 class Cell(NamedTuple):

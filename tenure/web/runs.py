@@ -21,7 +21,7 @@ from tenure.store.database import Transaction
 from tenure.store.ground import Ground
 from tenure.web.forms import csrf_of
 from tenure.web.page import link, show
-from tenure.web.run_columns import ATTRIBUTES, Column, cells, chosen, column, sensible
+from tenure.web.run_columns import ATTRIBUTES, Column, cells, chosen, column, natural, sensible
 
 SIZES = (25, 50, 100, 200)
 VIEWS = {"active": "ACTIVE_ONLY", "deleted": "DELETED_ONLY", "all": "ALL"}
@@ -253,7 +253,9 @@ def _offers(
     numbers = [int(one.experiment_id) for one in known if one.experiment_id in wanted(asked, known)]
     keys = run_keys.of_newest(tx, numbers[:KEYED_EXPERIMENTS])
     groups = {"metrics": keys.metrics, "params": keys.params, "tags": keys.tags, "attributes": list(ATTRIBUTES)[:-1]}
-    offered = {group: [Column(group, key) for key in of_group] for group, of_group in groups.items()}
+    offered = {
+        group: [Column(group, key) for key in sorted(of_group, key=natural)] for group, of_group in groups.items()
+    }
     return [(group.capitalize(), [one for one in left if one not in shown]) for group, left in offered.items()]
 
 

@@ -133,6 +133,24 @@ def test_charts_answer_to_the_pointer(url: str, tab: Tab) -> None:
     assert tab.complaints == []
 
 
+@pytest.mark.parametrize("tab", [(375, "dark")], indirect=True)
+def test_runs_are_ticked_and_compared_and_their_charts_are_drawn(url: str, tab: Tab) -> None:
+    tab.open(f"{url}/runs")
+    boxes = tab.page.query_selector_all("input[name=run]")
+    assert tab.page.is_disabled("button[data-needs='2']")
+    boxes[0].click()
+    boxes[2].click(modifiers=["Shift"])
+    assert tab.page.inner_text("[data-chosen-count]") == "3 ticked"
+    tab.page.click("button[data-needs='2']")
+    one_run = tab.page.get_attribute(".run-chips a", "href")
+    for _ in range(2):
+        wait_until(lambda: tab.read_down() or tab.is_drawn(), 60, "every chart is drawn by the browser")
+        room, needed = tab.page.evaluate("[document.documentElement.clientWidth, document.documentElement.scrollWidth]")
+        assert needed <= room
+        tab.open(f"{url}{one_run}")
+    assert tab.complaints == []
+
+
 def test_the_theme_is_switched_and_remembered(url: str, tab: Tab) -> None:
     tab.open(url)
     tab.page.click("[data-theme-toggle]")
