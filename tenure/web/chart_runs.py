@@ -141,6 +141,7 @@ def _ramp(field: str, title: str, values: list[float | None], look: Look) -> Any
         gradientThickness=8,
         format=".3~g",
         titleLimit=220,
+        offset=14,
     )
     scale = alt.Scale(range=COLOURS[look.theme].ramp, domain=[known[0], known[-1]], interpolate="rgb")
     missing = alt.value(COLOURS[look.theme].quiet)
