@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import random
 from collections.abc import Sequence
 
@@ -238,7 +239,7 @@ def log_model(tx: Transaction, run_id: str | None, model_json: str | None) -> No
         history = msgspec.json.decode(kept, type=list[object])
     except msgspec.MsgspecError:
         history = []
-    runs.set_tags(tx, run_id, [(HISTORY_TAG, msgspec.json.encode([*history, described]).decode())])
+    runs.set_tags(tx, run_id, [(HISTORY_TAG, json.dumps([*history, described]))])  # spaced as MLflow writes it
 
 
 def search(
