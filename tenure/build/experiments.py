@@ -28,6 +28,7 @@ DEFAULT_ID = 0
 DEFAULT_NAME = "Default"
 MOST_RESULTS = 50_000
 LARGEST_ID = 2**31 - 1
+LONGEST_ID = 12
 STAGES = {"ACTIVE_ONLY": ("active",), "DELETED_ONLY": ("deleted",), "ALL": ("active", "deleted")}
 
 
@@ -139,18 +140,21 @@ def search(
 
 def parse_id(identifier: str | None) -> int:
     """An experiment's number from its decimal string."""
-    text = required(identifier, "experiment_id")
-    if not (text.isascii() and text.isdigit()) or int(text[:12]) > LARGEST_ID:
+    return _number(required(identifier, "experiment_id"))
+
+
+def parse_ids(identifiers: Sequence[str] | None) -> list[int]:
+    """Numbers of experiments, each once."""
+    return list(dict.fromkeys(_number(identifier) for identifier in identifiers or ()))
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= LONGEST_ID) or int(text) > LARGEST_ID:
         raise InvalidInput(
             f"Invalid experiment ID '{text[:SHOWN_LENGTH]}'. Experiment ID must be a valid integer.",
             where="experiment_id",
         )
     return int(text)
-
-
-def parse_ids(identifiers: Sequence[str] | None) -> list[int]:
-    """Numbers of experiments, each once."""
-    return list(dict.fromkeys(parse_id(identifier) for identifier in identifiers or ()))
 
 
 def stages_of(view: str | None) -> tuple[str, ...]:

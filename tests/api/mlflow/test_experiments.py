@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tenure.build import experiments
 from tenure.store import audit
 from tests.api.mlflow.conftest import Wire
 
@@ -50,6 +51,22 @@ def test_an_experiment_that_is_not_there_is_told_apart_from_a_bad_id(each_wire: 
     assert [one.status for one in (unknown, named, bad)] == [404, 404, 400]
     assert "Invalid experiment ID 'abc'" in bad.json()["message"]
     assert unknown.json()["error_code"] == named.json()["error_code"] == "RESOURCE_DOES_NOT_EXIST"
+
+
+@pytest.mark.parametrize("bad", ["", "12abc", "-1", "0" * 30 + "1", "9" * 12, "٣"])
+def test_searches_refuse_what_is_no_experiment_id(each_wire: Wire, bad: str) -> None:
+    for path in ("runs/search", "logged-models/search", "experiments/search-datasets"):
+        refused = each_wire.post(path, experiment_ids=[bad])
+        assert (refused.status, f"Invalid experiment ID '{bad}'" in refused.json()["message"]) == (400, True)
+
+
+def test_the_default_experiment_may_have_another_name_at_the_next_start(each_wire: Wire) -> None:
+    each_wire.post("experiments/update", experiment_id="0", new_name="ours")
+    assert each_wire.experiment("Default") == "1"
+    each_wire.ground.database.write(lambda tx: experiments.seed(tx, each_wire.ground.clock()))
+
+    found = [each_wire.get("experiments/get", experiment_id=one).json()["experiment"]["name"] for one in ("0", "1")]
+    assert found == ["ours", "Default"]
 
 
 def test_only_an_active_experiment_is_renamed(each_wire: Wire) -> None:
