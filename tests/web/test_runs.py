@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from tenure.build import experiments, metrics, runs
+from tenure.build import datasets, experiments, logged_models, metrics, runs
 from tenure.manage import people
 from tenure.records.people import NewPerson
-from tenure.records.tracking import KeyValue, MetricPoint
+from tenure.records.tracking import Dataset, DatasetInput, KeyValue, MetricPoint, ModelOutput
 from tenure.store import run_keys
 from tenure.store.ground import Ground
 from tenure.web import run_export
@@ -73,6 +73,32 @@ class Kept:
                 KeyValue(key="formula", value="=1+1"),
             ]
             metrics.log_batch(tx, run_id, points, params, [])
+
+        self._log_model(tx, self.ids[3])
+
+    def _log_model(self, tx: Any, run_id: str) -> None:
+        given = [KeyValue(key="alpha", value="0.5")]
+        model = logged_models.create(
+            tx,
+            self.experiment,
+            name="forest <b>one<b>",
+            model_type="classifier",
+            source_run_id=run_id,
+            params=given,
+            tags=given,
+            now=NOON,
+        )
+        self.model = model.info.model_id
+        datasets.log_outputs(tx, run_id, [ModelOutput(model_id=self.model, step=0)])
+        dataset = Dataset(
+            name="flights-january", digest="abc", source_type="local", source="{}", profile='{"num_rows": 7}'
+        )
+        datasets.log_inputs(tx, run_id, [DatasetInput(dataset=dataset)], [])
+        about = {"model_id": self.model, "dataset_name": "flights-january", "dataset_digest": "abc"}
+        metrics.log_batch(tx, run_id, [MetricPoint(key="auc", value=0.75, timestamp=2, step=1, **about)], [], [])
+        opened = self.ground.opened(model.info.artifact_uri)
+        assert opened is not None
+        opened.store.write(opened.below("MLmodel"), [b"flavors: {sklearn: {sklearn_version: 1.5.0}}"])
 
     def _run(self, tx: Any, name: str, number: int, tags: list[KeyValue]) -> str:
         started = 2**60 if number == 1 else NOON // 1000 + number
@@ -356,5 +382,15 @@ def test_a_file_itself_comes_from_a_sandbox(client: Client, kept: Kept) -> None:
     assert client.get(path, params={"path": "../x"}).status_code == 400
 
 
-def test_a_logged_model_has_a_page(pages: Client) -> None:
-    assert pages.get("/logged-models/nope").status_code == 404
+def test_a_logged_model_has_a_page_with_its_run_metrics_by_dataset_and_files(client: Client, kept: Kept) -> None:
+    text = client.get(f"/runs/{kept.ids[3]}").text
+    assert f'href="/logged-models/{kept.model}"' in text
+    assert "flights-january" in text
+    assert "num_rows" in text
+    page = client.get(f"/logged-models/{kept.model}?artifact=MLmodel").text
+    well_made(page)
+    for told in ("child-3", "flights-january", "0.75", "alpha", "flavor sklearn", "pending"):
+        assert told in page
+    path = f"/logged-models/{kept.model}/artifact"
+    assert client.get(path, params={"path": "MLmodel"}).content.startswith(b"flavors")
+    assert client.get("/logged-models/nope").status_code == 404
