@@ -20,9 +20,6 @@ from tenure.api.mlflow.app import make_app
 from tenure.store.ground import Ground
 
 
-collect_ignore = ["direct_session.py"]  # a program: it works as soon as it is imported
-
-
 @dataclass
 class Answer:
     status: int
