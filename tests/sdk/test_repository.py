@@ -206,7 +206,9 @@ def test_origin_is_told_before_other_remotes() -> None:
 def test_a_script_of_the_environment_stands_for_the_folder_it_was_started_in(
     monkeypatch: pytest.MonkeyPatch, project: Path
 ) -> None:
-    monkeypatch.setattr(sys.modules["__main__"], "__file__", str(Path(sys.executable).parent / "torchrun"))
+    monkeypatch.setattr(
+        sys.modules["__main__"], "__file__", str(Path(sys.executable).parent / "torchrun"), raising=False
+    )
     monkeypatch.chdir(project / "src")
     source = repository.source_now()
     assert source.folder == project / "src"
