@@ -7,6 +7,7 @@ for people: it is recorded as it stands, never opened, and pins no file.
 
 from __future__ import annotations
 
+import posixpath
 import re
 from typing import NamedTuple, NoReturn
 
@@ -116,14 +117,31 @@ def _inside(tx: Transaction, given: Source) -> Source:
     if given.run_id and stored_runs.stage_of(tx, given.run_id) is not None:
         roots.append(runs.info(tx, given.run_id).artifact_uri)
     plain = locations.is_proxied(given.text) or not given.text.startswith(f"{SCHEME}:")
-    location = given.text.rstrip("/")
-    if not plain or not any(location == root or location.startswith(f"{root}/") for root in roots):
+    found = [(root, rest) for root in roots if plain and (rest := below_root(root, given.text)) is not None]
+    if not found:
         _refuse(
             "To use a local path as a model version source, or one below mlflow-artifacts:/, name with 'run_id' or "
             "'model_id' the run or the logged model whose artifacts it lies in",
             given.text,
         )
-    return given._replace(location=location)
+    return given._replace(location=_below(*found[0]))
+
+
+def below_root(root: str, location: str) -> str | None:
+    """The path of a location below a root, None when it lies elsewhere; a folder is one with or without `file://`.
+
+    >>> below_root("file:///a/b", "/a/b/model/."), below_root("file:///a/b", "/a/bc")
+    ('model', None)
+    """
+    base, path = _bare(root), _bare(location)
+    if path == base:
+        return ""
+    return path.removeprefix(f"{base}/") if path.startswith(f"{base}/") else None
+
+
+def _bare(location: str) -> str:
+    local = location.removeprefix(f"{FILE}://")
+    return posixpath.normpath(local) if local.startswith("/") else location.rstrip("/")
 
 
 def _check_plain(text: str) -> None:

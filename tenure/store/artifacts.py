@@ -142,6 +142,10 @@ NO_TEXT = frozenset({chr(127), *map(chr, range(0xD800, 0xE000))})
 """A control character, and halves of characters: no file system and no answer can carry them."""
 
 
+class UnsafePath(InvalidInput):
+    """A path that might lead out of where artifacts are kept."""
+
+
 def safe_key(path: str) -> str:
     """A client's relative path as a key, or InvalidInput: no `..`, no absolute path, no trick in its encoding.
 
@@ -162,7 +166,7 @@ def safe_key(path: str) -> str:
         or "?" in decoded
     )
     if unsafe:
-        raise InvalidInput(
+        raise UnsafePath(
             "Invalid path: an artifact path must be relative, without '..', '//', backslashes or control characters.",
             where="path",
         )

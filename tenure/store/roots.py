@@ -166,9 +166,13 @@ def normalised(root: str) -> str:
 
     >>> normalised("s3://bucket/models")
     's3://bucket/models/'
+    >>> normalised("file:models") == f"{Path('models').absolute().as_uri()}/"
+    True
     """
     if not re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", root):
         root = str(Path(root).absolute())
+    elif re.match(rf"{FILE}:[^/]", root):
+        root = Path(root.removeprefix(f"{FILE}:")).absolute().as_uri()
     place = place_of(root)
     if place is None and not root.startswith(f"{SCHEME}://"):
         raise CannotStart(

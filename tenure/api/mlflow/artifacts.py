@@ -159,7 +159,7 @@ async def upload_of_run(asked: Asked, scope: Scope, receive: Receive, send: Send
     given = query_of(scope)
     run_id = given.get("run_id") or given.get("run_uuid")
     if not run_id:
-        raise InvalidInput("Request must specify run_id or run_uuid.", where="run_id")
+        raise InvalidInput("Request must specify run_uuid. Send run_id or run_uuid in the query.", where="run_id")
     if not given.get("path"):
         raise InvalidInput("Request must specify path.", where="path")
     file = file_below(asked.ground, await location_of_run(asked, run_id), given["path"])

@@ -10,6 +10,7 @@ import msgspec
 
 from tenure import errors
 from tenure.build.experiments import Inactive
+from tenure.store.artifacts import UnsafePath
 
 log = logging.getLogger("tenure.api.mlflow")
 
@@ -57,6 +58,8 @@ def refusal(error: BaseException) -> tuple[int, bytes]:
         return HTTPStatus.NOT_FOUND, _body("ENDPOINT_NOT_FOUND", error.message)
     if isinstance(error, NotImplementedHere):
         return HTTPStatus.NOT_IMPLEMENTED, _body("NOT_IMPLEMENTED", error.message)
+    if isinstance(error, UnsafePath):
+        return HTTPStatus.BAD_REQUEST, _body("INVALID_PARAMETER_VALUE", "Invalid path")  # compared as a whole
     if isinstance(error, errors.TenureError):
         for kind in type(error).__mro__:
             if kind in CODES:
