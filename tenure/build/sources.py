@@ -18,7 +18,7 @@ from tenure.store import logged_models as stored_models
 from tenure.store import model_versions
 from tenure.store import runs as stored_runs
 from tenure.store.database import Transaction
-from tenure.store.roots import FILE, SCHEME
+from tenure.store.roots import FILE, SCHEME, is_route
 
 OF_MODEL = re.compile(r"models:/+(m-[0-9a-f]{32})/?")
 OF_VERSION = re.compile(r"models:/+([^/@]+)/([0-9]{1,9})/?")
@@ -50,7 +50,7 @@ def resolve(tx: Transaction, text: str | None, *, run_id: str | None, model_id: 
     if text.startswith("runs:"):
         return _of_run(tx, given)
     scheme = WITH_SCHEME.match(text)
-    if scheme and scheme[1].lower() not in (FILE, SCHEME):
+    if scheme and scheme[1].lower() not in (FILE, SCHEME) and not is_route(text):
         return given._replace(location=locations.checked_location(text))
     if not scheme and not text.startswith("/"):
         return given

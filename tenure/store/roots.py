@@ -20,6 +20,7 @@ from tenure.store.artifacts import ArtifactStore, safe_key
 
 SCHEME = "mlflow-artifacts"
 PROXIED = f"{SCHEME}:/"
+ROUTE = "/api/2.0/mlflow-artifacts/artifacts"
 FILE = "file"
 OBJECT_STORES = frozenset({"s3", "s3a", "gs", "az", "azure", "abfs", "abfss", "adl"})
 
@@ -76,6 +77,8 @@ def place_of(location: str) -> Place | None:
         return None
     if scheme in (SCHEME, FILE):  # their paths travel percent-encoded; keys of object stores do not
         return None if parts.netloc else Place(scheme, _plain(unquote(parts.path)))
+    if scheme in ("http", "https"):
+        return Place(f"{scheme}://{parts.netloc.lower()}", _plain(unquote(parts.path)))
     return Place(f"{scheme}://{parts.netloc}", parts.path.rstrip("/"))
 
 
@@ -118,7 +121,9 @@ class Roots:
         self.proxied = Root(PROXIED, PROXIED_PLACE, lambda: proxied)
         self._roots = [self.proxied]
         place = place_of(self.default)
-        if place is not None and (place.where == FILE or place.where.partition(":")[0] in OBJECT_STORES):
+        if is_route(self.default):  # the proxied root by the address under which clients reach this server
+            self._roots.append(Root(self.default, place_of(self.default) or PROXIED_PLACE, lambda: proxied))
+        elif place is not None and (place.where == FILE or place.where.partition(":")[0] in OBJECT_STORES):
             url = place.path if place.where == FILE else self.default.rstrip("/")
             self._roots.append(Root(self.default, place, lambda: ArtifactStore(url)))
 
@@ -159,6 +164,16 @@ class Roots:
             if key is not None:
                 return root.location_of(key)
         return location
+
+
+def is_route(location: str) -> bool:
+    """Whether a location reads like some server's route to its proxied artifacts.
+
+    >>> is_route("https://example.com/api/2.0/mlflow-artifacts/artifacts/1")
+    True
+    """
+    place = place_of(location)
+    return place is not None and place.where.startswith("http") and f"{ROUTE}/" in f"{place.path}/"
 
 
 def normalised(root: str) -> str:

@@ -48,6 +48,20 @@ def test_without_another_root_only_proxied_locations_are_opened(
     assert (opened.key if opened else None) == key
 
 
+def test_the_servers_own_address_as_default_root_is_the_proxied_root(tmp_path: Path) -> None:
+    route = "http://Tracking:5000/api/2.0/mlflow-artifacts/artifacts"
+    known = roots(tmp_path, route)
+
+    for location in (f"{route}/1/run", f"{route}//1/run/", "mlflow-artifacts:/1/run"):
+        opened = known.opened(location)
+        assert opened is not None
+        assert (opened.store.base, opened.key) == (str(tmp_path / "proxied"), "1/run"), location
+        assert set(known.spellings(opened.store, "1/run")) == {"mlflow-artifacts:/1/run", f"{route}/1/run"}
+    for outside in (route.replace("5000", "5001"), f"{route}/../x", f"{route}/%2e%2e/x", f"{route}2/x"):
+        assert known.opened(outside) is None
+    assert roots(tmp_path, "http://elsewhere/models").opened("http://elsewhere/models/1") is None
+
+
 def test_a_folder_as_default_root_is_opened_however_it_is_spelled(tmp_path: Path) -> None:
     known = roots(tmp_path, str(tmp_path / "shared"))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -30,11 +31,26 @@ GIB = 1024**3
 BATCH_BYTES = 1024 * 1024
 FILE_THREADS = ThreadPoolExecutor(16, thread_name_prefix="tenure-files")
 DOWNLOAD_HEADERS = (
-    (b"content-type", b"application/octet-stream"),
     (b"x-content-type-options", b"nosniff"),
     (b"content-security-policy", b"sandbox; default-src 'none'"),
     (b"accept-ranges", b"bytes"),
 )
+
+
+# What a download says it is. Nothing that a browser runs has a type of its own: a page or an SVG is bytes.
+TEXTS = frozenset({"mlmodel", "mlproject"}) | {
+    *("csv", "err", "json", "log", "md", "py", "rst", "tsv", "txt"),
+    *("cfg", "cnf", "conf", "hocon", "ini", "properties", "toml", "yaml", "yml"),
+}
+MEDIA = {
+    "gif": b"image/gif",
+    "jpeg": b"image/jpeg",
+    "jpg": b"image/jpeg",
+    "pdf": b"application/pdf",
+    "png": b"image/png",
+    "webp": b"image/webp",
+}
+PLAIN_NAME = re.compile(r"[\w.+!#$&^`|~-]+", re.ASCII)
 
 
 def apart(work: Callable[..., Answer], *arguments: Any) -> asyncio.Future[Answer]:
@@ -67,7 +83,7 @@ async def send_file(file: Opened, scope: Scope, receive: Receive, send: Send) ->
     has_body = scope["method"] != "HEAD"
     begun = await apart(_begin, file, header(scope, b"range"), has_body)
     try:
-        headers = [*DOWNLOAD_HEADERS, (b"content-disposition", _attachment(file.key)), *begun.span.headers]
+        headers = [*DOWNLOAD_HEADERS, *_described(file.key), *begun.span.headers]
         await send({"type": "http.response.start", "status": begun.span.status, "headers": headers})
         if has_body and len(begun.first) < begun.span.count:
             await _send_chunks(begun, receive, send)
@@ -115,8 +131,13 @@ async def _left(receive: Receive) -> None:
         pass
 
 
-def _attachment(key: str) -> bytes:
-    return f"attachment; filename*=UTF-8''{quote(key.rsplit('/', 1)[-1])}".encode()
+def _described(key: str) -> list[tuple[bytes, bytes]]:
+    """What a file is and how it is called: by its name alone, whatever its content."""
+    name = key.rsplit("/", 1)[-1]
+    ending = name.rsplit(".", 1)[-1].lower()
+    kind = b"text/plain" if ending in TEXTS else MEDIA.get(ending, b"application/octet-stream")
+    called = f"filename={name}" if PLAIN_NAME.fullmatch(name) else f"filename*=UTF-8''{quote(name)}"
+    return [(b"content-type", kind), (b"content-disposition", f"attachment; {called}".encode())]
 
 
 # --- in ---

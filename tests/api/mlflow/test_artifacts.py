@@ -40,6 +40,29 @@ def test_a_file_comes_back_as_it_was(wire: Wire, size: int) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "kind", "called"),
+    [
+        ("a.txt", "text/plain", "filename=a.txt"),
+        ("MLmodel", "text/plain", "filename=MLmodel"),
+        ("chart.PNG", "image/png", "filename=chart.PNG"),
+        ("report.pdf", "application/pdf", "filename=report.pdf"),
+        ("model.pkl", "application/octet-stream", "filename=model.pkl"),
+        ("page.html", "application/octet-stream", "filename=page.html"),
+        ("drawing.svg", "application/octet-stream", "filename=drawing.svg"),
+        ("ü.txt", "text/plain", "filename*=UTF-8''%C3%BC.txt"),
+        ('a";x=y.txt', "text/plain", "filename*=UTF-8''a%22%3Bx%3Dy.txt"),
+    ],
+)
+def test_a_download_says_what_it_is_and_never_what_a_browser_would_run(
+    wire: Wire, name: str, kind: str, called: str
+) -> None:
+    wire.put(f"0/r/artifacts/{name}", b"<script>")
+    found = wire.call("GET", f"{FILES}/0/r/artifacts/{name}").headers
+
+    assert (found["content-type"], found["content-disposition"]) == (kind, f"attachment; {called}")
+
+
 @pytest.mark.parametrize("size", [10, 500_000, 12_000_000])
 def test_a_broken_upload_leaves_nothing_and_what_was_there_stays(wire: Wire, size: int) -> None:
     wire.put("0/kept", b"before")
@@ -279,7 +302,7 @@ def test_a_file_of_a_logged_model_is_downloaded_by_its_path(wire: Wire) -> None:
     route = f"/ajax-api/2.0/mlflow/logged-models/{model['model_id']}/artifacts/files"
     found = wire.call("GET", route, query={"artifact_file_path": "MLmodel"})
 
-    assert (found.content, found.headers["content-disposition"]) == (MLMODEL, "attachment; filename*=UTF-8''MLmodel")
+    assert (found.content, found.headers["content-disposition"]) == (MLMODEL, "attachment; filename=MLmodel")
     assert wire.call("GET", route).status == 400
     assert wire.call("GET", route, query={"artifact_file_path": "../x"}).status == 400
     assert wire.call("GET", route, query={"artifact_file_path": "none"}).status == 404

@@ -115,6 +115,7 @@ def test_a_source_must_be_the_clients_to_name(wire: Wire) -> None:
         (f"{root}/a?b", {"run_id": run_id}),
         (f"{root}/a#b", {"run_id": run_id}),
         (f"mlflow-artifacts://host/0/{run_id}/artifacts", {"run_id": run_id}),
+        (f"http://host/api/2.0/mlflow-artifacts/artifacts/0/{run_id}/artifacts", {"run_id": run_id}),
         (f"runs:/{run_id}/../x", {"run_id": run_id}),
         (f"runs:/{run_id}/model", {"run_id": other}),
         (f"models:/{model['model_id']}", {"model_id": foreign["model_id"]}),
