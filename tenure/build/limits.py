@@ -184,5 +184,5 @@ def check_max_results(value: int | None, default: int | None, most: int | None) 
     if value < 1:
         refuse(value, "max_results", "It must be a positive integer.")
     if most is not None and value > most:
-        refuse(value, "max_results", f"It must be at most {most}.")
+        refuse(value, "max_results", f"It must be at most {most}: max_results must be between 1 and {most}.")
     return value

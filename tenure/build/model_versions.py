@@ -146,7 +146,9 @@ def checked_stage(stage: str | None) -> str:
     chosen = STAGES.get(required(stage, "stage").lower())
     if chosen is None:
         named = ", ".join(STAGES.values())
-        raise InvalidInput(f"Invalid Model Version stage: {str(stage)[:SHOWN_LENGTH]}. Value must be one of {named}.", where="stage")
+        raise InvalidInput(
+            f"Invalid Model Version stage: {str(stage)[:SHOWN_LENGTH]}. Value must be one of {named}.", where="stage"
+        )
     return chosen
 
 

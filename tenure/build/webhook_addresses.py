@@ -103,13 +103,15 @@ def check_url(url: str, allowed: Allowed) -> None:
 
 def parse_url(url: str) -> Target:
     """A webhook's URL, taken apart. Raises InvalidInput for what cannot be one."""
+    if not url.strip():
+        raise InvalidInput("Webhook URL cannot be empty or just whitespace.", where="url")
     if len(url) > URL_LENGTH or not url.isascii() or not url.isprintable() or " " in url:
         _refuse(url, f"it must be at most {URL_LENGTH} ASCII characters without spaces; write others percent-encoded")
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
     except ValueError:
-        _refuse(url, "it cannot be read as a URL. It must look like https://example.com/path")
+        _refuse(url, "Invalid webhook URL: it cannot be read. It must look like https://example.com/path")
     if parts.scheme not in ("https", "http"):
         _refuse(url, "Invalid webhook URL scheme: it must begin with https://")
     if parts.username is not None or "\\" in parts.netloc:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from tenure.build.limits import check_length, check_max_results, refuse, required, shown
+from tenure.build.limits import SHOWN_LENGTH, check_length, check_max_results, refuse, shown
 from tenure.build.pages import cut, read
 from tenure.build.webhook_addresses import Allowed, allowed_of, check_url, host_of
 from tenure.errors import Conflict, InvalidInput, NotFound
@@ -49,7 +49,7 @@ def means_of(ground: Ground) -> Means:
 def create(tx: Transaction, new: NewWebhook, means: Means, *, by: str, now: Instant) -> Webhook:
     """Add a webhook; from now on it is told of its events. Writes one audit event."""
     check_name(new.name)
-    check_url(required(new.url, "url"), means.allowed)
+    check_url(new.url, means.allowed)
     check_length(new.description or "", DESCRIPTION_LENGTH, "description")
     if webhooks.count(tx) >= MOST_WEBHOOKS:
         raise Conflict(f"There may be at most {MOST_WEBHOOKS} webhooks. Remove one that nobody needs.")
@@ -107,7 +107,7 @@ def delete(tx: Transaction, webhook_id: str, *, by: str, now: Instant) -> None:
 def get(tx: Transaction, webhook_id: str) -> Webhook:
     found = webhooks.get(tx, webhook_id)
     if found is None:
-        raise NotFound(f"Webhook with ID {shown(webhook_id)} not found.")
+        raise NotFound(f"Webhook with ID {webhook_id[:SHOWN_LENGTH]} not found.")
     return found
 
 
@@ -152,15 +152,15 @@ def check_name(name: str) -> None:
         refuse(
             name,
             "name",
-            "A webhook's name must be 1 to 63 letters, digits, dots, underscores and hyphens, and begin and end with a "
-            "letter or digit.",
+            "This name of a webhook is invalid. It must be 1 to 63 letters, digits, dots, underscores and hyphens, "
+            "and begin and end with a letter or digit.",
         )
 
 
 def checked_events(events: Sequence[str]) -> list[str]:
     """Names of events that can happen, each once, at least one."""
     if not events:
-        raise InvalidInput("Webhook events cannot be empty: name at least one.", where="events")
+        raise InvalidInput("Webhook events must be a non-empty list: name at least one.", where="events")
     for place, event in enumerate(events):
         check_event(event, f"events[{place}]")
         if event in events[:place]:

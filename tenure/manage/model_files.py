@@ -41,7 +41,9 @@ def apply(tx: Transaction, file: ModelFile, *, by: str, now: Instant, dry_run: b
     Raises NotAllowed for a file that would take a governed model's `approval` away.
     """
     if prompts.is_prompt(tx, file.model):
-        raise NotAllowed(f"{file.model!r} is a prompt, which no model's file is about. Delete its tag {prompts.MARK!r}.")
+        raise NotAllowed(
+            f"{file.model!r} is a prompt, which no model's file is about. Delete its tag {prompts.MARK!r}."
+        )
     before = model_files.current(tx, file.model)
     if before and before.file.approval and not file.approval:
         raise NotAllowed(

@@ -66,7 +66,7 @@ def test_a_public_https_address_is_taken(url: str) -> None:
 @pytest.mark.parametrize(
     ("url", "why"),
     [
-        ("", "must begin with https"),
+        ("", "cannot be empty"),
         ("example.com", "must begin with https"),
         ("ftp://example.com/", "must begin with https"),
         ("http://example.com/", "setting webhook_allow"),
