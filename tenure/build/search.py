@@ -35,6 +35,7 @@ OPERATORS_OF: dict[Kind, frozenset[str]] = {
 INT64 = 2**63
 LONGEST_FILTER = 200_000
 LONGEST_TEXT = 10_000
+LONGEST_SHOWN = 100
 MOST_COMPARISONS = 100
 MOST_ENTRIES = 10_000
 
@@ -134,7 +135,10 @@ class _Parser:
             self._refuse("nothing may follow the direction", self.tokens[self.at])
         if self.grammar.orders is not None and not {entity, key} & self.grammar.orders:
             allowed = ", ".join(sorted(self.grammar.orders))
-            raise InvalidInput(f"Invalid order_by key {key!r}. Results may be ordered by: {allowed}.", where="order_by")
+            raise InvalidInput(
+                f"Invalid attribute key {key!r} specified for order_by. Results may be ordered by: {allowed}.",
+                where="order_by",
+            )
         return Ordering(entity=entity, key=key, ascending=ascending)
 
     # --- the parts of a comparison ---
@@ -184,7 +188,8 @@ class _Parser:
         known = self.grammar.attributes.get(written)
         if known is None:
             valid = sorted(self.grammar.attributes)
-            self._refuse(f"Invalid attribute key {written!r} specified. Valid values are {valid}", token)
+            what = "attribute" if self.where == "filter" else "order by"
+            self._refuse(f"Invalid {what} key {written!r} specified. Valid values are {valid}", token)
         return "attribute", known[0]
 
     def _kind(self, key: str) -> Kind:
@@ -282,7 +287,7 @@ class _Parser:
         return self.tokens[self.at - 1]
 
     def _refuse(self, why: str, token: Token | None) -> NoReturn:
-        what = "filter string" if self.where == "filter" else self.where
+        what = "filter string" if self.where == "filter" else f"order_by clause {self.text[:LONGEST_SHOWN]!r}"
         place = f" at character {token.start + 1}" if token else ""
         raise Unreadable(
             f"Invalid {what}{place}: {why}. Example: metrics.auc > 0.7 AND params.model = 'forest'",
