@@ -8,9 +8,6 @@ from typing import Any
 import pytest
 
 from tenure.build import model_versions
-from tenure.errors import NotAllowed
-from tenure.manage import model_files
-from tenure.records.model_files import Approval, ModelFile, Step
 from tenure.records.registry import ModelVersionInfo
 from tenure.store import audit
 from tests.api.mlflow.conftest import MLMODEL, Wire
@@ -343,45 +340,3 @@ def test_descriptions_and_tags_of_models_and_versions(each_wire: Wire) -> None:
 @pytest.mark.parametrize("name", ["", " ", "a/b", "a:b", "x" * 256, ".."])
 def test_a_name_that_reads_like_a_path_is_refused(wire: Wire, name: str) -> None:
     assert wire.post("registered-models/create", name=name).status == 400
-
-
-def govern(wire: Wire, name: str) -> None:
-    approval = Approval(steps=[Step(role="validator")])
-    declared = ModelFile(model=name, purpose="warn travellers", owner="pricing@example.com", approval=approval)
-    wire.ground.database.write(lambda tx: model_files.apply(tx, declared, by="owner", now=wire.ground.clock()))
-
-
-def test_a_model_does_not_bring_its_past_under_governance_by_another_name(each_wire: Wire) -> None:
-    registered(each_wire, "free")
-    each_wire.post("registered-models/alias", name="free", alias="champion", version="1")
-    govern(each_wire, "delay")  # before any model of that name is registered
-    hidden = [{"key": "mlflow.prompt.is_prompt", "value": "true"}]
-    refused = [
-        each_wire.post("registered-models/rename", name="free", new_name="delay"),
-        each_wire.post("registered-models/create", name="delay", tags=hidden),
-    ]
-
-    assert {(one.status, one.json()["error_code"]) for one in refused} == {(403, "PERMISSION_DENIED")}
-    each_wire.post("registered-models/create", name="ask", tags=hidden)
-    with pytest.raises(NotAllowed, match="is a prompt"):
-        govern(each_wire, "ask")
-
-
-def test_governance_cannot_be_walked_around_by_mlflows_routes(each_wire: Wire) -> None:
-    registered(each_wire)
-    govern(each_wire, "delay")
-
-    refused = [
-        each_wire.post("registered-models/alias", name="delay", alias="champion", version="1"),
-        each_wire.delete("model-versions/delete", name="delay", version="1"),
-        each_wire.delete("registered-models/delete", name="delay"),
-        each_wire.post("registered-models/rename", name="delay", new_name="free"),
-        each_wire.post(
-            "registered-models/set-tag", name="delay", key="mlflow.prompt.is_prompt", value="true"
-        ),  # hides it
-        each_wire.post("model-versions/create", name="delay", source="path/to/source"),
-        each_wire.post("model-versions/create", name="delay", source="runs:/elsewhere/model"),
-    ]
-    assert {(one.status, one.json()["error_code"]) for one in refused} == {(403, "PERMISSION_DENIED")}
-    assert each_wire.post("registered-models/alias", name="delay", alias="candidate", version="1").status == 200
-    assert each_wire.get("registered-models/alias", name="delay", alias="champion").status == 400
