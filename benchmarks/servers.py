@@ -96,13 +96,20 @@ def postgres() -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def all_of_them() -> Iterator[list[Running]]:
-    """Everything that can be measured here, each on an empty folder."""
+def beside_mlflow() -> Iterator[list[Running]]:
+    """The floor, Tenure and MLflow, each on an empty folder."""
     with tempfile.TemporaryDirectory() as place, contextlib.ExitStack() as stack:
-        folder = Path(place)
-        opened = [bare(folder), tenure(folder / "plain"), tenure(folder / "fsync", "--database-fsync=yes", name=FSYNC)]
+        peer = mlflow(Path(place))
+        opened = [bare(Path(place)), tenure(Path(place) / "plain"), *([peer] if peer else [])]
+        yield [stack.enter_context(one) for one in opened]
+
+
+@contextlib.contextmanager
+def on_disk() -> Iterator[list[Running]]:
+    """The floor, and Tenure where every commit is forced to disk: on SQLite and on Postgres."""
+    with tempfile.TemporaryDirectory() as place, contextlib.ExitStack() as stack:
+        opened = [bare(Path(place)), tenure(Path(place) / "fsync", "--database-fsync=yes", name=FSYNC)]
         url = stack.enter_context(postgres())
         if url:
-            opened.append(tenure(folder / "postgres", "--database-url", url, name=POSTGRES))
-        peer = mlflow(folder)
-        yield [stack.enter_context(one) for one in [*opened, *([peer] if peer else [])]]
+            opened.append(tenure(Path(place) / "postgres", "--database-url", url, name=POSTGRES))
+        yield [stack.enter_context(one) for one in opened]

@@ -14,14 +14,14 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.client import API, Connection, flood
-from benchmarks.servers import FLOOR, MLFLOW, TENURE, Running, all_of_them
+from benchmarks.servers import FLOOR, Running, beside_mlflow, on_disk
 
 REPEATS = 3
 POINTS, BATCHES, RUNS = 2000, 20, 200
 BATCH = 1000
 CONNECTIONS = 8
 HISTORY = 100_000
-PEERS_SHARE = 10
+PEERS_SHARE = 20
 
 
 class Measure(NamedTuple):
@@ -130,32 +130,34 @@ def taken(measure: Measure, servers: list[Running]) -> dict[str, float]:
 
 
 def main() -> None:
-    with all_of_them() as servers:
-        names = [server.name for server in servers]
-        ratios = ["of the floor", *(["× MLflow"] if MLFLOW in names else [])]
-        table = Table("what", *(f"{name}" for name in names), *ratios, title="Tracking")
-        for measure in MEASURES:
-            found = taken(measure, servers)
-            shown = [_shown(found.get(name), measure.unit) for name in names]
-            table.add_row(measure.name, *shown, *_ratios(found, measure.higher_is_better, MLFLOW in names))
-        Console(width=170).print(table)
+    for opened in (beside_mlflow, on_disk):  # one after the other: servers that wait take their share of a machine too
+        with opened() as servers:
+            report(servers)
+
+
+def report(servers: list[Running]) -> None:
+    ours, peers = servers[1], [server.name for server in servers if server.is_peer]
+    ratios = [f"{ours.name} of the floor", *(f"{ours.name} × {peer}" for peer in peers)]
+    table = Table("what", *(server.name for server in servers), *ratios, title="Tracking")
+    for measure in MEASURES:
+        found = taken(measure, servers)
+        shown = [_shown(found.get(server.name), measure.unit) for server in servers]
+        better = [_ratio(found, ours.name, other, measure.higher_is_better) for other in (FLOOR, *peers)]
+        floor = f"{better[0]:.0%}" if better[0] else ""
+        table.add_row(measure.name, *shown, floor, *(f"{one:.0f} ×" if one else "" for one in better[1:]))
+    Console(width=150).print(table)
+
+
+def _ratio(found: dict[str, float], ours: str, other: str, higher_is_better: bool) -> float | None:
+    if other not in found:
+        return None
+    return found[ours] / found[other] if higher_is_better else found[other] / found[ours]
 
 
 def _shown(value: float | None, unit: str) -> str:
     if value is None:
         return ""
     return f"{value:,.0f} {unit}" if value >= 100 else f"{value:.3g} {unit}"
-
-
-def _ratios(found: dict[str, float], higher_is_better: bool, with_peer: bool) -> list[str]:
-    def ratio(other: str) -> float | None:
-        if other not in found:
-            return None
-        return found[TENURE] / found[other] if higher_is_better else found[other] / found[TENURE]
-
-    floor, peer = ratio(FLOOR), ratio(MLFLOW)
-    shown = [f"{floor:.0%}" if floor else ""]
-    return [*shown, f"{peer:.0f} ×" if peer else ""] if with_peer else shown
 
 
 if __name__ == "__main__":
