@@ -7,7 +7,6 @@ processes share is counted once.
 from __future__ import annotations
 
 import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -15,6 +14,8 @@ import tempfile
 import time
 from http.client import HTTPConnection
 from pathlib import Path
+
+from benchmarks.servers import free_port
 
 RUNS = 5
 
@@ -48,9 +49,7 @@ def _median(command: list[str]) -> float:
 
 def _server(*options: str) -> tuple[float, float]:
     """Seconds until what listens answers, and MiB of memory once all is up and two seconds have passed."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+    port = free_port()
     with tempfile.TemporaryDirectory() as data:
         started = time.perf_counter()
         command = [sys.executable, "-m", "tenure", "serve", "--data", data, "--port", str(port), *options]
