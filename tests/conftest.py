@@ -64,7 +64,7 @@ def _migrated_sqlite() -> bytes:
 
 def _migrate(url: str) -> None:
     database = Database(url)
-    migrate.to_newest(database)
+    migrate.upgrade(database, "head")
     database.close()
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from tenure.errors import CannotStart
+from tenure.store import guards, tables
 from tenure.store.database import Database
 
 FOLDER = Path(__file__).parent / "migrations"
@@ -19,9 +20,32 @@ def is_newest(database: Database) -> bool:
 
 
 def to_newest(database: Database) -> None:
-    """Run the migrations that a database has not seen yet; one process at a time."""
-    if not is_newest(database):
+    """Run the migrations that a database has not seen yet; one process at a time.
+
+    An empty SQLite gets today's tables at once: to load Alembic and to walk through every migration takes 0.3 s, a
+    quarter of a first start.
+    """
+    version = _version(database)
+    if version is None and database.is_sqlite and _is_empty(database):
+        _make(database)
+    elif version != HEAD:
         upgrade(database, "head")
+
+
+def _is_empty(database: Database) -> bool:
+    with database.engine.connect() as connection:
+        return not sa.inspect(connection).get_table_names()
+
+
+def _make(database: Database) -> None:
+    """Today's tables, as all migrations together make them; a test holds the two against each other."""
+    versions = sa.Table("alembic_version", sa.MetaData(), sa.Column("version_num", sa.String(32), primary_key=True))
+    with database.engine.begin() as connection:
+        tables.metadata.create_all(connection)
+        versions.create(connection)
+        for statement in guards.statements("sqlite"):
+            connection.exec_driver_sql(statement)
+        connection.execute(sa.insert(versions).values(version_num=HEAD))
 
 
 def upgrade(database: Database, revision: str) -> None:

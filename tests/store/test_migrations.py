@@ -34,6 +34,37 @@ def test_migrations_make_the_same_columns_as_the_tables(each_ground: Ground, tmp
     other.dispose()
 
 
+def test_a_new_database_is_one_that_went_through_all_migrations(tmp_path: Path) -> None:
+    made, migrated = (Database(f"sqlite:///{tmp_path / name}.db") for name in ("made", "migrated"))
+    migrate.to_newest(made)
+    migrate.upgrade(migrated, "head")
+
+    def described(database: Database) -> dict[str, object]:
+        inspector = sa.inspect(database.engine)
+        named = sa.text("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' ORDER BY name")
+        triggers = [tuple(row) for row in database.read(lambda tx: tx.execute(named).all())]
+        about = {
+            name: (
+                [(column["name"], str(column["type"]), column["nullable"]) for column in inspector.get_columns(name)],
+                inspector.get_pk_constraint(name)["constrained_columns"],
+                sorted(index["name"] or "" for index in inspector.get_indexes(name)),
+                sorted(tuple(unique["column_names"]) for unique in inspector.get_unique_constraints(name)),
+                sorted(
+                    (tuple(key["constrained_columns"]), key["referred_table"])
+                    for key in inspector.get_foreign_keys(name)
+                ),
+            )
+            for name in inspector.get_table_names()
+        }
+        return {**about, "triggers": triggers}
+
+    assert described(made) == described(migrated)
+    version = sa.text("SELECT version_num FROM alembic_version")
+    assert made.read(lambda tx: tx.scalar(version)) == migrated.read(lambda tx: tx.scalar(version)) == migrate.HEAD
+    made.close()
+    migrated.close()
+
+
 def test_migrating_twice_changes_nothing(each_ground: Ground) -> None:
     migrate.to_newest(each_ground.database)
     with each_ground.database.engine.connect() as connection:
