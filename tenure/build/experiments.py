@@ -149,7 +149,8 @@ def parse_ids(identifiers: Sequence[str] | None) -> list[int]:
 
 
 def _number(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= LONGEST_ID) or int(text) > LARGEST_ID:
+    digits = text.removeprefix("-")  # a negative number is a number: there is just no such experiment
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= LONGEST_ID) or abs(int(digits)) > LARGEST_ID:
         raise InvalidInput(
             f"Invalid experiment ID '{text[:SHOWN_LENGTH]}'. Experiment ID must be a valid integer.",
             where="experiment_id",

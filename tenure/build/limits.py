@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from posixpath import normpath
 from typing import Any, NoReturn
@@ -110,11 +110,18 @@ def check_batch(metrics: Sequence[Any], params: Sequence[Any], tags: Sequence[An
         )
 
 
-def checked_params(params: Iterable[KeyValue], *, cut: bool = True) -> dict[str, str]:
+def check_any_key(key: str, name: str) -> None:
+    """Refuse a key that is empty or very long. Keys of logged models are what frameworks call their parameters."""
+    check_length(required(key, name), PARAM_LENGTH, name)
+
+
+def checked_params(
+    params: Iterable[KeyValue], *, cut: bool = True, check: Callable[[str, str], None] = check_key
+) -> dict[str, str]:
     """Params by key, values fitted to the limit. The same key twice in one request is refused."""
     found: dict[str, str] = {}
     for place, param in enumerate(params):
-        check_key(param.key, f"params[{place}].key")
+        check(param.key, f"params[{place}].key")
         if param.key in found:
             raise InvalidInput(
                 f"Duplicate parameter keys have been submitted: {shown(param.key)}. Please ensure the request contains "

@@ -13,6 +13,7 @@ from tenure.build import experiments, locations, names, searchable
 from tenure.build.limits import (
     EXPERIMENT_TAG_LENGTH,
     KEY_LENGTH,
+    check_any_key,
     check_length,
     check_logged_model_name,
     check_max_results,
@@ -67,7 +68,7 @@ def create(
     """
     number = experiments.parse_id(experiment_id or "0")
     location = experiments.location_for(tx, number)
-    given = checked_params(params, cut=cut)
+    given = checked_params(params, cut=cut, check=check_any_key)
     labels = checked_tags(tags, limit=EXPERIMENT_TAG_LENGTH, cut=cut)
     check_length(source_run_id or "", KEY_LENGTH, "source_run_id")
     model_id = f"m-{random.getrandbits(128):032x}"
@@ -113,7 +114,7 @@ def log_params(tx: Transaction, model_id: str | None, params: Sequence[KeyValue]
     """Add params. They are written once: the same value again is fine, another one is refused."""
     model_id = get(tx, model_id).info.model_id
     kept = logged_models.params_of(tx, model_id)
-    given = checked_params(params, cut=cut)
+    given = checked_params(params, cut=cut, check=check_any_key)
     changed = sorted(key for key, value in given.items() if kept.get(key, value) != value)
     if changed:
         raise InvalidInput(f"Changing param values is not allowed. Already logged with another value: {changed}.")

@@ -48,8 +48,12 @@ def log_batch(
     """
     check_batch(points, params, tags)
     run_id = runs.check_active(tx, run_id)
-    for key in {point.key for point in points}:
-        check_key(key, "metrics[].key")
+    try:
+        for key in {point.key for point in points}:
+            check_key(key, "metrics[].name")
+    except InvalidInput:  # which one it is, is only looked for now
+        for place, point in enumerate(points):
+            check_key(point.key, f"metrics[{place}].name")
     given, set_ = checked_params(params, cut=cut), checked_tags(tags, cut=cut)
     runs.log_params(tx, run_id, given)
     if points:

@@ -53,11 +53,18 @@ def test_an_experiment_that_is_not_there_is_told_apart_from_a_bad_id(each_wire: 
     assert unknown.json()["error_code"] == named.json()["error_code"] == "RESOURCE_DOES_NOT_EXIST"
 
 
-@pytest.mark.parametrize("bad", ["", "12abc", "-1", "0" * 30 + "1", "9" * 12, "٣"])
+@pytest.mark.parametrize("bad", ["", "12abc", "-", "--1", "0" * 30 + "1", "9" * 12, "٣"])
 def test_searches_refuse_what_is_no_experiment_id(each_wire: Wire, bad: str) -> None:
     for path in ("runs/search", "logged-models/search", "experiments/search-datasets"):
         refused = each_wire.post(path, experiment_ids=[bad])
         assert (refused.status, f"Invalid experiment ID '{bad}'" in refused.json()["message"]) == (400, True)
+
+
+def test_a_negative_number_is_a_number_that_no_experiment_has(each_wire: Wire) -> None:
+    answer = each_wire.get("experiments/get", experiment_id="-1337")
+
+    assert (answer.status, answer.json()["message"]) == (404, "No Experiment with id=-1337 exists")
+    assert each_wire.post("runs/search", experiment_ids=["-1337"]).json() == {}
 
 
 def test_the_default_experiment_may_have_another_name_at_the_next_start(each_wire: Wire) -> None:

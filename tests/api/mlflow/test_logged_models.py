@@ -51,6 +51,17 @@ def test_a_deleted_model_is_not_found_unless_asked_for(each_wire: Wire) -> None:
     assert names(each_wire) == []
 
 
+def test_a_param_of_a_model_is_called_as_its_framework_calls_it(each_wire: Wire) -> None:
+    """Not as a run's: a model whose parameters have odd names is logged all the same."""
+    params = [{"key": key, "value": "1"} for key in ("a" * 251, "steps[0].alpha", "../up", "größe (m²)")]
+    kept = made(each_wire, "odd", params=params)
+    told = each_wire.get(f"logged-models/{kept}").json()["model"]["data"]["params"]
+
+    assert sorted(told, key=str) == sorted(params, key=str)
+    for key in ("", "a" * 6001):
+        assert each_wire.post(f"logged-models/{kept}/params", params=[{"key": key, "value": "1"}]).status == 400
+
+
 def test_tags_are_set_and_deleted_and_params_are_written_once(each_wire: Wire) -> None:
     model_id = made(each_wire, "one")
     tagged = each_wire.patch(f"logged-models/{model_id}/tags", tags=[{"key": "a/b", "value": "1"}]).json()["model"]
