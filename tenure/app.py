@@ -6,6 +6,7 @@ settings through `TENURE_*` variables, and each ends when the supervisor ends.
 
 from __future__ import annotations
 
+import gc
 import hmac
 import logging
 import os
@@ -13,7 +14,7 @@ import secrets
 import signal
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,14 +26,22 @@ from tenure.store import lean
 
 if TYPE_CHECKING:
     from tenure.access import Gate
-    from tenure.api.front import Front
+    from tenure.api.front import App, Front
     from tenure.records.routing import Release
     from tenure.store.ground import Ground
 
 log = logging.getLogger("tenure")
 
 PARENT_VARIABLE = "TENURE_SUPERVISOR_PID"
-MLFLOW_PREFIXES = ("/api/2.0/mlflow", "/api/3.0/mlflow", "/ajax-api/", "/get-artifact", "/model-versions/get-artifact")
+MLFLOW_PREFIXES = (
+    "/health",
+    "/version",
+    "/api/2.0/mlflow",
+    "/api/3.0/mlflow",
+    "/ajax-api/",
+    "/get-artifact",
+    "/model-versions/get-artifact",
+)
 
 
 def open_ground(settings: Settings, *, readers: int = 4) -> Ground:
@@ -63,19 +72,30 @@ def open_gate(settings: Settings, ground: Ground | None) -> Gate:
     return Gate([settings.port, settings.gateway_port], os.environ[TOKEN_VARIABLE], ground)
 
 
-def control_app(ground: Ground, gate: Gate) -> Front:
-    """API, pages and MLflow's protocol behind the gate."""
+def control_app(ground: Ground, gate: Gate, on_failure: Callable[[BaseException], None]) -> Front:
+    """MLflow's protocol, and API and pages as soon as they are put together, behind the gate."""
     from tenure.api import front
+    from tenure.api.mlflow import app as mlflow_app
+
+    ours = front.Later(lambda: _api_and_pages(ground, gate), on_failure)
+    return front.Front(gate, ours, mlflow_app.make_app(ground), MLFLOW_PREFIXES)
+
+
+def _api_and_pages(ground: Ground, gate: Gate) -> App:
+    """Our API and the pages. Raises CannotStart when a route of them or of MLflow's protocol declares no permission."""
+    from tenure.api import rooms
     from tenure.api.mlflow import app as mlflow_app
     from tenure.web import site
 
-    ours = front.litestar_app(ground, gate, site.handlers, site.on_error)
-    mlflow = mlflow_app.make_app(ground)
-    front.check_declared(ours, mlflow_app.declared())
-    return front.Front(gate, ours, mlflow, MLFLOW_PREFIXES)
+    ours = rooms.application(ground, gate, site.handlers, site.on_error)
+    rooms.check_declared(ours, mlflow_app.declared())
+    gc.freeze()
+    gc.enable()
+    return ours
 
 
 def run_control(settings: Settings) -> None:
+    gc.disable()  # what imports make stays, and looking for rubbish among it takes 0.2 s; enabled when all is there
     from tenure.build import experiments
     from tenure.deploy import routing
     from tenure.store import migrate
@@ -85,8 +105,14 @@ def run_control(settings: Settings) -> None:
     ground.artifacts.sweep()
     ground.database.write(lambda tx: experiments.seed(tx, ground.clock(), root=ground.roots.default))
     routing.publish(ground)
-    _serve(control_app(ground, open_gate(settings, ground)), settings.host, settings.port)
+    _serve(control_app(ground, open_gate(settings, ground), _end), settings.host, settings.port)
     ground.database.close()
+
+
+def _end(problem: BaseException) -> None:
+    """Say why this process cannot go on, and have it stop as if it were told to."""
+    log.error("the API and the pages cannot be put together", exc_info=problem)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def run_gateway(settings: Settings) -> None:

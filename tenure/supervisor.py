@@ -23,6 +23,8 @@ START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 15.0
 BACKOFF_S = (0.1, 0.5, 1.0, 2.0, 5.0)
 STEADY_AFTER_S = 30.0
+UP = {"control": "/ready", "gateway": "/health"}
+"""What each process answers once all of it is there."""
 
 
 class Child:
@@ -96,8 +98,8 @@ class Supervisor:
         for kind in ports:
             self._children[kind].start()
         deadline = time.monotonic() + START_TIMEOUT_S
-        for port in ports.values():
-            while not self._stopping.is_set() and not _is_healthy(settings.host, port):
+        for kind, port in ports.items():
+            while not self._stopping.is_set() and not _answers(settings.host, port, UP[kind]):
                 if any(child.died() for child in self._children.values()):
                     raise CannotStart("A process of the server ended while it was starting; its reason stands above.")
                 if time.monotonic() > deadline:
@@ -182,10 +184,10 @@ def _locked(folder: Path, kinds: Iterable[str]) -> Iterator[None]:
         yield
 
 
-def _is_healthy(host: str, port: int) -> bool:
-    connection = HTTPConnection(host, port, timeout=1)
+def _answers(host: str, port: int, path: str) -> bool:
+    connection = HTTPConnection(host, port, timeout=5)
     try:
-        connection.request("GET", "/health")
+        connection.request("GET", path)
         return connection.getresponse().status == 200
     except OSError:
         return False

@@ -3,74 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+import threading
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import Future
+from typing import Any
 
 import msgspec
-from litestar import Litestar, Router
-from litestar.datastructures import State
-from litestar.di import Provide
-from litestar.enums import ScopeType
-from litestar.exceptions import HTTPException
-from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
 
 from tenure import access
-from tenure.api import (
-    alerts,
-    audit,
-    cards,
-    changes,
-    deleted,
-    endpoints,
-    features,
-    handling,
-    imports,
-    model_files,
-    models,
-    outcomes,
-    people,
-    profiles,
-    provenance,
-    respond,
-    retraining,
-    service,
-    webhooks,
-    windows,
-)
+from tenure.api import respond
 from tenure.errors import TenureError, TooLarge
-from tenure.records.people import Permission, Principal
+from tenure.records.people import Principal
 from tenure.serving import answers
-from tenure.store.ground import Ground
+from tenure.serving.answers import Receive, Scope, Send
 
-if TYPE_CHECKING:
-    from litestar.types import Receive, Scope, Send
-
-ROOMS = (
-    service,
-    people,
-    models,
-    model_files,
-    cards,
-    profiles,
-    provenance,
-    features,
-    changes,
-    endpoints,
-    outcomes,
-    windows,
-    alerts,
-    retraining,
-    webhooks,
-    imports,
-    deleted,
-    audit,
-)
 FORM_BYTES = 1024 * 1024
-OPENAPI_PATH = "/api/v1/openapi"
 
 App = Callable[..., Awaitable[None]]
-"""An ASGI application; Litestar and uvicorn each have types of their own for it."""
+"""An ASGI application; Litestar, uvicorn and the gateway each have types of their own for it."""
 
 
 class Front:
@@ -83,7 +33,7 @@ class Front:
         self._mlflow_prefixes = mlflow_prefixes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != ScopeType.HTTP:
+        if scope["type"] != "http":
             return
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         form = None
@@ -107,54 +57,29 @@ class Front:
         return await asyncio.to_thread(self._gate.principal, headers, method, form_csrf)
 
 
-def litestar_app(
-    ground: Ground,
-    gate: access.Gate,
-    pages: Sequence[Any],
-    on_page_error: Callable[[Any, Exception], Any],
-) -> Litestar:
-    """Our API and the pages as one application; errors leave as JSON below /api, else as a page."""
+class Later:
+    """An application that is put together on a thread of its own; whoever asks for it meanwhile waits.
 
-    def either(as_json: Callable[[Any, Any], Any]) -> Callable[[Any, Exception], Any]:
-        def handle(request: Any, error: Exception) -> Any:
-            return as_json(request, error) if request.url.path.startswith("/api/") else on_page_error(request, error)
+    Our API and pages take longer to put together than all else of control, so it listens before they are there.
+    `on_failure` is called on that thread when they cannot be.
+    """
 
-        return handle
+    def __init__(self, make: Callable[[], App], on_failure: Callable[[BaseException], None]) -> None:
+        self._made: Future[App] = Future()
+        self._app: App | None = None
+        threading.Thread(target=self._make, args=(make, on_failure), name="api-and-pages", daemon=True).start()
 
-    return Litestar(
-        route_handlers=[*(handler for room in ROOMS for handler in room.handlers), *pages],
-        dependencies={
-            "ground": Provide(handling.ground, sync_to_thread=False),
-            "principal": Provide(handling.principal, sync_to_thread=False),
-        },
-        guards=[handling.guard],
-        exception_handlers={
-            TenureError: either(handling.on_ours),
-            HTTPException: either(handling.on_litestars),
-            RecursionError: either(handling.on_too_deep),
-            Exception: either(handling.on_unforeseen),
-        },
-        state=State({"ground": ground, "gate": gate}),
-        request_max_body_size=ground.settings.max_body_mib * 1024 * 1024,
-        openapi_config=OpenAPIConfig(
-            title="Tenure",
-            version=service.VERSION,
-            render_plugins=[JsonRenderPlugin()],
-            openapi_router=Router(OPENAPI_PATH, route_handlers=[], opt={"permission": Permission.READ}),
-        ),
-        logging_config=None,
-        debug=False,
-    )
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._app is None:
+            self._app = await asyncio.wrap_future(self._made)
+        await self._app(scope, receive, send)
 
-
-def check_declared(ours: Litestar, mlflow: Mapping[str, Permission]) -> None:
-    """Refuse to start when a route of either application declares no permission."""
-    declared: dict[str, object] = dict(mlflow)
-    for route in ours.routes:
-        for handler in getattr(route, "route_handlers", []):
-            if handler.handler_name != "options_handler":
-                declared[f"{'/'.join(sorted(handler.http_methods))} {route.path}"] = handler.opt.get("permission")
-    access.check_declared(declared)
+    def _make(self, make: Callable[[], App], on_failure: Callable[[BaseException], None]) -> None:
+        try:
+            self._made.set_result(make())
+        except BaseException as problem:
+            self._made.set_exception(problem)
+            on_failure(problem)
 
 
 def _needs_form_token(method: str, headers: Mapping[str, str]) -> bool:

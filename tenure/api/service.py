@@ -13,16 +13,10 @@ from tenure.store.ground import Ground
 VERSION = version("tenure")
 
 
-@get("/health", permission=Permission.PUBLIC, sync_to_thread=False, media_type="text/plain")
-def health() -> str:
-    """`OK` as soon as requests are answered."""
-    return "OK"
-
-
-@get("/version", permission=Permission.PUBLIC, sync_to_thread=False, media_type="text/plain")
-def tenure_version() -> str:
-    """The release of Tenure that answers."""
-    return VERSION
+@get("/ready", permission=Permission.PUBLIC, sync_to_thread=False, media_type="text/plain")
+def ready() -> str:
+    """`READY` once the API and the pages are there too; asked before, it waits. `/health` answers a little earlier."""
+    return "READY"
 
 
 @get("/api/v1/server", permission=Permission.READ, sync_to_thread=False)
@@ -36,4 +30,4 @@ def about(ground: Ground) -> dict[str, Any]:
     }
 
 
-handlers = [health, tenure_version, about]
+handlers = [ready, about]

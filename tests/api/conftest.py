@@ -14,7 +14,7 @@ from litestar import Litestar
 from litestar.datastructures import State
 
 from tenure.access import Gate
-from tenure.api import front
+from tenure.api import front, rooms
 from tenure.records.base import Instant
 from tenure.store.ground import Ground
 
@@ -80,8 +80,8 @@ def _application(ground: Ground, gate: Gate) -> Litestar:
     if not _applications:
         with warnings.catch_warnings():  # of Litestar 3, about parameters that get their dependency by name
             warnings.simplefilter("ignore", DeprecationWarning)
-            _applications.append(front.litestar_app(ground, gate, [], lambda request, error: None))
-        front.check_declared(_applications[0], {})
+            _applications.append(rooms.application(ground, gate, [], lambda request, error: None))
+        rooms.check_declared(_applications[0], {})
     _applications[0].state = State({"ground": ground, "gate": gate})
     return _applications[0]
 

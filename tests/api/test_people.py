@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from tenure.api.front import ROOMS
+from tenure.api.rooms import ROOMS
 
 from .conftest import URL, Asker
 

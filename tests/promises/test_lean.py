@@ -15,7 +15,11 @@ from tenure import app
 from tenure.settings import Settings
 settings = Settings(data=sys.argv[1])
 ground = app.open_ground(settings)
-app.control_app(ground, app.open_gate(settings, ground))
+gate = app.open_gate(settings, ground)
+failures = []
+app.control_app(ground, gate, failures.append)
+app._api_and_pages(ground, gate)
+assert not failures, failures
 """
 
 

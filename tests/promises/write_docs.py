@@ -67,10 +67,10 @@ def _arguments(command: click.Command) -> list[click.Argument]:
 
 
 def routes_page() -> str:
-    from tenure.api import front
+    from tenure.api import rooms
 
     rows = []
-    for room in front.ROOMS:
+    for room in rooms.ROOMS:
         for handler in room.handlers:
             methods = "/".join(sorted(method for method in handler.http_methods if method not in ("OPTIONS", "HEAD")))
             sentence = (handler.fn.__doc__ or "").strip().split("\n\n")[0]
@@ -80,7 +80,7 @@ def routes_page() -> str:
     head = ["| method | path | permission | what it does |", "|---|---|---|---|"]
     intro = (
         "Our own REST API. MLflow's protocol is served beside it under its own paths; scoring is on the gateway's "
-        "port. The full schema is at `/api/v1/openapi/openapi.json`."
+        "port. `/health` and `/version` answer on both ports. The full schema is at `/api/v1/openapi/openapi.json`."
     )
     return "\n".join([MADE, "# Routes", "", intro, "", *head, *(line for *_, line in sorted(rows)), ""])
 

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from tenure import access
-from tenure.api import front
+from tenure.api import front, rooms
 from tenure.store.ground import Ground
 from tenure.web import site
 
@@ -32,8 +32,8 @@ def pages_of(ground: Ground, port: int = PORT) -> Any:
     gate = access.Gate([port], "token", ground)
     with warnings.catch_warnings():  # of Litestar 3, about parameters that get their dependency by name
         warnings.simplefilter("ignore", DeprecationWarning)
-        ours = front.litestar_app(ground, gate, site.handlers, site.on_error)
-    front.check_declared(ours, {})
+        ours = rooms.application(ground, gate, site.handlers, site.on_error)
+    rooms.check_declared(ours, {})
     return front.Front(gate, ours, nothing, ())
 
 

@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
+
 from tenure.api.mlflow.routes import V3, Asked, Nothing, Route
-from tenure.api.mlflow.streams import apart
+from tenure.api.mlflow.streams import Receive, Scope, Send, apart
 from tenure.records.people import Permission
+from tenure.serving import answers
 from tenure.store.ground import Ground
+
+VERSION = version("tenure")
+
+
+async def health(_asked: Asked, _scope: Scope, _receive: Receive, send: Send, _path: dict[str, str]) -> None:
+    """`OK` as soon as requests are answered."""
+    await answers.answer(send, 200, answers.TEXT, b"OK")
+
+
+async def tenure_version(_asked: Asked, _scope: Scope, _receive: Receive, send: Send, _path: dict[str, str]) -> None:
+    """The release of Tenure that answers."""
+    await answers.answer(send, 200, answers.TEXT, VERSION.encode())
 
 
 async def server_info(_sent: Nothing, asked: Asked) -> dict[str, object]:
@@ -35,4 +50,9 @@ def _info(ground: Ground) -> dict[str, object]:
     }
 
 
-ROUTES = (Route("GET", f"{V3}server-info", server_info, Nothing, "apart", Permission.PUBLIC),)
+PUBLIC = Permission.PUBLIC
+ROUTES = (
+    Route("GET", "/health", health, kind="stream", permission=PUBLIC),
+    Route("GET", "/version", tenure_version, kind="stream", permission=PUBLIC),
+    Route("GET", f"{V3}server-info", server_info, Nothing, "apart", PUBLIC),
+)

@@ -1,0 +1,111 @@
+"""Our API and the pages as one Litestar application: every room's routes behind one guard, errors in one shape."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from litestar import Litestar, Router
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.exceptions import HTTPException
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+
+from tenure import access
+from tenure.api import (
+    alerts,
+    audit,
+    cards,
+    changes,
+    deleted,
+    endpoints,
+    features,
+    handling,
+    imports,
+    model_files,
+    models,
+    outcomes,
+    people,
+    profiles,
+    provenance,
+    retraining,
+    service,
+    webhooks,
+    windows,
+)
+from tenure.errors import TenureError
+from tenure.records.people import Permission
+from tenure.store.ground import Ground
+
+ROOMS = (
+    service,
+    people,
+    models,
+    model_files,
+    cards,
+    profiles,
+    provenance,
+    features,
+    changes,
+    endpoints,
+    outcomes,
+    windows,
+    alerts,
+    retraining,
+    webhooks,
+    imports,
+    deleted,
+    audit,
+)
+OPENAPI_PATH = "/api/v1/openapi"
+
+
+def application(
+    ground: Ground,
+    gate: access.Gate,
+    pages: Sequence[Any],
+    on_page_error: Callable[[Any, Exception], Any],
+) -> Litestar:
+    """Our API and the pages as one application; errors leave as JSON below /api, else as a page."""
+
+    def either(as_json: Callable[[Any, Any], Any]) -> Callable[[Any, Exception], Any]:
+        def handle(request: Any, error: Exception) -> Any:
+            return as_json(request, error) if request.url.path.startswith("/api/") else on_page_error(request, error)
+
+        return handle
+
+    return Litestar(
+        route_handlers=[*(handler for room in ROOMS for handler in room.handlers), *pages],
+        dependencies={
+            "ground": Provide(handling.ground, sync_to_thread=False),
+            "principal": Provide(handling.principal, sync_to_thread=False),
+        },
+        guards=[handling.guard],
+        exception_handlers={
+            TenureError: either(handling.on_ours),
+            HTTPException: either(handling.on_litestars),
+            RecursionError: either(handling.on_too_deep),
+            Exception: either(handling.on_unforeseen),
+        },
+        state=State({"ground": ground, "gate": gate}),
+        request_max_body_size=ground.settings.max_body_mib * 1024 * 1024,
+        openapi_config=OpenAPIConfig(
+            title="Tenure",
+            version=service.VERSION,
+            render_plugins=[JsonRenderPlugin()],
+            openapi_router=Router(OPENAPI_PATH, route_handlers=[], opt={"permission": Permission.READ}),
+        ),
+        logging_config=None,
+        debug=False,
+    )
+
+
+def check_declared(ours: Litestar, mlflow: Mapping[str, Permission]) -> None:
+    """Refuse to start when a route of either application declares no permission."""
+    declared: dict[str, object] = dict(mlflow)
+    for route in ours.routes:
+        for handler in getattr(route, "route_handlers", []):
+            if handler.handler_name != "options_handler":
+                declared[f"{'/'.join(sorted(handler.http_methods))} {route.path}"] = handler.opt.get("permission")
+    access.check_declared(declared)
