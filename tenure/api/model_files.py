@@ -2,36 +2,59 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from litestar import get, put
 
 from tenure.errors import InvalidInput, NotFound
 from tenure.manage import model_files
-from tenure.manage.model_files import Applied
+from tenure.manage.model_files import Applied, Revision
+from tenure.records import model_schema
 from tenure.records.model_files import AppliedFile
 from tenure.records.people import Permission, Principal
+from tenure.store.database import Transaction
 from tenure.store.ground import Ground
 
 
 @put("/api/v1/models/{name:str}/file", permission=Permission.MANAGE, sync_to_thread=True)
-def apply_file(name: str, body: bytes, ground: Ground, principal: Principal, dry_run: bool = False) -> Applied:
-    """Apply a model's file, as JSON; with `dry_run` only say what it would change. The same file again does nothing."""
+def apply_file(
+    name: str, body: bytes, ground: Ground, principal: Principal, dry_run: bool = False, seen: int | None = None
+) -> Applied:
+    """Apply a model's file, as JSON; with `dry_run` only say what it would change. The same file again does nothing.
+
+    `seen` is the revision that was looked at: when another one stands by now, nothing is applied.
+    """
     file = model_files.parse(body)
     if file.model != name:
         raise InvalidInput(f"The file must be about {name!r}, as the address is. Got {file.model!r}.", where="model")
-    if dry_run:
-        return ground.database.read(
-            lambda tx: model_files.apply(tx, file, by=principal.name, now=ground.clock(), dry_run=True)
-        )
-    return ground.database.write(lambda tx: model_files.apply(tx, file, by=principal.name, now=ground.clock()))
+
+    def apply(tx: Transaction) -> Applied:
+        return model_files.apply(tx, file, by=principal.name, now=ground.clock(), dry_run=dry_run, seen=seen)
+
+    return ground.database.read(apply) if dry_run else ground.database.write(apply)
 
 
 @get("/api/v1/models/{name:str}/file", permission=Permission.READ, sync_to_thread=True)
-def get_file(name: str, ground: Ground) -> AppliedFile:
-    """The model's file as it stands, with its revision and digest."""
+def get_file(name: str, ground: Ground, revision: int | None = None) -> AppliedFile:
+    """The model's file as it stands, with its revision and digest; or an earlier revision of it."""
+    if revision is not None:
+        return ground.database.read(lambda tx: model_files.revision(tx, name, revision))
     applied = ground.database.read(lambda tx: model_files.current(tx, name))
     if applied is None:
         raise NotFound(f"No file was applied for the model {name!r}. Apply one with `tenure apply model.yaml`.")
     return applied
 
 
-handlers = [apply_file, get_file]
+@get("/api/v1/models/{name:str}/file/history", permission=Permission.READ, sync_to_thread=True)
+def get_history(name: str, ground: Ground) -> list[Revision]:
+    """Every revision of the model's file, newest first: who applied it, when, and what it changed."""
+    return ground.database.read(lambda tx: model_files.history(tx, name))
+
+
+@get(model_schema.PATH, permission=Permission.PUBLIC, sync_to_thread=False, media_type="application/schema+json")
+def get_schema() -> dict[str, Any]:
+    """The JSON Schema of a model's file, for editors that complete and check it while it is written."""
+    return model_schema.schema()
+
+
+handlers = [apply_file, get_file, get_history, get_schema]

@@ -6,10 +6,10 @@ from typing import Any
 
 import msgspec
 
-from tenure.errors import NotAllowed
+from tenure.errors import Conflict, NotAllowed, NotFound
 from tenure.manage import voiding
 from tenure.records import parsing
-from tenure.records.base import Instant, Record
+from tenure.records.base import Instant, Record, iso
 from tenure.records.digests import digest_of
 from tenure.records.model_files import AppliedFile, ModelFile
 from tenure.store import audit, model_files, prompts
@@ -26,6 +26,13 @@ class Applied(Record):
     invalidated: list[str]
 
 
+class Revision(Record):
+    """A revision of a model's file with what it changed from the one before it."""
+
+    applied: AppliedFile
+    changes: list[str]
+
+
 def parse(raw: bytes | dict[str, Any]) -> ModelFile:
     """JSON bytes, or a mapping such as YAML gives, as a model's file.
 
@@ -34,11 +41,14 @@ def parse(raw: bytes | dict[str, Any]) -> ModelFile:
     return parsing.parse(raw, ModelFile, named="The model's file")
 
 
-def apply(tx: Transaction, file: ModelFile, *, by: str, now: Instant, dry_run: bool = False) -> Applied:
+def apply(
+    tx: Transaction, file: ModelFile, *, by: str, now: Instant, dry_run: bool = False, seen: int | None = None
+) -> Applied:
     """Make a file the model's current one, unless it says what stands already.
 
-    Open approvals of the model are invalidated, since the file is part of what they sign. Writes one audit event.
-    Raises NotAllowed for a file that would take a governed model's `approval` away.
+    `seen` is the revision that the author looked at, 0 for none. Open approvals of the model are invalidated, since the
+    file is part of what they sign. Writes one audit event. Raises Conflict when another revision stands than was seen,
+    NotAllowed for a file that would take a governed model's `approval` away.
     """
     if prompts.is_prompt(tx, file.model):
         raise NotAllowed(
@@ -53,6 +63,12 @@ def apply(tx: Transaction, file: ModelFile, *, by: str, now: Instant, dry_run: b
         )
     digest = digest_of(file)
     revision = before.revision if before else 0
+    if seen is not None and seen != revision:
+        raise Conflict(
+            f"The file of {file.model!r} is at revision {revision}{_by_whom(before)}; this change was made to revision "
+            f"{seen}. Look at what stands now and change that.",
+            where="revision",
+        )
     changes = differences(before.file if before else None, file)
     if dry_run or (before and before.digest == digest):
         return Applied(model=file.model, revision=revision, digest=digest, changes=changes, invalidated=[])
@@ -69,6 +85,21 @@ def apply(tx: Transaction, file: ModelFile, *, by: str, now: Instant, dry_run: b
 def current(tx: Transaction, model: str) -> AppliedFile | None:
     """The model's file as it stands; None when none was applied."""
     return model_files.current(tx, model)
+
+
+def revision(tx: Transaction, model: str, number: int) -> AppliedFile:
+    """One revision of a model's file. Raises NotFound."""
+    found = model_files.get(tx, model, number)
+    if found is None:
+        raise NotFound(f"The file of {model!r} has no revision {number}. `tenure model history {model}` lists them.")
+    return found
+
+
+def history(tx: Transaction, model: str) -> list[Revision]:
+    """Every revision of a model's file, newest first; none when no file was applied."""
+    kept = model_files.history(tx, model)
+    before = [*(one.file for one in kept[1:]), None]
+    return [Revision(applied=one, changes=differences(old, one.file)) for one, old in zip(kept, before, strict=False)]
 
 
 def all_current(tx: Transaction) -> list[AppliedFile]:
@@ -95,6 +126,10 @@ def differences(before: ModelFile | None, after: ModelFile) -> list[str]:
         elif old[path] != new[path]:
             lines.append(f"{path}: {old[path]!r} → {new[path]!r}")
     return lines
+
+
+def _by_whom(before: AppliedFile | None) -> str:
+    return f", applied by {before.applied_by} on {iso(before.applied_at)}" if before else ""
 
 
 def _unlike_default(file: ModelFile) -> dict[str, Any]:

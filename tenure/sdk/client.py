@@ -183,12 +183,17 @@ class Client:
         )
         return OutcomesAccepted(accepted=accepted)
 
-    def apply(self, file: Mapping[str, Any], *, dry_run: bool = False) -> Any:
-        """Declare a model by its file (as a dict, key `model` names it); with `dry_run` only say what would change."""
+    def apply(self, file: Mapping[str, Any], *, dry_run: bool = False, seen: int | None = None) -> Any:
+        """Declare a model by its file (as a dict, key `model` names it); with `dry_run` only say what would change.
+
+        `seen` is the revision that the change was made to: when another one stands, errors.Conflict is raised.
+        """
         if not isinstance(file.get("model"), str):
             raise errors.InvalidInput("A model's file must name its model: model: <name>.", where="model")
-        params = {"dry_run": "true"} if dry_run else None
-        return self.put(f"/api/v1/models/{quote(file['model'], safe='')}/file", dict(file), params)
+        params = {"dry_run": "true"} if dry_run else {}
+        if seen is not None:
+            params["seen"] = str(seen)
+        return self.put(f"/api/v1/models/{quote(file['model'], safe='')}/file", dict(file), params or None)
 
     def endpoint(self, name: str, *, model: str | None = None) -> EndpointInfo:
         """An endpoint as it stands. With `model` it is made first when there is none of that name."""

@@ -35,6 +35,19 @@ def current(tx: Transaction, model: str) -> AppliedFile | None:
     return _applied(row) if row else None
 
 
+def get(tx: Transaction, model: str, revision: int) -> AppliedFile | None:
+    """One revision of a model's file; None when there is none of that number."""
+    query = sa.select(tables.model_files).where(_column.model == model, _column.revision == revision)
+    row = tx.execute(query).first()
+    return _applied(row) if row else None
+
+
+def history(tx: Transaction, model: str) -> list[AppliedFile]:
+    """Every revision of a model's file, newest first."""
+    query = sa.select(tables.model_files).where(_column.model == model).order_by(_column.revision.desc())
+    return [_applied(row) for row in tx.execute(query)]
+
+
 def all_current(tx: Transaction) -> list[AppliedFile]:
     """The latest revision of every model's file, by model."""
     latest = (

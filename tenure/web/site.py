@@ -13,6 +13,7 @@ from tenure.web import (
     comparisons,
     endpoints,
     logged_models,
+    model_files,
     models,
     overview,
     retraining,
@@ -31,6 +32,7 @@ from tenure.web.trouble import on_error
 NOUNS = (
     overview,
     models,
+    model_files,
     versions,
     runs,
     comparisons,

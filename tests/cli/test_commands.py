@@ -57,6 +57,25 @@ def test_a_model_file_is_shown_then_applied_then_left_alone(server: Running, tmp
     assert "nothing changed" in again.output
 
 
+def test_a_file_comes_back_as_yaml_with_its_history(server: Running, tmp_path: Path) -> None:
+    path = tmp_path / "model.yaml"
+    path.write_text(FILE.replace("commanded", "printed"))
+    assert run(server, "apply", str(path), "--dry-run").exit_code == 2
+    run(server, "apply", str(path))
+    assert run(server, "apply", str(path), "--dry-run").exit_code == 0
+    printed = run(server, "model", "file", "printed").output
+    path.write_text(printed.replace("team@", "crew@"))
+    assert "owner: 'team@example.com' → 'crew@example.com'" in run(server, "apply", str(path), "--yes").output
+    assert run(server, "model", "file", "printed", "--revision", "1").output == printed
+    history = json.loads(run(server, "model", "history", "printed", "--json").output)
+    assert [one["applied"]["revision"] for one in history] == [2, 1]
+
+
+def test_the_schema_is_printed_without_a_server() -> None:
+    told = CliRunner().invoke(tenure, ["model", "schema"])
+    assert json.loads(told.output)["title"] == "A model's file"
+
+
 @pytest.mark.parametrize(("text", "says"), [("a: [", "must be YAML"), ("- a\n- b", "must hold keys such as model")])
 def test_a_file_that_is_none_is_refused(server: Running, tmp_path: Path, text: str, says: str) -> None:
     path = tmp_path / "broken.yaml"

@@ -31,6 +31,7 @@ PATHS = [
     "/",
     "/models",
     "/models/flight-delay",
+    "/models/flight-delay/file",
     "/models/flight-delay/versions/1",
     "/runs",
     "/endpoints/flight-delay",

@@ -1,0 +1,114 @@
+"""The model's file on a page: as YAML, with what a change would do shown before it is applied, and every revision."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Request, Response, get, post
+from litestar.response import Redirect
+
+from tenure.errors import InvalidInput, NotFound, TenureError
+from tenure.manage import model_files
+from tenure.manage.model_files import Applied
+from tenure.records import model_schema, model_yaml
+from tenure.records.model_files import ModelFile
+from tenure.records.people import Permission, Principal
+from tenure.store.database import Transaction
+from tenure.store.ground import Ground
+from tenure.web import lives
+from tenure.web.forms import Form, csrf_of
+from tenure.web.page import part, show
+from tenure.web.trouble import status_of
+
+Asked = Request[Any, Any, Any]
+NEW = """\
+model: {name}
+purpose: what it is for, in one sentence
+owner: you@example.com
+features:
+  first_column: {{kind: numeric}}
+approval:
+  steps:
+  - {{role: validator}}
+"""
+
+
+@get("/models/{name:str}/file", permission=Permission.READ, sync_to_thread=True, include_in_schema=False)
+def page(request: Asked, ground: Ground, principal: Principal, name: str, revision: int | None = None) -> Response[str]:
+    """The file as it stands, or an earlier revision of it, ready to be changed."""
+    return _page(request, ground, principal, name, revision=revision)
+
+
+@post("/models/{name:str}/file/change", permission=Permission.MANAGE, sync_to_thread=True, include_in_schema=False)
+def change(request: Asked, ground: Ground, principal: Principal, name: str, data: Form) -> Response[str] | Redirect:
+    """Say what a text would change, or apply it. What is wrong with it is said above it, with its line."""
+    text = data.get("text", "").replace("\r\n", "\n")
+    preview = data.get("act") != "apply"
+    try:
+        file, seen = _read(text, name), _seen(data)
+
+        def apply(tx: Transaction) -> Applied:
+            now = ground.clock()
+            return model_files.apply(tx, file, by=principal.name, now=now, dry_run=preview, seen=seen)
+
+        if not preview:
+            ground.database.write(apply)
+            return Redirect(f"/models/{part(name)}/file", status_code=303)
+        would = ground.database.read(apply)
+    except TenureError as refusal:
+        return _page(request, ground, principal, name, text=text, refusal=refusal)
+    return _page(request, ground, principal, name, text=text, would=would)
+
+
+def _page(
+    request: Asked,
+    ground: Ground,
+    principal: Principal,
+    name: str,
+    *,
+    revision: int | None = None,
+    text: str | None = None,
+    would: Applied | None = None,
+    refusal: TenureError | None = None,
+) -> Response[str]:
+    def load(tx: Transaction) -> dict[str, Any]:
+        known = lives.of(tx, name, ground.settings)
+        if known is None:
+            raise NotFound(f"There is no model named {name!r}. Register one with mlflow.register_model.")
+        current = model_files.current(tx, name)
+        shown = model_files.revision(tx, name, revision) if revision else current
+        return {
+            "name": name,
+            "current": current,
+            "shown": shown,
+            "text": text if text is not None else model_yaml.written(shown.file) if shown else NEW.format(name=name),
+            "would": would,
+            "refusal": refusal,
+            "history": model_files.history(tx, name),
+            "schema_url": ground.settings.control_url + model_schema.PATH,
+            "csrf": csrf_of(request),
+            "may_change": Permission.MANAGE in principal.permissions,
+        }
+
+    status = status_of(refusal) if refusal else 200
+    return show(ground, principal, "model_file.html", load, current="models", status=status)
+
+
+def _read(text: str, name: str) -> ModelFile:
+    file = model_yaml.read(text)
+    if file.model != name:
+        raise InvalidInput(
+            f"The file must be about {name!r}, as this page is. Got {file.model!r}.",
+            where=model_yaml.placed(text, "model"),
+        )
+    return file
+
+
+def _seen(form: dict[str, str]) -> int:
+    try:
+        return int(form.get("seen", ""))
+    except ValueError:
+        raise InvalidInput("The form must say which revision it was made from. Load the page again.") from None
+
+
+handlers = [page, change]
