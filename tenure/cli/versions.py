@@ -26,6 +26,19 @@ def gates(model: str, version: int, gate: str, client: Any, as_json: bool) -> No
     show(answer, as_json, ["result", "rule", "explanation"], rows, f"{model} version {version}, gate '{gate}'")
 
 
+@command.command("files")
+@click.argument("model")
+@click.argument("version", type=int)
+@server_option
+def files(model: str, version: int, client: Any, as_json: bool) -> None:
+    """What a version's files are, and what its pickles bring in when they are loaded."""
+    answer = client.get(f"/api/v1/models/{model}/versions/{version}/contents")
+    rows = [(one["path"], one["size_bytes"], one["kind"], _brought_in(one["scan"])) for one in answer["files"]]
+    runs = {True: "runs code of its files", False: "only reads data", None: "may run code: some files are not known"}
+    title = f"{model} version {version}: loading it {runs[answer['runs_code']]}"
+    show(answer, as_json, ["file", "bytes", "kind", "brings in"], rows, title)
+
+
 @command.command("approve")
 @click.argument("model")
 @click.argument("version", type=int)
@@ -94,6 +107,15 @@ def promote(model: str, version: int, role: str, reason: str, client: Any, as_js
     """Put an approved version in service at every endpoint of its model."""
     answer = client.post(f"/api/v1/models/{model}/versions/{version}/promote", {"to": role, "reason": reason})
     show(answer, as_json, ["promoted"], [(f"{model} version {version} is {role}",)])
+
+
+def _brought_in(scan: dict[str, Any]) -> str:
+    """Dangerous imports by name, the others by package; and what could not be read."""
+    imports = scan["imports"]
+    flagged = [f"DANGEROUS {one['module']}.{one['name']}" for one in imports if one["level"] == "dangerous"]
+    packages = sorted({one["module"].split(".")[0] for one in imports if one["level"] != "dangerous"})
+    unread = {"scanned": [], "too_large": ["too large to be scanned"]}.get(scan["state"], ["not read to its end"])
+    return ", ".join([*flagged, *packages, *unread])
 
 
 def _open(client: Any, kind: str, model: str, version: int, reason: str, as_json: bool) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from tenure.build import model_versions, provenance
 from tenure.errors import NotFound
-from tenure.manage import cards
+from tenure.manage import cards, contents
 from tenure.records.cards import CardInfo
 from tenure.records.changes import Subject
 from tenure.records.digests import digest_of
@@ -21,6 +21,7 @@ from tenure.records.facts import (
     BytesChecked,
     CardFact,
     CodeFact,
+    ContentsFact,
     DataFact,
     EnvironmentFact,
     Facts,
@@ -37,8 +38,12 @@ from tenure.store.roots import Opened
 
 
 def check_bytes(ground: Ground, model: str, version: int) -> BytesChecked:
-    """Read every pinned file of a version and compare size and digest with its manifest. Raises NotFound."""
+    """Read every pinned file of a version and compare size and digest with its manifest. Raises NotFound.
+
+    Files that nobody looked into before are scanned, so that `gather` knows what they are.
+    """
     info = ground.database.read(lambda tx: model_versions.get(tx, model, version))
+    contents.scan_missing(ground, info)
     return compare_bytes(ground.opened(info.storage_location), info)
 
 
@@ -82,6 +87,7 @@ def gather(tx: Transaction, model: str, version: int, checked: BytesChecked | No
         card=CardFact(revision=card.revision, digest=card.digest, missing=card.missing),
         baseline=_baseline(info, stored),
         artifact=_artifact(info, checked),
+        contents=_contents(tx, info),
         **_provenance(tx, info),
     )
 
@@ -110,6 +116,7 @@ def gather_for_release(tx: Transaction, model: str, version: int) -> Facts:
         baseline=None,
         artifact=None,
         approval=approval,
+        contents=_contents(tx, info),
         **_provenance(tx, info),
     )
 
@@ -222,6 +229,19 @@ def _provenance(tx: Transaction, info: ModelVersionInfo) -> dict[str, Any]:
         or None,
         "seed": found.seeds.value,
     }
+
+
+def _contents(tx: Transaction, info: ModelVersionInfo) -> ContentsFact | None:
+    found = contents.of_version(tx, info)
+    if found is None:
+        return None
+    return ContentsFact(
+        runs_code=found.runs_code,
+        pickles=[file.path for file in found.files if file.kind == "pickle"],
+        code=[file.path for file in found.files if file.kind == "code"],
+        flagged=contents.flagged(found),
+        unread=[file.path for file in found.files if file.scan.state != "scanned"],
+    )
 
 
 def _artifact(info: ModelVersionInfo, checked: BytesChecked | None) -> ArtifactFact | None:

@@ -52,6 +52,20 @@ class ArtifactFact(Record):
     problems: list[str]
 
 
+class ContentsFact(Record):
+    """What the version's files are, from looking into them without loading any: evidence, never a permission.
+
+    `runs_code`: loading the model runs code that its files hold; None when that is not known. `flagged` are imports of
+    pickles that the scanner calls dangerous, `unread` files that it could not read to their end.
+    """
+
+    runs_code: bool | None
+    pickles: list[str]
+    code: list[str]
+    flagged: list[str]
+    unread: list[str]
+
+
 class ApprovalFact(Record):
     """How the version stands since it was approved. Looked at when it is to be released, not when it is approved."""
 
@@ -104,6 +118,7 @@ class Facts(Record):
     baseline: BaselineFact | None
     artifact: ArtifactFact | None
     approval: ApprovalFact | None = None
+    contents: ContentsFact | None = None
     code: CodeFact | None = None
     environment: EnvironmentFact | None = None
     data: list[DataFact] | None = None

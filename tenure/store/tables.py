@@ -355,6 +355,16 @@ settings_kept = Table(
     _text("value"),
 )
 
+file_scans = Table(
+    "file_scans",
+    metadata,
+    _text("sha256", key=True),
+    _text("suffix", key=True),  # of the file's name, such as .pkl: a scanner reads by it
+    _text("scanner", key=True),  # name and version
+    _text("body"),  # JSON of records.contents.Scan
+    _number("scanned_at"),
+)
+
 # --- deploy -----------------------------------------------------------------------------------------------------
 
 endpoints = Table(

@@ -112,7 +112,7 @@ def _templates() -> jinja2.Environment:
     words = ("count", "short", "figure", "decimals", "percent", "interval", "plus_minus", "p_value", "instant", "date")
     more = ("span", "duration", "size", "digest", "state", "plain", "of_ms")
     environment.filters.update({name: getattr(wording, name) for name in (*words, *more)})
-    environment.filters.update(part=part, iso=iso)
+    environment.filters.update(part=part, iso=iso, package=lambda module: module.split(".")[0])
     environment.tests["interval_like"] = wording.is_interval
     environment.globals.update(
         static=statics.url,

@@ -8,7 +8,7 @@ from litestar import Response, get
 
 from tenure.build import model_versions, provenance
 from tenure.errors import NotFound
-from tenure.manage import cards, features, policies
+from tenure.manage import cards, contents, features, policies
 from tenure.records.base import Record
 from tenure.records.people import Permission, Principal
 from tenure.records.registry import ModelVersionInfo
@@ -74,6 +74,7 @@ def page(
             "provenance": provenance_panel(provenance.of_version(tx, info)),
             "retraining": _made_by(tx, info),
             "features": panel(features.of_version(ground, tx, name, version), path, sort, down),
+            "contents": contents.of_version(tx, info),
             "size": sum(file.size_bytes for file in info.files),
         }
 

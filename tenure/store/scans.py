@@ -1,0 +1,54 @@
+"""What scanners found in files. A file is known by its digest, so that the same bytes are looked into once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
+
+import msgspec
+import sqlalchemy as sa
+
+from tenure.records.base import Instant
+from tenure.records.contents import Scan
+from tenure.records.routing import PinnedFile
+from tenure.store import tables
+from tenure.store.database import Transaction
+
+Key = tuple[str, str]
+"""SHA-256 and suffix of a file: a scanner reads the same bytes in another way under another suffix."""
+_column = tables.file_scans.c
+CHUNK = 500
+
+
+def add(tx: Transaction, found: Mapping[Key, Scan], now: Instant) -> None:
+    """Keep what was found; what is known already stays as it is."""
+    known = _known(tx, [sha256 for sha256, _ in found])
+    rows = [
+        {
+            "sha256": sha256,
+            "suffix": suffix,
+            "scanner": scan.scanner,
+            "body": msgspec.json.encode(scan).decode(),
+            "scanned_at": now,
+        }
+        for (sha256, suffix), scan in found.items()
+        if (sha256, suffix, scan.scanner) not in known
+    ]
+    if rows:
+        tx.execute(sa.insert(tables.file_scans), rows)
+
+
+def of_files(tx: Transaction, files: Sequence[PinnedFile], scanner: str) -> dict[Key, Scan]:
+    """What this scanner found in these files; those that it has not looked into are left out."""
+    known = _known(tx, [file.sha256 for file in files])
+    keys = {(file.sha256, PurePosixPath(file.path).suffix.lower()) for file in files}
+    return {key: known[(*key, scanner)] for key in keys if (*key, scanner) in known}
+
+
+def _known(tx: Transaction, digests: Sequence[str]) -> dict[tuple[str, str, str], Scan]:
+    found = {}
+    for start in range(0, len(digests), CHUNK):
+        query = sa.select(tables.file_scans).where(_column.sha256.in_(digests[start : start + CHUNK]))
+        for row in tx.execute(query):
+            found[row.sha256, row.suffix, row.scanner] = msgspec.json.decode(row.body, type=Scan)
+    return found
