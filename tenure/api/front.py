@@ -47,6 +47,8 @@ class Front:
             return
         state: dict[str, Any] = scope.setdefault("state", {})
         state["principal"] = principal
+        if scope["path"].startswith("//"):  # a client joined a path to this server's address with its slash at the end
+            scope["path"] = "/" + scope["path"].lstrip("/")
         app = self._mlflow if scope["path"].startswith(self._mlflow_prefixes) else self._ours
         await app(scope, receive, send)
 

@@ -41,7 +41,7 @@ def resolve(tx: Transaction, text: str | None, *, run_id: str | None, model_id: 
     """What a source means. Raises InvalidInput for one that is not the client's to name, NotFound for what is gone."""
     text = required(text, "source")
     check_length(text, LOCATION_LENGTH, "source")
-    _check_plain(text)
+    _check_plain(_without_steps(text))
     if model_id:
         run_id = run_id or logged_models.get(tx, model_id).info.source_run_id
     given = Source(text, text, run_id or None, model_id or None)
@@ -140,8 +140,17 @@ def below_root(root: str, location: str) -> str | None:
 
 
 def _bare(location: str) -> str:
-    local = location.removeprefix(f"{FILE}://")
-    return posixpath.normpath(local) if local.startswith("/") else location.rstrip("/")
+    return _without_steps(location).rstrip("/")
+
+
+def _without_steps(text: str) -> str:
+    """A folder with every written `..` taken, as MLflow's servers read it; any other source as it is.
+
+    >>> _without_steps("file:///a/b/../c"), _without_steps("s3://a/b/../c"), _without_steps("/a/%2e%2e/c")
+    ('/a/c', 's3://a/b/../c', '/a/%2e%2e/c')
+    """
+    local = text.removeprefix(f"{FILE}://")
+    return posixpath.normpath(local) if local.startswith("/") else text
 
 
 def _check_plain(text: str) -> None:

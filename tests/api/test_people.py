@@ -144,6 +144,12 @@ def test_every_unsafe_route_refuses_a_visitor(ask: Asker):
         assert answer.status_code == 403, (method, path, answer.text)
 
 
+def test_an_address_with_a_slash_at_its_end_reaches_the_same_routes(ask: Asker):
+    assert ask.ok("GET", f"{URL}//api/v1/people") == []
+    assert ask("GET", f"{URL}//api/2.0/mlflow/experiments/search").status_code == 204  # as the stand-in answers
+    ask.refused("GET", f"{URL}//api/v1/people", 401, headers={"authorization": "Bearer wrong"})
+
+
 def test_an_unknown_credential_is_refused_before_any_route(ask: Asker):
     for given in ("Bearer wrong", "Basic !!!", "Digest x"):
         ask.refused("GET", "/api/v1/people", 401, headers={"authorization": given})

@@ -13,6 +13,7 @@ import msgspec
 
 from tenure.api.mlflow import direct, respond
 from tenure.api.mlflow.places import (
+    asked_key,
     check_unpinned,
     file_below,
     key_in,
@@ -108,8 +109,9 @@ async def download(asked: Asked, scope: Scope, receive: Receive, send: Send, par
 async def get_artifact(asked: Asked, scope: Scope, receive: Receive, send: Send, _parts: dict[str, str]) -> None:
     """A file of a run, by `run_id` and `path`."""
     given = query_of(scope)
+    key = asked_key(given.get("path"))
     root = await location_of_run(asked, given.get("run_id") or given.get("run_uuid"))
-    await send_file(file_below(asked.ground, root, given.get("path")), scope, receive, send)
+    await send_file(file_below(asked.ground, root, key), scope, receive, send)
 
 
 async def get_version_artifact(
@@ -117,8 +119,9 @@ async def get_version_artifact(
 ) -> None:
     """A file of a registered version, by `name`, `version` and `path`."""
     given = query_of(scope)
+    key = asked_key(given.get("path"))
     root = await location_of_version(asked, given.get("name"), given.get("version"))
-    await _send_or_sign(file_below(asked.ground, root, given.get("path")), scope, receive, send)
+    await _send_or_sign(file_below(asked.ground, root, key), scope, receive, send)
 
 
 async def get_model_artifact(asked: Asked, scope: Scope, receive: Receive, send: Send, parts: dict[str, str]) -> None:
@@ -126,8 +129,9 @@ async def get_model_artifact(asked: Asked, scope: Scope, receive: Receive, send:
     path = query_of(scope).get("artifact_file_path")
     if not path:
         raise InvalidInput('Request must include the "artifact_file_path" query parameter.', where="artifact_file_path")
+    key = asked_key(path)
     root = await location_of_model(asked, parts["model_id"])
-    await _send_or_sign(file_below(asked.ground, root, path), scope, receive, send)
+    await _send_or_sign(file_below(asked.ground, root, key), scope, receive, send)
 
 
 async def _send_or_sign(file: Opened, scope: Scope, receive: Receive, send: Send) -> None:
@@ -162,7 +166,8 @@ async def upload_of_run(asked: Asked, scope: Scope, receive: Receive, send: Send
         raise InvalidInput("Request must specify run_uuid. Send run_id or run_uuid in the query.", where="run_id")
     if not given.get("path"):
         raise InvalidInput("Request must specify path.", where="path")
-    file = file_below(asked.ground, await location_of_run(asked, run_id), given["path"])
+    key = asked_key(given["path"])
+    file = file_below(asked.ground, await location_of_run(asked, run_id), key)
     if (announced(scope) or 0) > SMALL_UPLOAD_BYTES:
         raise InvalidInput("Artifact size is too large. Max size is 10MB.")
     content = b"".join([chunk async for chunk in body_chunks(receive, SMALL_UPLOAD_BYTES)])

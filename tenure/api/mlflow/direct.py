@@ -12,7 +12,7 @@ from typing import NoReturn
 
 import msgspec
 
-from tenure.api.mlflow.places import check_unpinned, file_below, key_in, location_of_model, location_of_run
+from tenure.api.mlflow.places import asked_key, check_unpinned, file_below, key_in, location_of_model, location_of_run
 from tenure.api.mlflow.respond import NotImplementedHere
 from tenure.api.mlflow.routes import FILES, V2, Asked, Route
 from tenure.api.mlflow.streams import apart
@@ -178,11 +178,12 @@ def _is_new(file: Opened) -> bool:
 async def _file_of_owner(sent: OfOwner, asked: Asked) -> Opened:
     if bool(sent.run_id) == bool(sent.model_id):
         raise InvalidInput("Exactly one of run_id and model_id must be provided.")
+    key = asked_key(sent.path)
     if sent.run_id:
         location = await location_of_run(asked, sent.run_id)
     else:
         location = await location_of_model(asked, sent.model_id)
-    return file_below(asked.ground, location, sent.path)
+    return file_below(asked.ground, location, key)
 
 
 def _seconds(asked: int | None, default: int) -> int:

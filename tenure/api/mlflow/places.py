@@ -18,6 +18,11 @@ def key_in(path: str) -> str:
     return safe_key(path.rstrip("/"))
 
 
+def asked_key(path: str | None) -> str:
+    """A file's path in a request as a key. A bad path is told before it is known whether its run or version exists."""
+    return key_in(required(path, "path"))
+
+
 def opened_for(ground: Ground, location: str) -> Opened:
     """Where the files of a location are, if this server opens it."""
     opened = ground.opened(location)
@@ -29,8 +34,7 @@ def opened_for(ground: Ground, location: str) -> Opened:
     return opened
 
 
-def file_below(ground: Ground, location: str, path: str | None) -> Opened:
-    key = key_in(required(path, "path"))
+def file_below(ground: Ground, location: str, key: str) -> Opened:
     opened = opened_for(ground, location)
     return Opened(opened.store, opened.below(key))
 

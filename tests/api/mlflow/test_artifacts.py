@@ -309,6 +309,23 @@ def test_a_file_of_a_logged_model_is_downloaded_by_its_path(wire: Wire) -> None:
     assert wire.call("GET", route, query={"artifact_file_path": "MLmodel", "presigned": "true"}).status == 501
 
 
+@pytest.mark.parametrize(
+    ("route", "query"),
+    [
+        ("/get-artifact", {"run_id": "none", "path": "../x"}),
+        ("/model-versions/get-artifact", {"name": "none", "version": "1", "path": "../x"}),
+        ("/ajax-api/2.0/mlflow/logged-models/m-none/artifacts/files", {"artifact_file_path": "../x"}),
+    ],
+)
+def test_a_bad_path_is_told_before_what_it_belongs_to_is_looked_up(
+    wire: Wire, route: str, query: dict[str, str]
+) -> None:
+    refused = wire.call("GET", route, query=query)
+    assert (refused.status, refused.json()["message"]) == (400, "Invalid path")
+    plain = {name: "x" if value == "../x" else value for name, value in query.items()}
+    assert wire.call("GET", route, query=plain).status == 404
+
+
 def test_a_page_uploads_a_small_file_to_a_run(wire: Wire) -> None:
     run_id = wire.run()
     route = "/ajax-api/2.0/mlflow/upload-artifact"

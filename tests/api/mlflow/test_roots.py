@@ -138,6 +138,26 @@ def test_the_proxied_way_does_not_replace_a_file_that_is_pinned_by_its_other_nam
     assert wire.put(f"{made}/{run_id}/artifacts/model/MLmodel", b"another").status == 409
 
 
+@pytest.mark.parametrize("scheme", ["", "file://"])
+def test_a_source_may_step_back_inside_its_runs_folder_and_not_out_of_it(direct_wire: Wire, scheme: str) -> None:
+    made = direct_wire.experiment()
+    run_id, other = direct_wire.run(made), direct_wire.run(made)
+    location = location_of(direct_wire, run_id)
+    written(location, "model/MLmodel", MLMODEL)
+    direct_wire.post("registered-models/create", name="delay")
+
+    def registered(path: str) -> int:
+        source = f"{scheme}{location}/{path}"
+        return direct_wire.post("model-versions/create", name="delay", source=source, run_id=run_id).status
+
+    assert registered("plots/../model/.") == 200
+    version = direct_wire.ground.database.read(lambda tx: model_versions.get(tx, "delay", 1))
+    assert version.storage_location == f"{location}/model"
+    assert [file.path for file in version.files] == ["MLmodel"]
+    for path in ("..", f"../../{other}/artifacts", "../../../..", "plots/%2e%2e/model", "plots/%252e%252e/model"):
+        assert registered(path) == 400, path
+
+
 def test_a_link_below_the_root_leads_nowhere(direct_wire: Wire, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("secret")
     run_id = direct_wire.run(direct_wire.experiment())
