@@ -13,17 +13,17 @@ import msgspec
 
 from tenure.records.base import Record
 from tenure.store.artifacts import ArtifactStore
-from tenure.web import wording
+from tenure.web import parquet, wording
+from tenure.web.cells import cell
+from tenure.web.parquet_reader import Refused
 
 TEXT_BYTES = 200 * 1024
 TEXT_LINES = 2000
 LINE_LENGTH = 2000
 ROWS = 100
 COLUMNS = 40
-CELL_LENGTH = 160
 READABLE_LENGTH = 20_000
 MLMODEL_BYTES = 1024 * 1024
-PARQUET_BYTES = 64 * 1024 * 1024
 DIGEST_BYTES = 256 * 1024 * 1024
 FACT_LENGTH = 300
 IMAGES = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg", b"GIF8": "image/gif"}
@@ -83,9 +83,13 @@ def preview(store: ArtifactStore, key: str) -> Preview:
 
 
 def _head(store: ArtifactStore, key: str, count: int) -> bytes:
+    return _part(store, key, 0, count)
+
+
+def _part(store: ArtifactStore, key: str, at: int, count: int) -> bytes:
     content = store.open(key)
     try:
-        return b"".join(content.chunks(0, count))[:count] if content.size_bytes else b""
+        return b"".join(content.chunks(at, count))[:count] if content.size_bytes else b""
     finally:
         content.close()
 
@@ -132,7 +136,7 @@ def _csv(text: str, mark: str, size: int, *, cut: bool) -> Preview:
     rows: list[list[str]] = []
     try:
         for row in csv.reader(io.StringIO(text), delimiter=mark):
-            rows.append([_cell(value) for value in row[:COLUMNS]])
+            rows.append([cell(value) for value in row[:COLUMNS]])
             if len(rows) > ROWS:
                 break
     except csv.Error:
@@ -151,66 +155,14 @@ def _narrowed(note: str, columns: int) -> str:
 
 
 def _parquet(store: ArtifactStore, key: str, size: int) -> Preview:
-    """The first rows, by reading the footer and the first row group, if that is not too large."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        with _Ranges(store, key, size) as ranges, pq.ParquetFile(ranges, pre_buffer=False) as file:
-            told = file.metadata
-            names = [field.name for field in file.schema_arrow]
-            group = told.row_group(0) if told.num_row_groups else None
-            if group is not None and group.total_byte_size > PARQUET_BYTES:
-                return Preview(kind="other", size_bytes=size, note="Its first row group is too large for a preview.")
-            batches = file.iter_batches(batch_size=ROWS, row_groups=[0] if group else [], columns=names[:COLUMNS])
-            batch = next(batches, None)
-            columns = [] if batch is None else [column.slice(0, ROWS).to_pylist() for column in batch.columns]
-            rows = [[_cell(value) for value in row] for row in zip(*columns, strict=True)]
-            note = f"The first {len(rows)} of {wording.count(told.num_rows)} rows."
-            return Preview(
-                kind="table", size_bytes=size, heads=names[:COLUMNS], rows=rows, note=_narrowed(note, len(names))
-            )
-    except (pa.ArrowException, OSError, ValueError, OverflowError):
-        return Preview(kind="other", size_bytes=size, note="This is not Parquet that can be read.")
-
-
-class _Ranges(io.RawIOBase):
-    """A stored file as one that can be sought in; it refuses to read more than a preview may."""
-
-    def __init__(self, store: ArtifactStore, key: str, size: int) -> None:
-        super().__init__()
-        self._store, self._key, self._size = store, key, size
-        self._at = 0
-        self._left = PARQUET_BYTES
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._at
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
-        self._at = max(start + offset, 0)
-        return self._at
-
-    def read(self, size: int = -1) -> bytes:
-        count = max(min(self._size - self._at, self._size if size < 0 else size), 0)
-        if not count:
-            return b""
-        self._left -= count
-        if self._left < 0:
-            raise OSError("more than a preview may read")
-        content = self._store.open(self._key)
-        try:
-            found = b"".join(content.chunks(self._at, count))[:count]
-        finally:
-            content.close()
-        self._at += len(found)
-        return found
+    """The first rows, read by a process of its own: decoders of Parquet are large and the file is anybody's."""
+    found = parquet.reader.head(lambda at, count: _part(store, key, at, count), size, rows=ROWS, columns=COLUMNS)
+    if isinstance(found, Refused):
+        return Preview(kind="other", size_bytes=size, note=found.reason)
+    note = f"The first {len(found.rows)} of {wording.count(found.row_count)} rows."
+    return Preview(
+        kind="table", size_bytes=size, heads=found.heads, rows=found.rows, note=_narrowed(note, found.column_count)
+    )
 
 
 def _model(store: ArtifactStore, key: str, size: int) -> Preview | None:
@@ -263,8 +215,8 @@ def _signature(signature: dict[Any, Any]) -> Iterator[SignatureColumn]:
                 kind = one.get("type")
                 yield SignatureColumn(
                     part=part[:-1],
-                    name=_cell(one.get("name", "–")),
-                    type=_cell(kind if kind != "tensor" else one.get("tensor-spec", {})),
+                    name=cell(one.get("name", "–")),
+                    type=cell(kind if kind != "tensor" else one.get("tensor-spec", {})),
                     required=one.get("required", True) is not False,
                 )
 
@@ -276,24 +228,6 @@ def _other(store: ArtifactStore, key: str, size: int) -> Preview:
     return Preview(
         kind="other", size_bytes=size, facts=[("SHA-256", digest)], note="No preview for files of this kind."
     )
-
-
-def _cell(value: Any) -> str:
-    text = "" if value is None else value if isinstance(value, str) else _plain(value)
-    return text if len(text) <= CELL_LENGTH else f"{text[: CELL_LENGTH - 1]}…"
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, bool | int):
-        return str(value)
-    if isinstance(value, float):
-        return f"{value:.10g}"
-    if isinstance(value, bytes):
-        return f"{len(value)} bytes"
-    try:
-        return json.dumps(value, default=str, ensure_ascii=False)[: CELL_LENGTH + 1]
-    except (ValueError, RecursionError):
-        return str(type(value).__name__)
 
 
 def readable(text: str) -> str:

@@ -16,6 +16,8 @@ from tenure.web import (
     model_files,
     models,
     overview,
+    parquet,
+    pictures,
     retraining,
     run,
     run_acts,
@@ -26,7 +28,6 @@ from tenure.web import (
     versions,
     webhooks,
 )
-from tenure.web.pictures import close_all
 from tenure.web.trouble import on_error
 
 NOUNS = (
@@ -61,6 +62,12 @@ def declared() -> Mapping[str, Permission]:
         for path in handler.paths
         for method in handler.http_methods
     }
+
+
+def close_all() -> None:
+    """End the processes that draw charts and read files; they start again when they are needed."""
+    pictures.close_all()
+    parquet.reader.close()
 
 
 __all__ = ["close_all", "declared", "handlers", "on_error"]

@@ -7,6 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 HEAVY = ("numpy", "scipy", "pyarrow", "duckdb", "altair", "pandas", "mlflow", "sklearn", "botocore", "httpx")
 CONTROL = """
 import os, sys
@@ -31,3 +34,18 @@ def loaded(code: str, folder: Path) -> list[str]:
 
 def test_control_starts_without_numbers_charts_or_frameworks(tmp_path: Path) -> None:
     assert loaded(CONTROL, tmp_path) == []
+
+
+PREVIEW = """
+import sys
+from tenure.store.artifacts import ArtifactStore
+from tenure.web import parquet, previews
+shown = previews.preview(ArtifactStore(sys.argv[1]), "rows.parquet")
+parquet.reader.close()
+assert shown.rows == [["1"]], shown
+"""
+
+
+def test_a_preview_of_parquet_does_not_load_what_reads_parquet(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"a": [1]}), tmp_path / "rows.parquet")
+    assert loaded(PREVIEW, tmp_path) == []
