@@ -37,6 +37,18 @@ QUESTIONS: dict[str, dict[str, Any]] = {
     "order by param": {"order_by": ["params.depth DESC", "metrics.auc"]},
 }
 
+WALKS: dict[str, dict[str, Any]] = {
+    "filter, order by its metric": {
+        "filter": "metrics.auc > 0.5 AND params.model = 'forest'",
+        "order_by": ["metrics.auc ASC"],
+    },
+    "filter, order by another": {
+        "filter": "metrics.auc > 0.5 AND params.model = 'forest'",
+        "order_by": ["metrics.loss ASC"],
+    },
+}
+"""Searches of which every page is asked for by its token, to the last."""
+
 
 class MadeUp(NamedTuple):
     run_id: str
@@ -114,6 +126,18 @@ def search_ms(connection: Connection, question: dict[str, Any], times: int) -> f
     return statistics.median(taken)
 
 
+def walked_ms(server: Running, question: dict[str, Any]) -> str:
+    """Median milliseconds of the first, the middle and the last page, each begun by the token of the one before."""
+    connection, token = Connection(server.port), ""
+    pages: list[dict[str, Any]] = []
+    while token or not pages:
+        pages.append({**question, "page_token": token} if token else question)
+        found = connection.ask("runs/search", experiment_ids=["0"], max_results=100, **pages[-1])
+        token = found.get("next_page_token", "")
+    picked = (pages[0], pages[len(pages) // 2], pages[-1])
+    return " / ".join(f"{search_ms(connection, page, SEARCHES):.1f}" for page in picked)
+
+
 def answered(server: Running) -> Iterator[str]:
     times = PEERS_SEARCHES if server.is_peer else SEARCHES
     for question in QUESTIONS.values():
@@ -122,6 +146,7 @@ def answered(server: Running) -> Iterator[str]:
 
 def main() -> None:
     table = Table("server", "runs", *QUESTIONS, title="runs/search, a page of 100, median ms")
+    walks = Table("server", "runs", *WALKS, title="The first / middle / last page of a search, median ms")
     for count in SIZES:
         with tempfile.TemporaryDirectory() as place:
             folder = Path(place)
@@ -130,6 +155,7 @@ def main() -> None:
             fill(folder / "tenure" / "tenure.db", count)
             with tenure(folder / "tenure") as server:
                 table.add_row(server.name, f"{count:,}", *answered(server))
+                walks.add_row(server.name, f"{count:,}", *(walked_ms(server, one) for one in WALKS.values()))
             peer = mlflow(folder) if count <= PEERS_RUNS else None
             if peer is None:
                 continue
@@ -140,7 +166,7 @@ def main() -> None:
             assert again is not None
             with again as server:
                 table.add_row(server.name, f"{count:,}", *answered(server))
-    Console(width=150).print(table)
+    Console(width=150).print(table, walks)
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ def compared(tx: Transaction, column: ColumnElement[Any], comparison: Comparison
 
 
 def _plain(column: ColumnElement[Any], operator: str, value: Any) -> Condition | None:
-    found: Mapping[str, Any] = {
+    plain: Mapping[str, Any] = {
         "=": column.__eq__,
         "!=": column.__ne__,
         "<": column.__lt__,
@@ -48,7 +48,7 @@ def _plain(column: ColumnElement[Any], operator: str, value: Any) -> Condition |
         return column.is_(None)
     if operator == "IS NOT NULL":
         return column.is_not(None)
-    return found[operator](value) if operator in found else None
+    return plain[operator](value) if operator in plain else None
 
 
 def glob(pattern: str) -> str:
@@ -68,10 +68,19 @@ def keyed(tx: Transaction, table: sa.Table, owned: Condition, comparison: Compar
     """
     rows = sa.select(sa.literal(1)).select_from(table).where(owned, table.c.key == comparison.key)
     if comparison.op == "IS NULL":
-        return ~rows.exists()
+        return ~found(tx, rows)
     if comparison.op == "IS NOT NULL":
-        return rows.exists()
-    return rows.where(compared(tx, table.c.value, comparison)).exists()
+        return found(tx, rows)
+    return found(tx, rows.where(compared(tx, table.c.value, comparison)))
+
+
+def found(tx: Transaction, rows: sa.Select[Any]) -> Condition:
+    """Whether there are such rows, looked up for one owner at a time while owners are walked in order.
+
+    Postgres would rather join all owners with all rows, sort them and take the first page: 0.2 s among 50,000 runs
+    for each page. It looks up one by one what has an offset.
+    """
+    return (rows if tx.dialect.name == "sqlite" else rows.offset(sa.literal_column("0"))).exists()
 
 
 def measured(tx: Transaction, value: ColumnElement[Any], comparison: Comparison) -> Condition:

@@ -311,6 +311,41 @@ def walked_back(
         run_search.FEW = before
 
 
+@pytest.mark.parametrize(
+    ("asked", "order", "expected"),
+    [
+        ("metrics.m > 0", "metrics.m ASC", ["one", "two"]),
+        ("metrics.m >= 0", "metrics.m DESC", ["two", "one", "zero"]),
+        ("metrics.m != 1", "metrics.m ASC", ["zero", "two", "nan"]),
+        ("metrics.m != 1 AND metrics.m < 9", "metrics.m ASC", ["zero", "two"]),
+        ("params.p = 'x'", "metrics.m DESC", ["two", "one", "zero", "nan", "none"]),
+        ("params.p = 'x' AND params.p LIKE 'x%'", "params.p ASC", ["none", "nan", "two", "one", "zero"]),
+        ("tags.t IS NULL", "tags.t ASC", ["none", "nan", "two", "one", "zero"]),
+        ("tags.t IS NOT NULL", "tags.t ASC", []),
+        ("params.p IS NOT NULL", "params.p DESC", ["none", "nan", "two", "one", "zero"]),
+    ],
+)
+def test_a_key_that_is_compared_and_ordered_by_rules_out_what_cannot_do(
+    each_ground: Ground, asked: str, order: str, expected: list[str]
+) -> None:
+    database = each_ground.database
+    values = {"zero": 0.0, "one": 1.0, "two": 2.0, "nan": math.nan, "none": None}
+
+    def fill(tx: Any) -> dict[str, str]:
+        ids = {}
+        for place, (name, value) in enumerate(values.items()):
+            run = runs.create(tx, "0", name=name, user_id="me", start_time=place, tags=[], now=NOW)
+            ids[run.info.run_id] = name
+            points = [] if value is None else [MetricPoint(key="m", value=value, timestamp=1)]
+            metrics.log_batch(tx, run.info.run_id, points, [KeyValue(key="p", value="x")], [])
+        return ids
+
+    names = database.write(fill)
+    found = walked(database, [(asked, None)], order, ["0"], few=0, limit=2)
+    assert [names[run_id] for run_id in found] == expected
+    assert walked_back(database, [(asked, None)], order, ["0"], few=0, limit=2) == found
+
+
 def test_pages_tell_how_many_runs_come_before_them(filled: tuple[Database, list[Run]]) -> None:
     database, _ = filled
 
