@@ -44,6 +44,12 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
     town.fill(made)
     yield made
     made.database.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _helpers_end() -> Iterator[None]:
+    """Processes that draw and read for the pages end with the tests."""
+    yield
     site.close_all()
 
 
