@@ -10,7 +10,8 @@ from litestar import Request, get, post
 from litestar.params import QueryParameter
 
 from tenure.api.people import gate_of
-from tenure.deploy import releases, routing
+from tenure.deploy import changes as carried
+from tenure.deploy import routing
 from tenure.manage import changes, facts, gates, signing
 from tenure.records.changes import Change, ChangeState, GateEvaluation, NewChange, NewSignature
 from tenure.records.people import Permission, Principal
@@ -19,11 +20,17 @@ from tenure.store.ground import Ground
 
 @post("/api/v1/changes", permission=Permission.MANAGE, sync_to_thread=True)
 def open_change(data: NewChange, ground: Ground, principal: Principal) -> Change:
-    """Ask for a change. An approval is refused, with every rule that failed, while its gate says no."""
+    """Ask for a change. It is refused, with every rule that failed, while its gate says no.
+
+    A promotion or deployment that needs no signature is approved and carried out at once.
+    """
     checked = facts.check_bytes(ground, data.model, data.version)
-    return ground.database.write(
-        lambda tx: changes.open_change(tx, data, by=principal.name, now=ground.clock(), checked=checked)
+    now = ground.clock()
+    change = ground.database.write(
+        lambda tx: carried.open_change(tx, data, by=principal.name, now=now, checked=checked)
     )
+    routing.publish(ground)
+    return change
 
 
 @get("/api/v1/changes", permission=Permission.READ, sync_to_thread=True)
@@ -51,7 +58,7 @@ def sign_change(
     """Sign a change in the name of the person whose password is given, for it or against it."""
     passwords, now = gate_of(request).passwords, ground.clock()
     signed = signing.sign_in_person(
-        ground, passwords, principal, change_id, data, now=now, then=partial(releases.follow, now=now)
+        ground, passwords, principal, change_id, data, now=now, then=partial(carried.follow, now=now)
     )
     routing.publish(ground)
     return signed

@@ -11,7 +11,7 @@ from tenure.manage import voiding
 from tenure.records import parsing
 from tenure.records.base import Instant, Record
 from tenure.records.digests import digest_of
-from tenure.records.model_files import AppliedFile, ModelFile
+from tenure.records.model_files import SIGNED_BESIDE, AppliedFile, ModelFile
 from tenure.store import audit, model_files, prompts
 from tenure.store.database import Transaction
 
@@ -45,12 +45,13 @@ def apply(tx: Transaction, file: ModelFile, *, by: str, now: Instant, dry_run: b
             f"{file.model!r} is a prompt, which no model's file is about. Delete its tag {prompts.MARK!r}."
         )
     before = model_files.current(tx, file.model)
-    if before and before.file.approval and not file.approval:
-        raise NotAllowed(
-            f"{file.model!r} is under governance, and a file does not take it off. Keep `approval` with its steps; "
-            "they may change, which is audited.",
-            where="approval",
-        )
+    for part in ("approval", *SIGNED_BESIDE):
+        if before and getattr(before.file, part) and not getattr(file, part):
+            raise NotAllowed(
+                f"{file.model!r} is under governance, and a file does not take it off. Keep `{part}` with its steps; "
+                "they may change, which is audited.",
+                where=part,
+            )
     digest = digest_of(file)
     revision = before.revision if before else 0
     changes = differences(before.file if before else None, file)

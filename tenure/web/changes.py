@@ -10,7 +10,8 @@ from litestar import Request, Response, get, post
 from litestar.params import Parameter
 from litestar.response import Redirect
 
-from tenure.deploy import releases, routing
+from tenure.deploy import changes as carried
+from tenure.deploy import routing
 from tenure.errors import InvalidInput, TenureError
 from tenure.manage import changes
 from tenure.manage.signing import sign_in_person
@@ -57,7 +58,7 @@ def sign(
     """Sign for or against a change; what is wrong with the form is said above it."""
     try:
         passwords, now = gate_of(request).passwords, ground.clock()
-        then = partial(releases.follow, now=now)
+        then = partial(carried.follow, now=now)
         sign_in_person(ground, passwords, principal, change_id, _signature(data), now=now, then=then)
         routing.publish(ground)
     except TenureError as refusal:

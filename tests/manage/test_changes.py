@@ -290,8 +290,12 @@ def test_what_cannot_be_asked_says_why(ground: Ground):
     with pytest.raises(Conflict, match="not under governance"):
         ask(ground, version)
     apply_file(ground)
-    with pytest.raises(InvalidInput, match="Promote with POST"):
+    with pytest.raises(GateNotMet, match="may not become champion"):
         ask(ground, version, "promote")
+    with pytest.raises(InvalidInput, match="asks for no signed registration"):
+        ask(ground, version, "register")
+    with pytest.raises(InvalidInput, match="endpoint must be one of 'late'"):
+        ask(ground, version, "deploy")
     with pytest.raises(Conflict, match="must be approved"):
         ask(ground, version, "suspend")
     with pytest.raises(NotFound):
