@@ -12,8 +12,18 @@ from litestar.params import QueryParameter
 from tenure.api.people import gate_of
 from tenure.deploy import changes as carried
 from tenure.deploy import routing
-from tenure.manage import changes, facts, gates, signing
-from tenure.records.changes import Change, ChangeState, GateEvaluation, NewChange, NewSignature
+from tenure.manage import changes, comments, facts, gates, inbox, signing
+from tenure.records.changes import (
+    Change,
+    ChangeState,
+    Comment,
+    GateEvaluation,
+    Moment,
+    NewChange,
+    NewComment,
+    NewSignature,
+)
+from tenure.records.inbox import Inbox
 from tenure.records.people import Permission, Principal
 from tenure.store.ground import Ground
 
@@ -76,6 +86,31 @@ def withdraw_change(change_id: str, ground: Ground, principal: Principal) -> Cha
     return ground.database.write(lambda tx: changes.withdraw(tx, change_id, by=principal.name, now=ground.clock()))
 
 
+# Whoever may read may speak, by name: a visitor without one is refused by the verb.
+@post("/api/v1/changes/{change_id:str}/comments", permission=Permission.READ, sync_to_thread=True)
+def comment_on_change(change_id: str, data: NewComment, ground: Ground, principal: Principal) -> Comment:
+    """Say something about a change, up to 4,000 characters. A comment is never edited."""
+    return ground.database.write(lambda tx: comments.add(tx, change_id, data, by=principal, now=ground.clock()))
+
+
+@get("/api/v1/changes/{change_id:str}/comments", permission=Permission.READ, sync_to_thread=True)
+def list_comments(change_id: str, ground: Ground) -> list[Comment]:
+    """What was said about a change, oldest first."""
+    return ground.database.read(lambda tx: comments.of_change(tx, change_id))
+
+
+@get("/api/v1/changes/{change_id:str}/timeline", permission=Permission.READ, sync_to_thread=True)
+def get_timeline(change_id: str, ground: Ground) -> list[Moment]:
+    """A change from its opening to its end: comments and signatures in the order of time."""
+    return ground.database.read(lambda tx: comments.timeline(tx, change_id))
+
+
+@get("/api/v1/inbox", permission=Permission.READ, sync_to_thread=True)
+def get_inbox(ground: Ground, principal: Principal) -> Inbox:
+    """What waits for whoever asks: changes to sign, and in which role; changes that came back; alerts of their models."""
+    return ground.database.read(lambda tx: inbox.of(tx, principal))
+
+
 @get("/api/v1/models/{name:str}/versions/{version:int}/gates", permission=Permission.READ, sync_to_thread=True)
 def ask_gate(name: str, version: int, ground: Ground, gate: str = "approve") -> GateEvaluation:
     """What a gate says about a version now. Nothing is stored."""
@@ -83,4 +118,16 @@ def ask_gate(name: str, version: int, ground: Ground, gate: str = "approve") -> 
     return ground.database.read(lambda tx: gates.evaluate(tx, gate, name, version, now=ground.clock(), checked=checked))
 
 
-handlers = [open_change, list_changes, get_change, sign_change, list_envelopes, withdraw_change, ask_gate]
+handlers = [
+    open_change,
+    list_changes,
+    get_change,
+    sign_change,
+    list_envelopes,
+    withdraw_change,
+    comment_on_change,
+    list_comments,
+    get_timeline,
+    get_inbox,
+    ask_gate,
+]

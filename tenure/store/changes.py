@@ -69,11 +69,18 @@ def search(
     model: str | None = None,
     version: int | None = None,
     kind: str | None = None,
+    opened_by: str | None = None,
     limit: int = 1000,
 ) -> list[StoredChange]:
-    """Change requests, newest first: by state, model, version and kind."""
+    """Change requests, newest first: by state, model, version, kind and who asked."""
     query = sa.select(tables.changes).order_by(_column.opened_at.desc(), _column.change_id.desc()).limit(limit)
-    wanted = ((_column.state, state), (_column.model, model), (_column.version, version), (_column.kind, kind))
+    wanted = (
+        (_column.state, state),
+        (_column.model, model),
+        (_column.version, version),
+        (_column.kind, kind),
+        (_column.opened_by, opened_by),
+    )
     for column, value in wanted:
         if value is not None:
             query = query.where(column == value)

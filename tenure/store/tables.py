@@ -355,6 +355,19 @@ settings_kept = Table(
     _text("value"),
 )
 
+# --- manage: the life cycle ---
+
+comments = Table(
+    "comments",
+    metadata,
+    _text("comment_id", key=True),
+    Column("change_id", Text, ForeignKey("changes.change_id"), nullable=False),
+    _text("person_id"),
+    _text("text"),
+    _number("at"),
+    Index("ix_comments_by_change", "change_id", "at"),
+)
+
 # --- deploy -----------------------------------------------------------------------------------------------------
 
 endpoints = Table(
