@@ -107,7 +107,7 @@ def get_timeline(change_id: str, ground: Ground) -> list[Moment]:
 
 @get("/api/v1/inbox", permission=Permission.READ, sync_to_thread=True)
 def get_inbox(ground: Ground, principal: Principal) -> Inbox:
-    """What waits for whoever asks: changes to sign, and in which role; changes that came back; alerts of their models."""
+    """What waits for whoever asks: changes to sign and in which roles, changes that came back, alerts of models."""
     return ground.database.read(lambda tx: inbox.of(tx, principal))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import click
@@ -161,6 +163,22 @@ def sign(
     change = client.post(f"/api/v1/changes/{change_id}/signatures", body)
     rows = [(step["role"], f"{step['signed']} of {step['needed']}") for step in change["steps"]]
     show(change, as_json, ["role", "signatures"], rows, f"The change is {change['state']}")
+
+
+@command.command("evidence")
+@click.argument("model")
+@click.argument("version", type=int)
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="A file.  [default: printed]")
+@server_option
+def evidence(model: str, version: int, out: Path | None, client: Any, as_json: bool) -> None:
+    """Everything that stands for a version in one JSON file; `tenure audit verify-signature` reads it offline."""
+    found = client.get(f"/api/v1/models/{model}/versions/{version}/evidence")
+    if out is None:
+        show(found, True)
+        return
+    out.write_text(json.dumps(found, indent=2))
+    signed = sum(len(envelopes) for envelopes in found["envelopes"].values())
+    show(found, as_json, ["file", "changes", "signatures"], [(out, len(found["changes"]), signed)])
 
 
 @command.command("promote")

@@ -5,6 +5,7 @@ What an approved change does to endpoints is carried out above, in the same tran
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -184,7 +185,7 @@ def withdraw(tx: Transaction, change_id: str, *, by: str, now: Instant) -> Chang
 
 
 def approve_under_envelope(
-    tx: Transaction, change_id: str, *, by: str, now: Instant, evidence: dict[str, Any], public_pem: str
+    tx: Transaction, change_id: str, *, by: str, now: Instant, evidence: dict[str, Any], public_pems: Sequence[str]
 ) -> Change:
     """Approve a change without new signatures, inside what people signed for the champion that is in place.
 
@@ -196,7 +197,7 @@ def approve_under_envelope(
         raise Conflict(
             f"Only an open approval can be approved under an envelope. This is {change.kind}, {change.state}."
         )
-    verdict = envelopes.covers_change(tx, change, evidence, now=now, public_pem=public_pem)
+    verdict = envelopes.covers_change(tx, change, evidence, now=now, public_pems=public_pems)
     if not verdict.covered:
         raise GateNotMet(f"The envelope does not cover this: {verdict.because}.", failures=[verdict.because])
     because = f"inside the envelope that was signed with change {verdict.change_id}, until {verdict.expires}"

@@ -35,9 +35,9 @@ def refusal(
     """
     change, authors = stored.change, {*stored.authors, *also_authors}
     if lifecycle.meaning(change.kind, meaning) is None:
-        fitting = f"approval, rejection, author or {lifecycle.MEANS[change.kind]}"
+        fitting = ", ".join(dict.fromkeys(["approval", lifecycle.MEANS[change.kind], "rejection", "author"]))
         return InvalidInput(
-            f"A signature to {change.kind} means {fitting}. Got {meaning!r}.",
+            f"A signature to {change.kind} means one of {fitting}. Got {meaning!r}.",
             where="meaning",
         )
     if any(signature.person == person.name and not signature.voided for signature in change.signatures):
