@@ -6,13 +6,14 @@ import json
 from functools import partial
 from typing import Annotated, Any
 
+import msgspec
 from litestar import Request, get, post
 from litestar.params import QueryParameter
 
 from tenure.api.people import gate_of
 from tenure.deploy import changes as carried
 from tenure.deploy import routing
-from tenure.manage import changes, comments, facts, gates, inbox, signing
+from tenure.manage import changes, comments, evidence, facts, gates, inbox, signing
 from tenure.records.changes import (
     Change,
     ChangeState,
@@ -25,6 +26,7 @@ from tenure.records.changes import (
 )
 from tenure.records.inbox import Inbox
 from tenure.records.people import Permission, Principal
+from tenure.store.database import Transaction
 from tenure.store.ground import Ground
 
 
@@ -115,7 +117,12 @@ def get_inbox(ground: Ground, principal: Principal) -> Inbox:
 def ask_gate(name: str, version: int, ground: Ground, gate: str = "approve") -> GateEvaluation:
     """What a gate says about a version now. Nothing is stored."""
     checked = facts.check_bytes(ground, name, version) if gate == "approve" else None
-    return ground.database.read(lambda tx: gates.evaluate(tx, gate, name, version, now=ground.clock(), checked=checked))
+
+    def ask(tx: Transaction) -> GateEvaluation:
+        said = gates.evaluate(tx, gate, name, version, now=ground.clock(), checked=checked)
+        return msgspec.structs.replace(said, signatures=evidence.blocks(tx, name, version))
+
+    return ground.database.read(ask)
 
 
 handlers = [

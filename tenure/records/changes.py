@@ -37,6 +37,8 @@ class GateEvaluation(Record):
     rules: list[RuleResult]
     passed: bool
     evaluated_at: int
+    signatures: list[SignatureBlock] = []
+    """Those of the version, where an evaluation is shown; none in what is stored."""
 
 
 class Target(Record, forbid_unknown_fields=True):

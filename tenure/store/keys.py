@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cryptography.hazmat.primitives import hashes, serialization
@@ -28,7 +28,7 @@ class SigningKey:
     private: Ed25519PrivateKey
     key_id: str
     retired: tuple[str, ...] = ()
-    kept_seal: bytes | None = None
+    kept_seal: bytes | None = field(default=None, repr=False)
 
     @property
     def public_pem(self) -> str:

@@ -8,8 +8,9 @@ import msgspec
 from litestar import Response, get
 
 from tenure.errors import NotFound
-from tenure.manage import cards
+from tenure.manage import cards, evidence
 from tenure.records.base import Record
+from tenure.records.changes import SignatureBlock
 from tenure.records.model_files import ModelFile
 from tenure.records.people import Permission, Principal
 from tenure.records.profiles import Judged
@@ -30,6 +31,7 @@ class VersionLine(Record):
     judged: Judged | None
     has_baseline: bool
     missing: list[str]
+    signed: list[SignatureBlock]
 
 
 @get("/models", permission=Permission.READ, sync_to_thread=True, include_in_schema=False)
@@ -78,6 +80,7 @@ def _line(tx: Transaction, version: ModelVersionInfo) -> VersionLine:
         judged=stored.profile.judged if stored else None,
         has_baseline=stored is not None,
         missing=cards.current(tx, version.name, version.version).missing,
+        signed=evidence.blocks(tx, version.name, version.version),
     )
 
 
