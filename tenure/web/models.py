@@ -90,8 +90,16 @@ def _declared(file: ModelFile) -> str:
 
     unset = {field.name: field.default for field in msgspec.structs.fields(file)}
     told = {name: getattr(file, name) for name in file.__struct_fields__ if name not in SHOWN_APART}
-    written = {name: msgspec.to_builtins(value) for name, value in told.items() if value not in (unset[name], [], None)}
+    plain = {name: msgspec.to_builtins(value) for name, value in told.items() if value not in (unset[name], [], None)}
+    written = _said(plain)
     return str(yaml.safe_dump(written, sort_keys=False, allow_unicode=True, width=100)) if written else ""
+
+
+def _said(value: Any) -> Any:
+    """What a file says, without what it leaves empty."""
+    if isinstance(value, dict):
+        return {key: _said(inner) for key, inner in value.items() if inner not in (None, [])}
+    return [_said(inner) for inner in value] if isinstance(value, list) else value
 
 
 handlers = [models_page, model_page]
