@@ -79,6 +79,7 @@ def open_change(
     gate's evaluation and an audit event. Raises GateNotMet with every rule that failed; Conflict when the version's
     state does not allow it.
     """
+    audit.lock(tx)
     applied = steps.governed_file(tx, new.model)
     target = steps.target_of(tx, new)
     version = model_versions.get(tx, new.model, new.version)
@@ -224,6 +225,8 @@ def envelopes_of(tx: Transaction, change_id: str) -> list[bytes]:
 
 
 def _stored(tx: Transaction, change_id: str, *, to_change: bool = False) -> StoredChange:
+    if to_change:
+        audit.lock(tx)
     stored = changes.get(tx, change_id, to_change=to_change)
     if stored is None:
         raise NotFound(f"There is no change request {change_id!r}.")

@@ -20,6 +20,7 @@ def void_stale(tx: Transaction, model: str, version: int | None, *, what: str, b
     Those are spared whose signatures cover what their signers see (`lifecycle.BOUND_WHEN_OPENED`). `what` names the
     evidence that changed, such as "the card". Answers the ids of the changes. Writes one audit event for each.
     """
+    audit.lock(tx)
     opened = [stored.change for stored in changes.search(tx, state="open", model=model, version=version)]
     stale = [change for change in opened if change.kind in lifecycle.BOUND_WHEN_OPENED]
     for change in stale:
