@@ -98,12 +98,14 @@ def run_control(settings: Settings) -> None:
     gc.disable()  # what imports make stays, and looking for rubbish among it takes 0.2 s; enabled when all is there
     from tenure.build import experiments
     from tenure.deploy import routing
+    from tenure.manage import keys
     from tenure.store import migrate
 
     ground = open_ground(settings)
     migrate.to_newest(ground.database)
     ground.artifacts.sweep()
     ground.database.write(lambda tx: experiments.seed(tx, ground.clock(), root=ground.roots.default))
+    ground.database.write(lambda tx: keys.note(tx, ground.key, now=ground.clock()))
     routing.publish(ground)
     _serve(control_app(ground, open_gate(settings, ground), _end), settings.host, settings.port)
     ground.database.close()

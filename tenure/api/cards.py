@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import msgspec
 from litestar import get, put
 
-from tenure.manage import cards
+from tenure.manage import cards, evidence
 from tenure.records import parsing
 from tenure.records.cards import Card, CardInfo
 from tenure.records.people import Permission, Principal
+from tenure.store.database import Transaction
 from tenure.store.ground import Ground
 
 
@@ -20,8 +22,13 @@ def edit_card(name: str, version: int, body: bytes, ground: Ground, principal: P
 
 @get("/api/v1/models/{name:str}/versions/{version:int}/card", permission=Permission.READ, sync_to_thread=True)
 def get_card(name: str, version: int, ground: Ground) -> CardInfo:
-    """A version's card: what a person wrote, what was filled from facts, what is missing."""
-    return ground.database.read(lambda tx: cards.current(tx, name, version))
+    """A version's card: what a person wrote, what was filled from facts, what is missing, and who signed for it."""
+
+    def read(tx: Transaction) -> CardInfo:
+        card = cards.current(tx, name, version)
+        return msgspec.structs.replace(card, signatures=evidence.blocks(tx, name, version))
+
+    return ground.database.read(read)
 
 
 handlers = [edit_card, get_card]

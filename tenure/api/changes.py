@@ -6,24 +6,43 @@ import json
 from functools import partial
 from typing import Annotated, Any
 
+import msgspec
 from litestar import Request, get, post
 from litestar.params import QueryParameter
 
 from tenure.api.people import gate_of
-from tenure.deploy import releases, routing
-from tenure.manage import changes, facts, gates, signing
-from tenure.records.changes import Change, ChangeState, GateEvaluation, NewChange, NewSignature
+from tenure.deploy import changes as carried
+from tenure.deploy import routing
+from tenure.manage import changes, comments, evidence, facts, gates, inbox, signing
+from tenure.records.changes import (
+    Change,
+    ChangeState,
+    Comment,
+    GateEvaluation,
+    Moment,
+    NewChange,
+    NewComment,
+    NewSignature,
+)
+from tenure.records.inbox import Inbox
 from tenure.records.people import Permission, Principal
+from tenure.store.database import Transaction
 from tenure.store.ground import Ground
 
 
 @post("/api/v1/changes", permission=Permission.MANAGE, sync_to_thread=True)
 def open_change(data: NewChange, ground: Ground, principal: Principal) -> Change:
-    """Ask for a change. An approval is refused, with every rule that failed, while its gate says no."""
+    """Ask for a change. It is refused, with every rule that failed, while its gate says no.
+
+    A promotion or deployment that needs no signature is approved and carried out at once.
+    """
     checked = facts.check_bytes(ground, data.model, data.version)
-    return ground.database.write(
-        lambda tx: changes.open_change(tx, data, by=principal.name, now=ground.clock(), checked=checked)
+    now = ground.clock()
+    change = ground.database.write(
+        lambda tx: carried.open_change(tx, data, by=principal.name, now=now, checked=checked)
     )
+    routing.publish(ground)
+    return change
 
 
 @get("/api/v1/changes", permission=Permission.READ, sync_to_thread=True)
@@ -51,7 +70,7 @@ def sign_change(
     """Sign a change in the name of the person whose password is given, for it or against it."""
     passwords, now = gate_of(request).passwords, ground.clock()
     signed = signing.sign_in_person(
-        ground, passwords, principal, change_id, data, now=now, then=partial(releases.follow, now=now)
+        ground, passwords, principal, change_id, data, now=now, then=partial(carried.follow, now=now)
     )
     routing.publish(ground)
     return signed
@@ -69,11 +88,53 @@ def withdraw_change(change_id: str, ground: Ground, principal: Principal) -> Cha
     return ground.database.write(lambda tx: changes.withdraw(tx, change_id, by=principal.name, now=ground.clock()))
 
 
+# Whoever may read may speak, by name: a visitor without one is refused by the verb.
+@post("/api/v1/changes/{change_id:str}/comments", permission=Permission.READ, sync_to_thread=True)
+def comment_on_change(change_id: str, data: NewComment, ground: Ground, principal: Principal) -> Comment:
+    """Say something about a change, up to 4,000 characters. A comment is never edited."""
+    return ground.database.write(lambda tx: comments.add(tx, change_id, data, by=principal, now=ground.clock()))
+
+
+@get("/api/v1/changes/{change_id:str}/comments", permission=Permission.READ, sync_to_thread=True)
+def list_comments(change_id: str, ground: Ground) -> list[Comment]:
+    """What was said about a change, oldest first."""
+    return ground.database.read(lambda tx: comments.of_change(tx, change_id))
+
+
+@get("/api/v1/changes/{change_id:str}/timeline", permission=Permission.READ, sync_to_thread=True)
+def get_timeline(change_id: str, ground: Ground) -> list[Moment]:
+    """A change from its opening to its end: comments and signatures in the order of time."""
+    return ground.database.read(lambda tx: comments.timeline(tx, change_id))
+
+
+@get("/api/v1/inbox", permission=Permission.READ, sync_to_thread=True)
+def get_inbox(ground: Ground, principal: Principal) -> Inbox:
+    """What waits for whoever asks: changes to sign and in which roles, changes that came back, alerts of models."""
+    return ground.database.read(lambda tx: inbox.of(tx, principal))
+
+
 @get("/api/v1/models/{name:str}/versions/{version:int}/gates", permission=Permission.READ, sync_to_thread=True)
 def ask_gate(name: str, version: int, ground: Ground, gate: str = "approve") -> GateEvaluation:
     """What a gate says about a version now. Nothing is stored."""
     checked = facts.check_bytes(ground, name, version) if gate == "approve" else None
-    return ground.database.read(lambda tx: gates.evaluate(tx, gate, name, version, now=ground.clock(), checked=checked))
+
+    def ask(tx: Transaction) -> GateEvaluation:
+        said = gates.evaluate(tx, gate, name, version, now=ground.clock(), checked=checked)
+        return msgspec.structs.replace(said, signatures=evidence.blocks(tx, name, version))
+
+    return ground.database.read(ask)
 
 
-handlers = [open_change, list_changes, get_change, sign_change, list_envelopes, withdraw_change, ask_gate]
+handlers = [
+    open_change,
+    list_changes,
+    get_change,
+    sign_change,
+    list_envelopes,
+    withdraw_change,
+    comment_on_change,
+    list_comments,
+    get_timeline,
+    get_inbox,
+    ask_gate,
+]

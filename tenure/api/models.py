@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from litestar import get
 
-from tenure.manage import models
+from tenure.manage import evidence, models
+from tenure.records.evidence import Evidence
 from tenure.records.models import ModelDetail, ModelSummary, VersionDetail
 from tenure.records.people import Permission
 from tenure.store.ground import Ground
@@ -28,4 +29,13 @@ def get_version(name: str, version: int, ground: Ground) -> VersionDetail:
     return ground.database.read(lambda tx: models.version_detail(tx, name, version))
 
 
-handlers = [list_models, get_model, get_version]
+@get("/api/v1/models/{name:str}/versions/{version:int}/evidence", permission=Permission.READ, sync_to_thread=True)
+def get_evidence(name: str, version: int, ground: Ground) -> Evidence:
+    """Everything that stands for a version in one file: manifest, card, model's file, gates, changes, envelopes, keys.
+
+    `tenure audit verify-signature` verifies it without the server.
+    """
+    return ground.database.read(lambda tx: evidence.of_version(tx, name, version, ground.key, now=ground.clock()))
+
+
+handlers = [list_models, get_model, get_version, get_evidence]

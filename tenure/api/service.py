@@ -7,6 +7,8 @@ from typing import Any
 
 from litestar import get
 
+from tenure.manage import keys
+from tenure.records.evidence import PublicKey
 from tenure.records.people import Permission
 from tenure.store.ground import Ground
 
@@ -30,4 +32,10 @@ def about(ground: Ground) -> dict[str, Any]:
     }
 
 
-handlers = [ready, about]
+@get("/api/v1/keys", permission=Permission.READ, sync_to_thread=False)
+def list_keys(ground: Ground) -> list[PublicKey]:
+    """The public keys that signatures of this server stand under: the one that signs now, then those before it."""
+    return keys.published(ground.key)
+
+
+handlers = [ready, about, list_keys]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import click
@@ -62,6 +63,26 @@ def gc(
     swept = _sweep(client, [one["folder"] for one in orphans])
     _conclude({**done, "swept": swept, "held": held}, as_json)
     sys.exit(1 if done["left"] else 0)
+
+
+@command.command("rotate-key")
+@click.option("--data", type=click.Path(exists=True, file_okay=False, path_type=Path), required=True)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def rotate_key(data: Path, yes: bool) -> None:
+    """Have another key sign from the server's next start on.
+
+    The old public key stays in keys/, so that everything it signed is still verified; its private key is removed.
+    Sessions end.
+    """
+    from tenure.store import keys
+
+    if not (data / "keys" / "signing.pem").exists():
+        raise InvalidInput(f"{data} holds no signing key: it is no data folder of a server.", where="--data")
+    if not yes:
+        click.confirm("Replace the signing key? People sign in again after the next start.", abort=True)
+    before = keys.open_key(data).key_id
+    after = keys.rotate(data).key_id
+    click.echo(f"{before} signed until now.\n{after} signs from the next start of the server on.")
 
 
 def seconds(text: str) -> float:

@@ -7,12 +7,16 @@ from typing import Any
 
 import click
 
+from tenure.cli import verifying
 from tenure.cli.asking import server_option, show, when
 
 
 @click.group("audit")
 def command() -> None:
     """The audit log: who did what, when and why."""
+
+
+command.add_command(verifying.command)
 
 
 @command.command("log")

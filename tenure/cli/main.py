@@ -15,15 +15,15 @@ COMMANDS = {
     "demo": ("tenure.cli.demo", "Take a model through a year of real flights, from training to retraining."),
     "apply": ("tenure.cli.apply", "Apply a model's file (YAML)."),
     "model": ("tenure.cli.models", "Models: list, show."),
-    "version": ("tenure.cli.versions", "Versions: show, approve, sign, promote."),
+    "version": ("tenure.cli.versions", "Versions: ask for changes, sign, discuss, inbox, evidence."),
     "endpoint": ("tenure.cli.endpoints", "Endpoints: create, list, show, score, report."),
     "alert": ("tenure.cli.alerts", "Alerts: list, acknowledge."),
     "retrain": ("tenure.cli.retraining", "Retraining runs: list, show."),
     "webhook": ("tenure.cli.webhooks", "Webhooks: list, add, test, log, redeliver, remove."),
-    "audit": ("tenure.cli.audit", "The audit log: show, verify."),
+    "audit": ("tenure.cli.audit", "The audit log: show, verify; signatures: verify offline."),
     "import": ("tenure.cli.imports", "Move in from an MLflow server or its database."),
     "person": ("tenure.cli.people", "People who sign: list, add."),
-    "admin": ("tenure.cli.admin", "Keep a server in order: gc."),
+    "admin": ("tenure.cli.admin", "Keep a server in order: gc, rotate-key."),
     "doctor": ("tenure.cli.doctor", "Check this machine and a running server."),
 }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import click
@@ -55,8 +57,78 @@ def approve(model: str, version: int, reason: str, client: Any, as_json: bool) -
 @click.option("--reason", required=True, help="Why it must not answer for now.")
 @server_option
 def suspend(model: str, version: int, reason: str, client: Any, as_json: bool) -> None:
-    """Open a change request that suspends an approved version."""
+    """Open a change request that suspends an approved version: one signature takes it out of service."""
     _open(client, "suspend", model, version, reason, as_json)
+
+
+@command.command("retire")
+@click.argument("model")
+@click.argument("version", type=int)
+@click.option("--reason", required=True, help="Why it is never needed again.")
+@server_option
+def retire(model: str, version: int, reason: str, client: Any, as_json: bool) -> None:
+    """Open a change request that retires a version for good."""
+    _open(client, "retire", model, version, reason, as_json)
+
+
+@command.command("register")
+@click.argument("model")
+@click.argument("version", type=int)
+@click.option("--reason", required=True, help="Where it comes from and what it is for.")
+@server_option
+def register(model: str, version: int, reason: str, client: Any, as_json: bool) -> None:
+    """Open a change request that takes a version in, where the model's file asks for a signed registration."""
+    _open(client, "register", model, version, reason, as_json)
+
+
+@command.command("deploy")
+@click.argument("model")
+@click.argument("version", type=int)
+@click.option("--endpoint", required=True, help="Where it answers.")
+@click.option("--as", "role", type=click.Choice(["champion", "challenger", "shadow"]), default="challenger")
+@click.option(
+    "--share", type=click.FloatRange(0, 1, max_open=True), default=0.1, help="A challenger's part of requests."
+)
+@click.option("--reason", required=True, help="Why there, why now.")
+@server_option
+def deploy(
+    model: str, version: int, endpoint: str, role: str, share: float, reason: str, client: Any, as_json: bool
+) -> None:
+    """Put a version of a governed model in service at one endpoint, by a change request."""
+    target = {"to": role, "endpoint": endpoint, "share": share if role == "challenger" else 0.0}
+    _open(client, "deploy", model, version, reason, as_json, target=target)
+
+
+@command.command("inbox")
+@server_option
+def inbox(client: Any, as_json: bool) -> None:
+    """What waits for you: changes to sign, changes that came back, alerts of your models."""
+    found = client.get("/api/v1/inbox")
+    rows = [("sign", _about(one["change"]), f"as {' or '.join(one['roles'])}") for one in found["to_sign"]]
+    rows += [("came back", _about(one), f"{one['state']}: {one['ended_because']}") for one in found["came_back"]]
+    rows += [("waits for others", _about(one), _missing(one)) for one in found["waiting"]]
+    rows += [("alert", one["endpoint"], one["message"]) for one in found["alerts"]]
+    show(found, as_json, ["what", "about", "how"], rows, "Inbox")
+
+
+@command.command("comment")
+@click.argument("change_id")
+@click.option("--text", prompt=True, help="What you have to say, up to 4,000 characters.")
+@server_option
+def comment(change_id: str, text: str, client: Any, as_json: bool) -> None:
+    """Say something about a change request. A comment is never edited."""
+    said = client.post(f"/api/v1/changes/{change_id}/comments", {"text": text})
+    show(said, as_json, ["who", "at (UTC)", "text"], [(said["person"], when(said["at"]), said["text"])])
+
+
+@command.command("discussion")
+@click.argument("change_id")
+@server_option
+def discussion(change_id: str, client: Any, as_json: bool) -> None:
+    """A change request from its opening to its end: comments and signatures in the order of time."""
+    found = client.get(f"/api/v1/changes/{change_id}/timeline")
+    rows = [(when(one["at"]), one["who"], _moment(one), one["text"]) for one in found]
+    show(found, as_json, ["at (UTC)", "who", "what", "said"], rows, "Discussion")
 
 
 @command.command("changes")
@@ -78,23 +150,48 @@ def changes(state: str | None, model: str | None, client: Any, as_json: bool) ->
 @click.option("--person", prompt=True, help="The name to sign in with.")
 @click.option("--role", prompt=True, help="The role that you sign in.")
 @click.option("--reason", prompt=True, help="What you looked at and why you decide so.")
-@click.option("--reject", is_flag=True, help="Sign a rejection instead of an approval.")
+@click.option("--reject", is_flag=True, help="Sign a rejection instead of a yes.")
+@click.option("--author", "as_author", is_flag=True, help="Sign as its author, with the role 'author'; fills no step.")
 @click.password_option(confirmation_prompt=False, help="Asked for when it is not given.")
 @server_option
 def sign(
-    change_id: str, person: str, role: str, reason: str, reject: bool, password: str, client: Any, as_json: bool
+    change_id: str,
+    person: str,
+    role: str,
+    reason: str,
+    reject: bool,
+    as_author: bool,
+    password: str,
+    client: Any,
+    as_json: bool,
 ) -> None:
     """Sign a change request, as yourself."""
     body = {
         "person": person,
         "password": password,
         "role": role,
-        "meaning": "rejection" if reject else "approval",
+        "meaning": "author" if as_author else "rejection" if reject else "approval",
         "reason": reason,
     }
     change = client.post(f"/api/v1/changes/{change_id}/signatures", body)
     rows = [(step["role"], f"{step['signed']} of {step['needed']}") for step in change["steps"]]
     show(change, as_json, ["role", "signatures"], rows, f"The change is {change['state']}")
+
+
+@command.command("evidence")
+@click.argument("model")
+@click.argument("version", type=int)
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="A file.  [default: printed]")
+@server_option
+def evidence(model: str, version: int, out: Path | None, client: Any, as_json: bool) -> None:
+    """Everything that stands for a version in one JSON file; `tenure audit verify-signature` reads it offline."""
+    found = client.get(f"/api/v1/models/{model}/versions/{version}/evidence")
+    if out is None:
+        show(found, True)
+        return
+    out.write_text(json.dumps(found, indent=2))
+    signed = sum(len(envelopes) for envelopes in found["envelopes"].values())
+    show(found, as_json, ["file", "changes", "signatures"], [(out, len(found["changes"]), signed)])
 
 
 @command.command("promote")
@@ -104,7 +201,10 @@ def sign(
 @click.option("--reason", required=True, help="Why now.")
 @server_option
 def promote(model: str, version: int, role: str, reason: str, client: Any, as_json: bool) -> None:
-    """Put an approved version in service at every endpoint of its model."""
+    """Put a version in service at every endpoint of its model. For a governed one this is a change request."""
+    if client.get(f"/api/v1/models/{model}")["summary"]["governed"]:
+        _open(client, "promote", model, version, reason, as_json, target={"to": role})
+        return
     answer = client.post(f"/api/v1/models/{model}/versions/{version}/promote", {"to": role, "reason": reason})
     show(answer, as_json, ["promoted"], [(f"{model} version {version} is {role}",)])
 
@@ -118,11 +218,27 @@ def _brought_in(scan: dict[str, Any]) -> str:
     return ", ".join([*flagged, *packages, *unread])
 
 
-def _open(client: Any, kind: str, model: str, version: int, reason: str, as_json: bool) -> None:
-    body = {"kind": kind, "model": model, "version": version, "reason": reason}
+def _open(client: Any, kind: str, model: str, version: int, reason: str, as_json: bool, **more: Any) -> None:
+    body = {"kind": kind, "model": model, "version": version, "reason": reason, **more}
     change = client.post("/api/v1/changes", body)
     rows = [(step["role"], step["needed"]) for step in change["steps"]]
-    show(change, as_json, ["role", "signatures needed"], rows, f"Change {change['change_id']} is {change['state']}")
+    title = f"Change {change['change_id']} is {change['state']}"
+    if change["state"] == "approved":
+        rows, title = [("nobody: the approval of the version allows it", 0)], f"Done. {title}"
+    show(change, as_json, ["role", "signatures needed"], rows, title)
+
+
+def _about(change: dict[str, Any]) -> str:
+    return f"{change['kind']} {change['model']} {change['version']} ({change['change_id']})"
+
+
+def _missing(change: dict[str, Any]) -> str:
+    return ", ".join(f"{step['role']} {step['signed']} of {step['needed']}" for step in change["steps"])
+
+
+def _moment(one: dict[str, Any]) -> str:
+    signature = one["signature"]
+    return f"{signature['meaning']} as {signature['role']}" if signature else one["what"]
 
 
 def _given(**values: Any) -> dict[str, Any]:

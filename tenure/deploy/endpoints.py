@@ -10,13 +10,14 @@ from tenure.records.endpoints import Endpoint, EndpointInfo, NewEndpoint, NewRel
 from tenure.records.routing import ReleaseHealth
 from tenure.serving import routing as published
 from tenure.settings import Settings
-from tenure.store import audit, endpoints
+from tenure.store import audit, endpoints, model_files
 from tenure.store import releases as kept
 from tenure.store.database import Transaction
 
 
 def create(tx: Transaction, new: NewEndpoint, *, by: str, now: Instant) -> Endpoint:
-    """Make an endpoint for a registered model. When the model has a champion, it answers there at once.
+    """Make an endpoint for a registered model. When the model has a champion, it answers there at once, unless the
+    model's file asks people to sign for a deployment: then the endpoint waits for that change.
 
     Raises AlreadyExists for a name that is taken, NotFound for a model that is not registered, and GateNotMet when the
     champion of a model under governance is not approved.
@@ -33,9 +34,12 @@ def create(tx: Transaction, new: NewEndpoint, *, by: str, now: Instant) -> Endpo
     audit.append(tx, "endpoint.created", subject=new.name, by=by, at=now, detail={"model": new.model})
     made = releases.found(tx, new.name)
     champion = registered_models.aliases(tx, new.model).get("champion")
-    if champion is not None:
+    applied = model_files.current(tx, new.model)
+    if champion is not None and not (applied and applied.file.deployment):
         reason = "the model's champion when the endpoint was made"
-        releases.start(tx, made, NewRelease(version=champion, role="champion", reason=reason), by=by, now=now)
+        release = NewRelease(version=champion, role="champion", reason=reason)
+        releases.record(tx, made, release, by=by, now=now)
+        releases.start(tx, made, release, by=by, now=now)
     return made
 
 

@@ -1,7 +1,8 @@
 """Promotions: an alias and the releases that follow it move together, or not at all.
 
-For a model under governance the aliases `champion` and `challenger` move only through the gates. For any other model
-an alias set through MLflow's own client routes as well, so that whoever has no rules can deploy without ours.
+For a model under governance the aliases `champion` and `challenger` move only through the gates, each move with a
+change request; where its file declares `promotion`, people sign that request first. For any other model an alias set
+through MLflow's own client routes as well, so that whoever has no rules can deploy without ours.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from typing import Literal
 from tenure.build import registered_models
 from tenure.deploy import releases, routing
 from tenure.errors import NotAllowed
-from tenure.manage import gates, guards
+from tenure.manage import changes, guards
 from tenure.records.base import Instant
+from tenure.records.changes import Change, NewChange, Target
 from tenure.records.endpoints import Endpoint, NewRelease
-from tenure.store import audit, endpoints
+from tenure.store import audit, endpoints, model_files
 from tenure.store import releases as kept
 from tenure.store.database import Transaction
 
@@ -37,13 +39,35 @@ def promote(
     """Give a version the role of champion or challenger: its alias, and its release on every endpoint of the model.
 
     `share` is the part of the traffic that a challenger answers, 0–1. What it replaces ends in the same transaction.
-    Raises GateNotMet with every rule that failed.
+    Raises GateNotMet with every rule that failed, NotAllowed where people must sign.
     """
     releases.loadable(tx, model, version)
     if guards.is_governed(tx, model):
-        evaluation = gates.evaluate(tx, "promote", model, version, now=now)
-        gates.require(evaluation.rules, f"Version {version} of {model!r} may not become {to}")
-        gates.keep(tx, evaluation)
+        target = Target(to=to, share=share if to == "challenger" else 0.0)
+        new = NewChange(kind="promote", model=model, version=version, reason=reason, target=target)
+        changes.record(tx, new, by=by, now=now)
+    _give(tx, model, version, to=to, reason=reason, by=by, now=now, share=share)
+
+
+def needs_signatures(tx: Transaction, model: str) -> bool:
+    """Whether people sign for each promotion of a model, by its file as it stands."""
+    applied = model_files.current(tx, model)
+    return applied is not None and applied.file.promotion is not None
+
+
+def carry_out(tx: Transaction, change: Change, *, now: Instant) -> None:
+    """Do what a promotion asked for, once it is approved. Raises Conflict when the version may no longer be loaded."""
+    assert change.target is not None
+    assert change.target.to != "shadow"
+    releases.loadable(tx, change.model, change.version)
+    share = change.target.share or CHALLENGER_SHARE
+    to, reason, by = change.target.to, change.reason, change.opened_by
+    _give(tx, change.model, change.version, to=to, reason=reason, by=by, now=now, share=share)
+
+
+def _give(
+    tx: Transaction, model: str, version: int, *, to: Role, reason: str, by: str, now: Instant, share: float
+) -> None:
     before = registered_models.aliases(tx, model)
     registered_models.set_alias(tx, model, to, version, now=now)
     if to == "champion" and before.get("challenger") == version:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from tenure.build import model_versions
 from tenure.deploy import routing
 from tenure.errors import Conflict, InvalidInput, NotAllowed, NotFound
-from tenure.manage import guards
+from tenure.manage import changes, guards
 from tenure.records.base import Instant, new_id
-from tenure.records.changes import Change
+from tenure.records.changes import Change, NewChange, Target
 from tenure.records.endpoints import Endpoint, NewRelease, ReleaseInfo
 from tenure.records.registry import ModelVersionInfo
 from tenure.store import audit, endpoints, releases
@@ -20,7 +20,8 @@ def add(tx: Transaction, endpoint: str, new: NewRelease, *, by: str, now: Instan
     """Put a version into service as challenger or shadow.
 
     A challenger answers clients, so it must be approved when its model is under governance; a shadow answers nobody.
-    Raises Conflict when the version is in service there already, NotAllowed for a champion.
+    There it is recorded as a change request. Raises Conflict when the version is in service there already, NotAllowed
+    for a champion and where people must sign.
     """
     if new.role == "champion":
         raise NotAllowed(
@@ -31,7 +32,18 @@ def add(tx: Transaction, endpoint: str, new: NewRelease, *, by: str, now: Instan
         raise InvalidInput(
             f"The share of a challenger must lie between 0 and 1. Got {new.share}. Write 0.1 for 10 %.", where="share"
         )
-    return start(tx, found(tx, endpoint), new, by=by, now=now)
+    place = found(tx, endpoint)
+    record(tx, place, new, by=by, now=now)
+    return start(tx, place, new, by=by, now=now)
+
+
+def record(tx: Transaction, endpoint: Endpoint, new: NewRelease, *, by: str, now: Instant) -> None:
+    """Record a release of a governed model as a change request. Raises NotAllowed where people must sign for it."""
+    if guards.is_governed(tx, endpoint.model):
+        _startable(tx, endpoint, new.version)
+        target = Target(to=new.role, endpoint=endpoint.name, share=new.share if new.role == "challenger" else 0.0)
+        asked = NewChange(kind="deploy", model=endpoint.model, version=new.version, reason=new.reason, target=target)
+        changes.record(tx, asked, by=by, now=now)
 
 
 def add_shadow(tx: Transaction, endpoint: str, version: int, *, reason: str, by: str, now: Instant) -> ReleaseInfo:
@@ -60,13 +72,7 @@ def end(tx: Transaction, endpoint: str, release_id: str, *, reason: str, by: str
 
 def start(tx: Transaction, endpoint: Endpoint, new: NewRelease, *, by: str, now: Instant) -> ReleaseInfo:
     """Open a release of any role, count the epoch up, and say so in the audit log."""
-    version = loadable(tx, endpoint.model, new.version)
-    for release in releases.open_ones(tx, endpoint=endpoint.name):
-        if release.version == new.version:
-            raise Conflict(
-                f"Version {new.version} of {endpoint.model!r} is in service at {endpoint.name!r} already, "
-                f"as {release.role}."
-            )
+    version = _startable(tx, endpoint, new.version)
     if new.role != "shadow":
         guards.check_release(tx, endpoint.model, new.version)
     release = ReleaseInfo(
@@ -96,15 +102,24 @@ def close(tx: Transaction, release: ReleaseInfo, *, reason: str, by: str, now: I
     audit.append(tx, "release.ended", subject=release.endpoint, by=by, at=now, detail=detail)
 
 
-def follow(tx: Transaction, change: Change, *, now: Instant) -> None:
-    """What follows from a change that was signed: a version that is suspended answers nowhere any more."""
-    if change.kind != "suspend" or change.state != "approved":
-        return
+def take_out(tx: Transaction, change: Change, *, now: Instant) -> None:
+    """A version that is suspended answers nowhere any more: end all its releases."""
     ended = [one for one in releases.open_ones(tx) if (one.model, one.version) == (change.model, change.version)]
     for release in ended:
         close(tx, release, reason=f"suspended: {change.reason}", by=change.opened_by, now=now)
     if ended:
         routing.bump(tx)
+
+
+def _startable(tx: Transaction, endpoint: Endpoint, number: int) -> ModelVersionInfo:
+    """The version, if it may be loaded and is not in service at the endpoint already. Raises Conflict."""
+    version = loadable(tx, endpoint.model, number)
+    for release in releases.open_ones(tx, endpoint=endpoint.name):
+        if release.version == number:
+            raise Conflict(
+                f"Version {number} of {endpoint.model!r} is in service at {endpoint.name!r} already, as {release.role}."
+            )
+    return version
 
 
 def loadable(tx: Transaction, model: str, version: int) -> ModelVersionInfo:

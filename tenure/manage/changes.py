@@ -1,30 +1,50 @@
-"""Change requests: asked with a reason, signed by role, ended in the open."""
+"""Change requests: asked with a reason, signed by role, ended in the open.
+
+What an approved change does to endpoints is carried out above, in the same transaction (`deploy/changes.py`).
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import msgspec
 
 from tenure.build import model_versions
-from tenure.errors import Conflict, GateNotMet, InvalidInput, NotAllowed, NotFound
-from tenure.manage import envelopes, facts, gates, lifecycle, policies, signatures, voiding
+from tenure.errors import Conflict, GateNotMet, NotAllowed, NotFound
+from tenure.manage import (
+    concluding,
+    eligibility,
+    envelopes,
+    facts,
+    gates,
+    lifecycle,
+    policies,
+    signatures,
+    steps,
+    voiding,
+)
 from tenure.manage.passwords import Reauthenticated
 from tenure.manage.voiding import void_stale
 from tenure.records.base import Instant, iso, new_id
 from tenure.records.changes import (
     Change,
+    ChangeKind,
     ChangeState,
+    GateEvaluation,
     NewChange,
     NewSignature,
     Signature,
     SignedStatement,
     StepStatus,
+    Subject,
+    Target,
 )
 from tenure.records.facts import BytesChecked
-from tenure.records.model_files import AppliedFile
 from tenure.records.people import Person
-from tenure.store import audit, changes, model_files, people, releases
+from tenure.store import audit, changes, people, releases
 from tenure.store import signatures as kept
-from tenure.store.changes import StepAsked, StoredChange
+from tenure.store.changes import StoredChange
 from tenure.store.database import Transaction
 from tenure.store.keys import SigningKey
 
@@ -32,40 +52,48 @@ __all__ = [
     "approve_under_envelope",
     "get",
     "open_change",
+    "record",
     "search",
     "sign",
     "void_stale",
     "withdraw",
 ]
+OUT_OF_SERVICE = ("suspended", "retired", "rejected")
+NO_SIGNATURES = "the approval of the version allows it; no further signature is asked for"
 
 
-def open_change(tx: Transaction, new: NewChange, *, by: str, now: Instant, checked: BytesChecked) -> Change:
-    """Ask for a change. An approval is refused while its gate says no.
+class Seen(NamedTuple):
+    """A version as it stands: the digests that signatures bind to, what its gate says, and who made it."""
 
-    `checked` comes from `facts.check_bytes`, which is called before the transaction. Writes the gate's evaluation and
-    one audit event. Raises GateNotMet with every rule that failed; Conflict when the version's state does not allow it.
+    subject: Subject
+    evaluation: GateEvaluation | None
+    authors: list[str]
+
+
+def open_change(
+    tx: Transaction, new: NewChange, *, by: str, now: Instant, checked: BytesChecked | None = None
+) -> Change:
+    """Ask for a change. It is refused while its gate says no, and ends approved at once when it needs no signature.
+
+    `checked` comes from `facts.check_bytes`, which is called before the transaction; an approval needs it. Writes the
+    gate's evaluation and an audit event. Raises GateNotMet with every rule that failed; Conflict when the version's
+    state does not allow it.
     """
-    applied = _governed_file(tx, new.model)
-    if new.kind == "promote":
-        raise InvalidInput(
-            "A promotion is no change request of its own: the approval allows it. "
-            f"Promote with POST /api/v1/models/{new.model}/versions/{new.version}/promote.",
-            where="kind",
-        )
+    audit.lock(tx)
+    applied = steps.governed_file(tx, new.model)
+    target = steps.target_of(tx, new)
     version = model_versions.get(tx, new.model, new.version)
-    if not lifecycle.may_open(new.kind, version.state):
-        allowed = ", ".join(sorted(lifecycle.MAY_OPEN[new.kind]))
-        raise Conflict(
-            f"To {new.kind} a version it must be {allowed}. Version {new.version} of {new.model!r} is {version.state}."
-        )
+    if new.kind != "promote" or version.state in OUT_OF_SERVICE:  # of others the gate tells more
+        _require_state(new, version.state)
+    _require_registered(tx, new, signed_first=applied.file.registration is not None)
     if new.kind == "retire":
-        _refuse_if_in_service(tx, new)
-    found = facts.gather(tx, new.model, new.version, checked)
-    if new.kind == "approve":
-        evaluation = gates.judge("approve", found, now)
-        gates.require(evaluation.rules, f"Version {new.version} of {new.model!r} cannot be approved yet")
-        gates.keep(tx, evaluation)
-    steps = _steps(new.kind, applied)
+        _refuse_if_in_service(tx, new.model, new.version)
+    asked = steps.asked(tx, new.kind, target, applied.file)
+    seen = _look(tx, new.kind, new.model, new.version, target, checked, now)
+    if seen.evaluation is not None:
+        gates.require(seen.evaluation.rules, _refusal(new, target))
+        gates.keep(tx, seen.evaluation)
+    _require_state(new, version.state)
     change = Change(
         change_id=new_id(now),
         kind=new.kind,
@@ -77,17 +105,38 @@ def open_change(tx: Transaction, new: NewChange, *, by: str, now: Instant, check
         opened_at=now,
         closed_at=None,
         ended_because="",
-        subject=facts.subject(found, _policy()),
-        steps=[StepStatus(role=step.role, needed=step.signatures, signed=0) for step in steps],
+        subject=seen.subject,
+        steps=[StepStatus(role=step.role, needed=step.signatures, signed=0, people=step.people) for step in asked],
         signatures=[],
+        target=target,
     )
-    changes.add(tx, change, steps, sorted({*found.authors, by}))
+    changes.add(tx, change, asked, sorted({*seen.authors, by}))
     state = lifecycle.when_opened(new.kind, version.state)
     if state != version.state:
         model_versions.set_state(tx, new.model, new.version, state, now)
     detail = {"kind": new.kind, "version": voiding.subject_of(change), "reason": new.reason, "state": state}
+    detail |= {"target": msgspec.to_builtins(target)} if target else {}
     audit.append(tx, "change.opened", subject=change.change_id, by=by, at=now, detail=detail)
-    return change
+    if not asked:
+        concluding.approve(tx, change, NO_SIGNATURES, by=by, now=now)
+    return get(tx, change.change_id)
+
+
+def record(tx: Transaction, new: NewChange, *, by: str, now: Instant) -> Change:
+    """The change request of a move that is made at once. Raises NotAllowed, naming what to ask for, where people sign.
+
+    Like `open_change`, for who moves a version by another way than asking: MLflow's alias, a release, a promotion.
+    """
+    applied = steps.governed_file(tx, new.model)
+    target = steps.target_of(tx, new)
+    if steps.asked(tx, new.kind, target, applied.file):
+        to = f", to {target.to}" if target else ""
+        raise NotAllowed(
+            f"To {new.kind} version {new.version} of {new.model!r}{to}, people must sign. Open a change request: "
+            f"`tenure version {new.kind} {new.model} {new.version} --reason …`, or POST /api/v1/changes with kind "
+            f"{new.kind!r} and its target."
+        )
+    return open_change(tx, new, by=by, now=now)
 
 
 def sign(
@@ -102,7 +151,7 @@ def sign(
 ) -> Change:
     """Sign a change, for or against it, in the name of the person whose password `proof` shows.
 
-    When the last step is filled the change is carried out; one rejection ends it. When the version's evidence is no
+    When the last step is filled the change is approved; one rejection ends it. When the version's evidence is no
     longer what was opened, nothing is signed: pending signatures are void, and the change comes back `invalidated`.
     Raises NotAllowed for who may not sign, Conflict for a change that is over.
     """
@@ -111,46 +160,19 @@ def sign(
     if change.state != "open":
         raise Conflict(f"Only an open change can be signed. This one is {change.state}: {change.ended_because}.")
     person = _who_signs(tx, proof, new)
-    found = facts.gather(tx, change.model, change.version, checked)
-    subject = facts.subject(found, _policy())
-    if change.kind == "approve" and subject != change.subject:
-        moved = ", ".join(
-            part for part in subject.__struct_fields__ if _part(subject, part) != _part(change.subject, part)
-        )
-        because = f"what was to be signed has changed ({moved}); open a new change request on it"
+    seen = _look(tx, change.kind, change.model, change.version, change.target, checked, now)
+    if seen.subject != change.subject and change.kind in lifecycle.BOUND_WHEN_OPENED:
+        because = f"what was to be signed has changed ({_moved(seen.subject, change)}); open a new change request on it"
         voiding.end(tx, change, "invalidated", because, by=person.name, now=now)
         return get(tx, change_id)
-    _may_sign(stored, person, new, also_authors=found.authors)
-    statement = SignedStatement(
-        change_id=change_id,
-        kind=change.kind,
-        model=change.model,
-        version=change.version,
-        subject=change.subject,
-        person=person.name,
-        printed_name=person.printed_name,
-        role=new.role,
-        meaning=new.meaning,
-        reason=new.reason,
-        signed_at=iso(now),
-        reauthenticated_by=proof.by,
-        reauthenticated_at=iso(proof.at),
-        policy_version=policies.VERSION,
-    )
-    signature = Signature(
-        signature_id=new_id(now),
-        person=person.name,
-        printed_name=person.printed_name,
-        role=new.role,
-        meaning=new.meaning,
-        reason=new.reason,
-        signed_at=now,
-        voided=False,
-    )
-    kept.add(tx, change_id, signature, signatures.seal(statement, key))
-    detail = {"version": voiding.subject_of(change), "role": new.role, "meaning": new.meaning, "reason": new.reason}
-    audit.append(tx, "change.signed", subject=change_id, by=person.name, at=now, detail=detail)
-    _conclude(tx, get(tx, change_id), by=person.name, now=now, rejected=new.meaning == "rejection")
+    refusal = eligibility.refusal(stored, person, new.role, new.meaning, also_authors=seen.authors)
+    if refusal is not None:
+        raise refusal
+    if seen.subject != change.subject:
+        changes.rebind(tx, change_id, seen.subject)
+        stored = _stored(tx, change_id)
+    signature = _put(tx, stored, person, new, proof=proof, key=key, now=now)
+    _conclude(tx, get(tx, change_id), signature, by=person.name, now=now)
     return get(tx, change_id)
 
 
@@ -164,7 +186,7 @@ def withdraw(tx: Transaction, change_id: str, *, by: str, now: Instant) -> Chang
 
 
 def approve_under_envelope(
-    tx: Transaction, change_id: str, *, by: str, now: Instant, evidence: dict[str, Any], public_pem: str
+    tx: Transaction, change_id: str, *, by: str, now: Instant, evidence: dict[str, Any], public_pems: Sequence[str]
 ) -> Change:
     """Approve a change without new signatures, inside what people signed for the champion that is in place.
 
@@ -176,11 +198,11 @@ def approve_under_envelope(
         raise Conflict(
             f"Only an open approval can be approved under an envelope. This is {change.kind}, {change.state}."
         )
-    verdict = envelopes.covers_change(tx, change, evidence, now=now, public_pem=public_pem)
+    verdict = envelopes.covers_change(tx, change, evidence, now=now, public_pems=public_pems)
     if not verdict.covered:
         raise GateNotMet(f"The envelope does not cover this: {verdict.because}.", failures=[verdict.because])
     because = f"inside the envelope that was signed with change {verdict.change_id}, until {verdict.expires}"
-    _approve(tx, change, because, by=by, now=now, approved_under=verdict.change_id, evidence=evidence)
+    concluding.approve(tx, change, because, by=by, now=now, approved_under=verdict.change_id, evidence=evidence)
     return get(tx, change_id)
 
 
@@ -203,39 +225,77 @@ def envelopes_of(tx: Transaction, change_id: str) -> list[bytes]:
 
 
 def _stored(tx: Transaction, change_id: str, *, to_change: bool = False) -> StoredChange:
+    if to_change:
+        audit.lock(tx)
     stored = changes.get(tx, change_id, to_change=to_change)
     if stored is None:
         raise NotFound(f"There is no change request {change_id!r}.")
     return stored
 
 
-def _governed_file(tx: Transaction, model: str) -> AppliedFile:
-    applied = model_files.current(tx, model)
-    if applied is None or applied.file.approval is None:
+def _require_state(new: NewChange, state: str) -> None:
+    if state not in lifecycle.MAY_OPEN[new.kind]:
+        allowed = " or ".join(sorted(lifecycle.MAY_OPEN[new.kind]))
         raise Conflict(
-            f"{model!r} is not under governance, so there is nobody to sign. Declare `approval` with its steps in the "
-            "model's file and apply it with `tenure apply model.yaml`."
+            f"To {new.kind} a version it must be {allowed}. Version {new.version} of {new.model!r} is {state}."
         )
-    return applied
 
 
-def _refuse_if_in_service(tx: Transaction, new: NewChange) -> None:
-    serving = [one for one in releases.open_ones(tx) if (one.model, one.version) == (new.model, new.version)]
+def _require_registered(tx: Transaction, new: NewChange, *, signed_first: bool) -> None:
+    """Where the file asks for a signed registration, nothing else is asked of a version before."""
+    if not signed_first or new.kind in ("register", "retire", "suspend"):
+        return
+    digest = model_versions.get(tx, new.model, new.version).digest
+    done = changes.search(tx, state="approved", model=new.model, version=new.version, kind="register")
+    if not any(stored.change.subject.artifact == digest for stored in done):
+        raise Conflict(
+            f"The file of {new.model!r} asks for a signed registration, and version {new.version} has none. Open it: "
+            f"`tenure version register {new.model} {new.version} --reason …`."
+        )
+
+
+def _refuse_if_in_service(tx: Transaction, model: str, version: int) -> None:
+    serving = [one for one in releases.open_ones(tx) if (one.model, one.version) == (model, version)]
     if serving:
         places = ", ".join(f"{release.endpoint!r} as {release.role}" for release in serving)
         raise Conflict(
-            f"Version {new.version} of {new.model!r} is in service at {places} and cannot be retired. "
+            f"Version {version} of {model!r} is in service at {places} and cannot be retired. "
             "Promote another version or end its release first."
         )
 
 
-def _steps(kind: str, applied: AppliedFile) -> list[StepAsked]:
-    """The steps of an approval as declared; to suspend or retire, one signature of any of those roles."""
-    assert applied.file.approval is not None
-    declared = applied.file.approval.steps
-    if kind == "approve":
-        return [StepAsked(roles=[step.role], signatures=step.signatures) for step in declared]
-    return [StepAsked(roles=list(dict.fromkeys(step.role for step in declared)), signatures=1)]
+def _refusal(new: NewChange, target: Target | None) -> str:
+    about = f"Version {new.version} of {new.model!r}"
+    if new.kind == "promote" and target is not None:
+        return f"{about} may not become {target.to}"
+    ways: dict[ChangeKind, str] = {"register": "be registered", "approve": "be approved yet", "deploy": "be released"}
+    return f"{about} {'may not' if new.kind == 'deploy' else 'cannot'} {ways[new.kind]}"
+
+
+def _look(
+    tx: Transaction,
+    kind: ChangeKind,
+    model: str,
+    version: int,
+    target: Target | None,
+    checked: BytesChecked | None,
+    now: Instant,
+) -> Seen:
+    """The version as signatures of this kind bind to it. Where a gate is asked, its facts are those that are bound."""
+    found = facts.gather(tx, model, version, checked)
+    subject, evaluation = facts.subject(found, _policy()), None
+    if kind == "approve" or (kind == "register" and kind in policies.GATES):
+        evaluation = gates.judge(kind, found, now)
+    elif kind in ("promote", "deploy") and target is not None and target.to != "shadow":
+        evaluation = gates.judge(kind, facts.gather_for_release(tx, model, version), now)
+        subject = msgspec.structs.replace(subject, facts=evaluation.facts_digest)
+    return Seen(subject, evaluation, found.authors)
+
+
+def _moved(subject: Subject, change: Change) -> str:
+    """Which digests are no longer those that the change was opened with."""
+    names = subject.__struct_fields__
+    return ", ".join(name for name in names if getattr(subject, name) != getattr(change.subject, name))
 
 
 def _who_signs(tx: Transaction, proof: Reauthenticated, new: NewSignature) -> Person:
@@ -246,71 +306,62 @@ def _who_signs(tx: Transaction, proof: Reauthenticated, new: NewSignature) -> Pe
     return account.person
 
 
-def _may_sign(stored: StoredChange, person: Person, new: NewSignature, *, also_authors: list[str]) -> None:
-    change = stored.change
-    since = {held.role: held.since_at for held in person.roles}
-    if new.role not in since:
-        raise NotAllowed(f"{person.name!r} does not hold the role {new.role!r} and cannot sign in it.", where="role")
-    if since[new.role] >= change.opened_at:
-        raise NotAllowed(
-            f"{person.name!r} has held the role {new.role!r} since {iso(since[new.role])}, after this change was "
-            "opened. Somebody who held it before must sign, or the change be opened again.",
-            where="role",
-        )
-    if person.name in {*stored.authors, *also_authors}:
-        raise NotAllowed(
-            f"{person.name!r} made this version or its evidence, or asked for this change, and so may not sign it. "
-            "Somebody else must.",
-            where="person",
-        )
-    step = next((step for step in stored.steps if new.role in step.roles), None)
-    if step is None:
-        asked = ", ".join(step.role for step in stored.steps)
-        raise NotAllowed(f"This change asks for signatures as {asked}. Got {new.role!r}.", where="role")
-    if any(signature.person == person.name and not signature.voided for signature in change.signatures):
-        raise Conflict(f"{person.name!r} has signed this change already; one person fills one step only.")
-    status = change.steps[stored.steps.index(step)]
-    if new.meaning == "approval" and status.signed >= status.needed:
-        raise Conflict(f"The step {status.role!r} has all its {status.needed} signatures already.")
+def _put(
+    tx: Transaction,
+    stored: StoredChange,
+    person: Person,
+    new: NewSignature,
+    *,
+    proof: Reauthenticated,
+    key: SigningKey,
+    now: Instant,
+) -> Signature:
+    """Seal what a person says, keep it, and say so in the audit log."""
+    change, meaning = stored.change, lifecycle.meaning(stored.change.kind, new.meaning)
+    assert meaning is not None
+    statement = SignedStatement(
+        change_id=change.change_id,
+        kind=change.kind,
+        model=change.model,
+        version=change.version,
+        subject=change.subject,
+        person=person.name,
+        printed_name=person.printed_name,
+        role=new.role,
+        meaning=meaning,
+        reason=new.reason,
+        signed_at=iso(now),
+        reauthenticated_by=proof.by,
+        reauthenticated_at=iso(proof.at),
+        policy_version=policies.VERSION,
+        target=change.target,
+        steps=stored.steps,
+    )
+    signature = Signature(
+        signature_id=new_id(now),
+        person=person.name,
+        printed_name=person.printed_name,
+        role=new.role,
+        meaning=meaning,
+        reason=new.reason,
+        signed_at=now,
+        voided=False,
+    )
+    kept.add(tx, change.change_id, signature, signatures.seal(statement, key))
+    detail = {"version": voiding.subject_of(change), "role": new.role, "meaning": meaning, "reason": new.reason}
+    audit.append(tx, "change.signed", subject=change.change_id, by=person.name, at=now, detail=detail)
+    return signature
 
 
-def _conclude(tx: Transaction, change: Change, *, by: str, now: Instant, rejected: bool) -> None:
+def _conclude(tx: Transaction, change: Change, signature: Signature, *, by: str, now: Instant) -> None:
     """End a change that was rejected or has all its signatures; otherwise it waits on."""
-    if rejected:
+    if signature.meaning == "rejection":
         voiding.end(tx, change, "rejected", f"rejected by {by}", by=by, now=now)
     elif all(step.signed >= step.needed for step in change.steps):
-        _approve(tx, change, "every step is signed", by=by, now=now)
-
-
-def _approve(
-    tx: Transaction,
-    change: Change,
-    because: str,
-    *,
-    by: str,
-    now: Instant,
-    approved_under: str | None = None,
-    evidence: dict[str, Any] | None = None,
-) -> None:
-    changes.close(tx, change.change_id, "approved", because, now, approved_under=approved_under, evidence=evidence)
-    detail = {
-        "kind": change.kind,
-        "version": voiding.subject_of(change),
-        "because": because,
-        "approved_under": approved_under,
-        "evidence": evidence or {},
-    }
-    audit.append(tx, "change.approved", subject=change.change_id, by=by, at=now, detail=detail)
-    voiding.move(tx, change, "approved", by=by, now=now)
-    for rival in changes.search(tx, state="open", model=change.model, version=change.version):
-        if rival.change.kind == change.kind:
-            because = f"change {change.change_id} was approved first"
-            voiding.end(tx, rival.change, "invalidated", because, by=by, now=now)
+        if change.kind == "retire":
+            _refuse_if_in_service(tx, change.model, change.version)
+        concluding.approve(tx, change, "every step is signed", by=by, now=now)
 
 
 def _policy() -> str:
     return f"{policies.VERSION} {policies.digest()}"
-
-
-def _part(subject: object, name: str) -> object:
-    return getattr(subject, name)

@@ -7,6 +7,7 @@ A version that was approved under an envelope passes the same one on: the signat
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -24,7 +25,9 @@ from tenure.store.database import Transaction
 CHAIN_LIMIT = 10_000
 
 
-def covers(tx: Transaction, model: str, champion_version: int, *, now: Instant, public_pem: str) -> EnvelopeVerdict:
+def covers(
+    tx: Transaction, model: str, champion_version: int, *, now: Instant, public_pems: Sequence[str]
+) -> EnvelopeVerdict:
     """Whether the approval of a champion signed an envelope that holds now: declared, unchanged and not expired."""
     applied = model_files.current(tx, model)
     envelope = _declared(applied)
@@ -35,7 +38,7 @@ def covers(tx: Transaction, model: str, champion_version: int, *, now: Instant, 
         return _no(f"version {champion_version} was not approved by signatures")
     if signed.change.subject.model_file != applied.digest:
         return _no("the model's file has changed since the envelope was signed")
-    broken = _broken_signatures(tx, signed, public_pem)
+    broken = _broken_signatures(tx, signed, public_pems)
     if broken:
         return _no(broken)
     if moment_of(now).date() > date.fromisoformat(envelope.expires):
@@ -46,13 +49,13 @@ def covers(tx: Transaction, model: str, champion_version: int, *, now: Instant, 
 
 
 def covers_change(
-    tx: Transaction, change: Change, evidence: dict[str, Any], *, now: Instant, public_pem: str
+    tx: Transaction, change: Change, evidence: dict[str, Any], *, now: Instant, public_pems: Sequence[str]
 ) -> EnvelopeVerdict:
     """Whether a challenger's approval stays inside the champion's envelope, by what it takes and by the evidence."""
     champion = registered_models.aliases(tx, change.model).get("champion")
     if champion is None:
         return _no(f"{change.model!r} has no champion whose approval could hold an envelope")
-    verdict = covers(tx, change.model, champion, now=now, public_pem=public_pem)
+    verdict = covers(tx, change.model, champion, now=now, public_pems=public_pems)
     envelope = _declared(model_files.current(tx, change.model))
     if not verdict.covered or envelope is None:
         return verdict
@@ -77,12 +80,12 @@ def _signed_change(tx: Transaction, model: str, version: int) -> StoredChange | 
     return None
 
 
-def _broken_signatures(tx: Transaction, stored: StoredChange, public_pem: str) -> str:
+def _broken_signatures(tx: Transaction, stored: StoredChange, public_pems: Sequence[str]) -> str:
     """Why the stored signatures do not carry the change; empty when they do."""
     change, approvals = stored.change, []
     for envelope in kept.envelopes(tx, change.change_id):
         try:
-            statement = signatures.verify(envelope, public_pem)
+            statement = signatures.verify(envelope, *public_pems)
         except InvalidInput as problem:
             return f"a signature of change {change.change_id} does not hold: {problem.message}"
         about = (statement.change_id, statement.model, statement.version, statement.subject, statement.meaning)

@@ -30,7 +30,7 @@ from tenure.records.facts import (
 from tenure.records.model_files import AppliedFile, Feature, ModelFile
 from tenure.records.provenance import Code, Environment
 from tenure.records.registry import ModelVersionInfo
-from tenure.store import changes, model_files, profiles
+from tenure.store import changes, model_files, profiles, runs
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
 from tenure.store.profiles import StoredProfile
@@ -81,7 +81,7 @@ def gather(tx: Transaction, model: str, version: int, checked: BytesChecked | No
         version=version,
         jurisdictions=applied.file.jurisdictions if applied else [],
         purpose=applied.file.purpose if applied else "",
-        authors=_authors(info, applied, card, stored),
+        authors=_authors(tx, info, applied, card, stored),
         model_file_digest=applied.digest if applied else "",
         features=features(info, applied.file if applied else None),
         card=CardFact(revision=card.revision, digest=card.digest, missing=card.missing),
@@ -183,10 +183,15 @@ def _ban(feature: Feature, jurisdictions: list[str]) -> str:
 
 
 def _authors(
-    info: ModelVersionInfo, applied: AppliedFile | None, card: CardInfo, stored: StoredProfile | None
+    tx: Transaction,
+    info: ModelVersionInfo,
+    applied: AppliedFile | None,
+    card: CardInfo,
+    stored: StoredProfile | None,
 ) -> list[str]:
-    """Who made the version or its evidence, and so may not sign for it."""
-    names = {info.user_id, card.edited_by}
+    """Who trained the version, registered it or made its evidence, and so may not sign for it."""
+    trained = runs.get_many(tx, [info.run_id]) if info.run_id else []
+    names = {info.user_id, card.edited_by, *(run.info.user_id for run in trained)}
     if applied:
         names.add(applied.applied_by)
     if stored:

@@ -1,17 +1,22 @@
 """The states of a version and what moves it between them, as data.
 
 registered → in_review → approved ⇄ suspended → retired, or rejected. "Deployed" is no state: releases tell of that.
+Tables say which change may be opened in which state, what it moves, what its approval rules out, and what its
+signatures mean.
 """
 
 from __future__ import annotations
 
 from typing import Literal
 
-from tenure.records.changes import ChangeKind, VersionState
+from tenure.records.changes import ChangeKind, Meaning, VersionState
 
 Ending = Literal["approved", "rejected", "invalidated", "withdrawn"]
 
 MAY_OPEN: dict[ChangeKind, frozenset[VersionState]] = {
+    "register": frozenset({"registered"}),
+    "deploy": frozenset({"registered", "in_review", "approved"}),  # a shadow; of who answers the gate asks more
+    "promote": frozenset({"approved"}),
     "approve": frozenset({"registered", "in_review", "rejected", "suspended"}),
     "suspend": frozenset({"approved"}),
     "retire": frozenset({"registered", "approved", "suspended", "rejected"}),
@@ -32,6 +37,40 @@ ENDED: dict[tuple[ChangeKind, Ending, VersionState], VersionState] = {
     ("retire", "approved", "suspended"): "retired",
     ("retire", "approved", "rejected"): "retired",
 }
+
+MEANS: dict[ChangeKind, Meaning] = {
+    "register": "review",
+    "approve": "approval",
+    "deploy": "release",
+    "promote": "release",
+    "suspend": "suspension",
+    "retire": "retirement",
+}
+BOUND_WHEN_OPENED: frozenset[ChangeKind] = frozenset({"register", "approve", "deploy", "promote"})
+"""Their signatures cover what stood when they were opened, and are void when it moves. The one signature of the others
+covers what its signer saw: whoever edits a card must not hold up a suspension."""
+RULES_OUT: dict[ChangeKind, frozenset[ChangeKind]] = {
+    "register": frozenset({"register"}),
+    "approve": frozenset({"approve", "retire"}),
+    "deploy": frozenset({"retire"}),
+    "promote": frozenset({"promote", "retire"}),
+    "suspend": frozenset({"approve", "suspend", "deploy", "promote"}),
+    "retire": frozenset({"register", "approve", "deploy", "promote", "suspend", "retire"}),
+}
+"""Open changes of the same version that end when one of this kind is approved. (The same target ends, too.)"""
+
+
+def meaning(kind: ChangeKind, given: Meaning) -> Meaning | None:
+    """What a signature means for a change of this kind; None for a word that does not fit it.
+
+    `approval` is a yes to any kind.
+
+    >>> meaning("promote", "approval"), meaning("promote", "rejection"), meaning("approve", "retirement")
+    ('release', 'rejection', None)
+    """
+    if given in ("rejection", "author"):
+        return given
+    return MEANS[kind] if given in ("approval", MEANS[kind]) else None
 
 
 def may_open(kind: ChangeKind, state: VersionState) -> bool:

@@ -11,7 +11,7 @@ from tenure.manage import voiding
 from tenure.records import parsing
 from tenure.records.base import Instant, Record, iso
 from tenure.records.digests import digest_of
-from tenure.records.model_files import AppliedFile, ModelFile
+from tenure.records.model_files import SIGNED_BESIDE, AppliedFile, ModelFile
 from tenure.store import audit, model_files, prompts
 from tenure.store.database import Transaction
 
@@ -55,12 +55,13 @@ def apply(
             f"{file.model!r} is a prompt, which no model's file is about. Delete its tag {prompts.MARK!r}."
         )
     before = model_files.current(tx, file.model)
-    if before and before.file.approval and not file.approval:
-        raise NotAllowed(
-            f"{file.model!r} is under governance, and a file does not take it off. Keep `approval` with its steps; "
-            "they may change, which is audited.",
-            where="approval",
-        )
+    for part in ("approval", *SIGNED_BESIDE):
+        if before and getattr(before.file, part) and not getattr(file, part):
+            raise NotAllowed(
+                f"{file.model!r} is under governance, and a file does not take it off. Keep `{part}` with its steps; "
+                "they may change, which is audited.",
+                where=part,
+            )
     digest = digest_of(file)
     revision = before.revision if before else 0
     if seen is not None and seen != revision:
@@ -70,7 +71,7 @@ def apply(
             where="revision",
         )
     changes = differences(before.file if before else None, file)
-    if dry_run or (before and before.digest == digest):
+    if dry_run or (before and before.file == file):
         return Applied(model=file.model, revision=revision, digest=digest, changes=changes, invalidated=[])
     applied = AppliedFile(
         model=file.model, revision=revision + 1, digest=digest, applied_by=by, applied_at=now, file=file

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from tenure.build import model_versions, registered_models
-from tenure.manage import cards, changes
+from tenure.manage import cards, changes, evidence
 from tenure.records.model_files import AppliedFile
 from tenure.records.models import ModelDetail, ModelSummary, VersionDetail
 from tenure.records.registry import ModelVersionInfo
@@ -54,6 +54,7 @@ def version_detail(tx: Transaction, name: str, version: int) -> VersionDetail:
         card=cards.current(tx, name, version),
         baseline_digest=profiles.digest(tx, name, version),
         changes=changes.search(tx, model=name, version=version),
+        signatures=evidence.blocks(tx, name, version),
     )
 
 

@@ -1,4 +1,4 @@
-"""When the evidence of a version changes, what was being signed on it is void: its open approvals are invalidated.
+"""When the evidence of a version changes, what was being signed on it is void: its open changes are invalidated.
 
 A signature always covers the digests that stood when its change was opened, so a change whose subject moved cannot go
 on; a new one is opened on the new evidence. That happens in the transaction that changes the evidence.
@@ -15,12 +15,14 @@ from tenure.store.database import Transaction
 
 
 def void_stale(tx: Transaction, model: str, version: int | None, *, what: str, by: str, now: Instant) -> list[str]:
-    """Invalidate the open approvals of a version, or of every version of a model when `version` is None.
+    """Invalidate the open changes of a version, or of every version of a model when `version` is None.
 
-    `what` names the evidence that changed, such as "the card". Answers the ids of the changes. Writes one audit event
-    for each.
+    Those are spared whose signatures cover what their signers see (`lifecycle.BOUND_WHEN_OPENED`). `what` names the
+    evidence that changed, such as "the card". Answers the ids of the changes. Writes one audit event for each.
     """
-    stale = [stored.change for stored in changes.search(tx, state="open", model=model, version=version, kind="approve")]
+    audit.lock(tx)
+    opened = [stored.change for stored in changes.search(tx, state="open", model=model, version=version)]
+    stale = [change for change in opened if change.kind in lifecycle.BOUND_WHEN_OPENED]
     for change in stale:
         end(tx, change, "invalidated", f"{what} changed; open a new change request on it", by=by, now=now)
     return [change.change_id for change in stale]
@@ -29,8 +31,9 @@ def void_stale(tx: Transaction, model: str, version: int | None, *, what: str, b
 def end(tx: Transaction, change: Change, state: ChangeState, because: str, *, by: str, now: Instant) -> None:
     """Close a change that was not approved: void its signatures and move its version back, unless others are open."""
     assert state in ("rejected", "invalidated", "withdrawn")
+    if not changes.close(tx, change.change_id, state, because, now):
+        return  # its last signature was faster: it was approved on what stood until now
     voided = signatures.void(tx, change.change_id) if state != "rejected" else 0
-    changes.close(tx, change.change_id, state, because, now)
     detail = {"kind": change.kind, "version": subject_of(change), "because": because, "signatures_voided": voided}
     audit.append(tx, f"change.{state}", subject=change.change_id, by=by, at=now, detail=detail)
     others = changes.search(tx, state="open", model=change.model, version=change.version, kind="approve")

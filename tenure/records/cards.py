@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tenure.records.base import Record
+from tenure.records.changes import SignatureBlock
 
 
 class Card(Record, forbid_unknown_fields=True):
@@ -30,3 +31,5 @@ class CardInfo(Record):
     missing: list[str]
     edited_by: str
     edited_at: int
+    signatures: list[SignatureBlock] = []
+    """Those of the version, where a card is shown; they are no part of its digest."""

@@ -8,9 +8,11 @@ from msgspec import Meta
 
 from tenure.records.base import Record
 
-ChangeKind = Literal["approve", "promote", "suspend", "retire"]
+ChangeKind = Literal["register", "approve", "deploy", "promote", "suspend", "retire"]
 ChangeState = Literal["open", "approved", "rejected", "invalidated", "withdrawn"]
 VersionState = Literal["registered", "in_review", "approved", "suspended", "retired", "rejected"]
+Meaning = Literal["approval", "rejection", "author", "review", "release", "suspension", "retirement"]
+"""What a signature says of its record (21 CFR 11.50). All but `rejection` and `author` fill a place of a step."""
 Reason = Annotated[str, Meta(min_length=3, max_length=2000)]
 
 
@@ -35,13 +37,29 @@ class GateEvaluation(Record):
     rules: list[RuleResult]
     passed: bool
     evaluated_at: int
+    signatures: list[SignatureBlock] = []
+    """Those of the version, where an evaluation is shown; none in what is stored."""
+
+
+class Target(Record, forbid_unknown_fields=True):
+    """Where a version goes when a deploy or promote change is carried out.
+
+    `endpoint` is empty for every endpoint of the model; `share` (0–1) counts for a challenger only.
+    """
+
+    to: Literal["champion", "challenger", "shadow"] = "champion"
+    endpoint: str = ""
+    share: Annotated[float, Meta(ge=0, lt=1)] = 0.0
 
 
 class NewChange(Record, forbid_unknown_fields=True):
+    """`target` is for the kinds deploy and promote; without one a promotion makes the version champion."""
+
     kind: ChangeKind
     model: str
     version: int
     reason: Reason
+    target: Target | None = None
 
 
 class Subject(Record):
@@ -55,21 +73,60 @@ class Subject(Record):
     facts: str
 
 
+class StepAsked(Record):
+    """A step of a change: how many signatures, each of a person who holds one of the roles.
+
+    `people` are the only ones who may fill it; empty when everybody with the role may.
+    """
+
+    roles: list[str]
+    signatures: int
+    people: list[str] = []
+
+    @property
+    def role(self) -> str:
+        return " or ".join(self.roles)
+
+
 class Signature(Record):
+    """A signature as it is shown (21 CFR 11.50). Its envelope, which says the same, is what was signed.
+
+    The last five come out of the envelope: how and when the person proved to be who they are, and what it binds to.
+    """
+
     signature_id: str
     person: str
     printed_name: str
     role: str
-    meaning: Literal["approval", "rejection"]
+    meaning: Meaning
     reason: str
     signed_at: int
     voided: bool
+    reauthenticated_by: str = ""
+    reauthenticated_at: str = ""
+    policy_version: str = ""
+    subject: Subject | None = None
+    key_id: str = ""
+
+
+class SignatureBlock(Record):
+    """The signatures of one change of a version: what every page and export of the version shows.
+
+    `approved_under` is the change whose signed envelope stands in for signatures.
+    """
+
+    change_id: str
+    kind: ChangeKind
+    state: ChangeState
+    signatures: list[Signature]
+    approved_under: str | None = None
 
 
 class StepStatus(Record):
     role: str
     needed: int
     signed: int
+    people: list[str] = []
 
 
 class Change(Record):
@@ -88,6 +145,7 @@ class Change(Record):
     signatures: list[Signature]
     approved_under: str | None = None
     """The change whose signed envelope approved this one, when no person signed it."""
+    target: Target | None = None
 
 
 class NewSignature(Record, forbid_unknown_fields=True):
@@ -96,8 +154,32 @@ class NewSignature(Record, forbid_unknown_fields=True):
     person: str
     password: str
     role: str
-    meaning: Literal["approval", "rejection"]
+    meaning: Meaning
     reason: Reason
+
+
+class NewComment(Record, forbid_unknown_fields=True):
+    text: Annotated[str, Meta(min_length=1, max_length=4000)]
+
+
+class Comment(Record):
+    """What somebody said about a change. It is never edited."""
+
+    comment_id: str
+    change_id: str
+    person: str
+    text: str
+    at: int
+
+
+class Moment(Record):
+    """One entry of a change's discussion, in the order of time: it was opened, commented, signed, ended."""
+
+    at: int
+    what: Literal["opened", "comment", "signature", "ended"]
+    who: str
+    text: str
+    signature: Signature | None = None
 
 
 class AuditEvent(Record):
@@ -131,12 +213,15 @@ class SignedStatement(Record):
     person: str
     printed_name: str
     role: str
-    meaning: Literal["approval", "rejection"]
+    meaning: Meaning
     reason: str
     signed_at: str
     reauthenticated_by: str
     reauthenticated_at: str
     policy_version: str
+    target: Target | None = None
+    steps: list[StepAsked] = []
+    """The quorum that the change asks for, so that it can be counted without the server."""
 
 
 class EnvelopeVerdict(Record):

@@ -14,6 +14,9 @@ HELP = {
     "ModelFile.action": "When the model's answer leads to an action: a SQL expression over features and score.",
     "ModelFile.monitors": "What is watched while it answers, and how many false alerts are accepted.",
     "ModelFile.approval": "Who must sign before a version may answer. With it the model is under governance.",
+    "ModelFile.registration": "Who must sign before a registered version is asked anything else of.",
+    "ModelFile.deployment": "Who must sign before a version is released at an endpoint as challenger or shadow.",
+    "ModelFile.promotion": "Who must sign before a version becomes champion or challenger.",
     "ModelFile.retraining": "When it is retrained, how, on what, and what the new version must show.",
     "Feature.kind": "How its values are compared and checked.",
     "Feature.available": "When its value is known. Only `at_scoring` may be used online; any other word, such as "
@@ -41,6 +44,8 @@ HELP = {
     "Monitors.calibration": "The calibration error that is accepted.",
     "Step.role": "The role that signs.",
     "Step.signatures": "How many different people of that role must sign.",
+    "Step.of": "From how many people they come: as many must at least hold the role.",
+    "Step.people": "The only people who may fill the step, by name; left out, everybody with the role.",
     "Approval.steps": "The signatures that are needed, each by other people. Who made a version cannot sign it.",
     "AccuracyDrop.metric": "The measure of accuracy.",
     "AccuracyDrop.drop": "How much may be lost against what the version was approved with.",

@@ -12,6 +12,10 @@ Share = Annotated[float, Meta(ge=0, le=1)]
 Role = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[a-z][a-z0-9-]*$")]
 
 
+SIGNED_BESIDE = ("registration", "deployment", "promotion")
+"""Parts of the file that ask for signatures besides `approval`."""
+
+
 class Declared(Record, forbid_unknown_fields=True):
     """A part of the model's file: a key that is not known is an error."""
 
@@ -73,11 +77,31 @@ class Monitors(Declared):
 
 
 class Step(Declared):
+    """`signatures` people who hold the role must sign: of those named in `people`, or of everybody with the role.
+
+    `of` is how many may be chosen from: the number of `people`, or how many must at least hold the role, so that two
+    of three never become two of two.
+    """
+
     role: Role
     signatures: Annotated[int, Meta(ge=1, le=10)] = 1
+    of: Annotated[int, Meta(ge=1, le=100)] | None = None
+    people: list[str] = []
+
+    def __post_init__(self) -> None:
+        names = len(set(self.people))
+        if names != len(self.people):
+            raise ValueError("Name each of 'people' once")
+        if self.of is not None and self.people and self.of != names:
+            raise ValueError(f"'of' must be the number of 'people', {names}; leave it out")
+        panel = names or self.of
+        if panel and self.signatures > panel:
+            raise ValueError(f"'signatures' must be at most {panel}, so many may sign")
 
 
 class Approval(Declared):
+    """Who signs for a change of one kind: every step must be filled."""
+
     steps: Annotated[list[Step], Meta(min_length=1)]
 
 
@@ -162,7 +186,11 @@ class Retraining(Declared):
 
 
 class ModelFile(Declared):
-    """One model, as declared. `value` and `action` are SQL expressions over features, score, action and y."""
+    """One model, as declared. `value` and `action` are SQL expressions over features, score, action and y.
+
+    `approval` puts it under governance. `registration`, `deployment` and `promotion` ask for signatures of their own;
+    without them a version is judged when it is approved, and its approval allows the rest.
+    """
 
     model: str
     purpose: Annotated[str, Meta(min_length=1)]
@@ -174,7 +202,15 @@ class ModelFile(Declared):
     action: str = "score >= 0.5"
     monitors: Monitors = Monitors()
     approval: Approval | None = None
+    registration: Approval | None = None
+    deployment: Approval | None = None
+    promotion: Approval | None = None
     retraining: Retraining | None = None
+
+    def __post_init__(self) -> None:
+        more = [name for name in SIGNED_BESIDE if getattr(self, name) is not None]
+        if more and self.approval is None:
+            raise ValueError(f"'{more[0]}' is for models under governance: declare 'approval' with its steps too")
 
 
 class AppliedFile(Record):

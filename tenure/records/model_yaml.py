@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import msgspec
 import yaml
 
 from tenure.errors import InvalidInput
 from tenure.records import parsing
+from tenure.records.digests import told
 from tenure.records.model_files import ModelFile
 
 LONGEST = 512 * 1024
@@ -75,7 +75,7 @@ class _Blocks(yaml.SafeDumper):
 def _dumped(file: ModelFile, *, allow_unicode: bool) -> str:
     return str(
         yaml.dump(
-            _told(file),
+            _plain(told(file)),
             Dumper=_Blocks,
             default_flow_style=None,
             sort_keys=False,
@@ -116,29 +116,12 @@ def _inside(node: Any, step: str | int) -> tuple[int, Any] | None:
     return None
 
 
-def _told(part: msgspec.Struct) -> dict[str, Any]:
-    """A record's keys that differ from their defaults; records inside it likewise."""
-    told = {}
-    for field in msgspec.structs.fields(part):
-        value = getattr(part, field.name)
-        if not _is_default(field, value):
-            told[field.encode_name] = _plain(value)
-    return told
-
-
-def _is_default(field: msgspec.structs.FieldInfo, value: object) -> bool:
-    if field.default is not msgspec.NODEFAULT:
-        return bool(value == field.default)
-    return field.default_factory is not msgspec.NODEFAULT and bool(value == field.default_factory())
-
-
 def _plain(value: Any) -> Any:
-    if isinstance(value, msgspec.Struct):
-        return _told(value)
+    """Numbers as people write them: 60, not 60.0."""
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
+    if isinstance(value, list):
         return [_plain(item) for item in value]
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
-        return int(value)  # 60 as people write it, not 60.0
+        return int(value)
     return value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tenure.records.base import Record
 from tenure.records.cards import CardInfo
-from tenure.records.changes import Change
+from tenure.records.changes import Change, SignatureBlock
 from tenure.records.registry import ModelVersionInfo
 
 
@@ -38,3 +38,4 @@ class VersionDetail(Record):
     card: CardInfo
     baseline_digest: str | None
     changes: list[Change]
+    signatures: list[SignatureBlock]

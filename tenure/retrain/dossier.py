@@ -124,9 +124,12 @@ def _approval(change: Change) -> dict[str, Any]:
         "signatures": [
             {
                 "printed_name": one.printed_name,
+                "person": one.person,
                 "role": one.role,
                 "meaning": one.meaning,
+                "reason": one.reason,
                 "signed_at": iso(one.signed_at),
+                "reauthenticated_by": one.reauthenticated_by,
             }
             for one in change.signatures
             if not one.voided

@@ -5,18 +5,31 @@ from __future__ import annotations
 import msgspec
 
 from tenure.deploy import promotions, releases
+from tenure.manage import changes
 from tenure.records.base import Instant
+from tenure.records.changes import NewChange
 from tenure.records.retraining import RetrainingRun, RetrainingState
 from tenure.retrain import dossier, runs
 from tenure.store import releases as in_service
 from tenure.store import retraining_runs
 from tenure.store.database import Transaction
 
+REASON_LIMIT = 2000
+
 
 def promote(tx: Transaction, run: RetrainingRun, detail: str, now: Instant) -> None:
-    """The challenger takes the champion's place, through the gate of every promotion. Raises GateNotMet."""
+    """The challenger takes the champion's place, through the gate of every promotion. Raises GateNotMet.
+
+    Where people sign for each promotion, their change request is opened, and the run waits for it in review.
+    """
     assert run.challenger_version is not None
-    reason = f"retraining {run.retraining_id}: {detail}"
+    reason = f"retraining {run.retraining_id}: {detail}"[:REASON_LIMIT]
+    if promotions.needs_signatures(tx, run.model):
+        new = NewChange(kind="promote", model=run.model, version=run.challenger_version, reason=reason)
+        change = changes.open_change(tx, new, by=runs.BY, now=now)
+        told = f"Change request {change.change_id} asks people to sign for the promotion."
+        runs.take(tx, run, "review", told, to="review", now=now, figures={"change_id": change.change_id})
+        return
     promotions.promote(tx, run.model, run.challenger_version, to="champion", reason=reason, by=runs.BY, now=now)
     _end(tx, run, "promoted", detail, now)
 

@@ -112,10 +112,10 @@ def _hold_the_trial(ground: Ground, run: RetrainingRun, now: Instant) -> bool:
     comparison = trials.compare(
         *evidence.paired(ground, run.endpoint, run.champion_version, challenger, span), policy.accept
     )
-    checked, pem = facts.check_bytes(ground, run.model, challenger), ground.key.public_pem
+    checked, pems = facts.check_bytes(ground, run.model, challenger), ground.key.public_pems
     return _write(
         ground,
-        lambda tx: verdicts.act_on(tx, run, policy, comparison, checked=checked, public_pem=pem, now=now),
+        lambda tx: verdicts.act_on(tx, run, policy, comparison, checked=checked, public_pems=pems, now=now),
     )
 
 

@@ -3,6 +3,8 @@ them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from tenure.errors import GateNotMet
@@ -23,7 +25,7 @@ def act_on(
     comparison: Comparison,
     *,
     checked: BytesChecked,
-    public_pem: str,
+    public_pems: Sequence[str],
     now: Instant,
 ) -> None:
     """Write what the trial showed, and take the one way that it leaves open."""
@@ -42,7 +44,7 @@ def act_on(
     if not comparison.accepted:
         endings.reject(tx, run, said, now)
     elif guards.is_governed(tx, run.model):
-        _seek_approval(tx, run, policy, comparison, checked=checked, public_pem=public_pem, now=now)
+        _seek_approval(tx, run, policy, comparison, checked=checked, public_pems=public_pems, now=now)
     elif policy.then == "promote":
         endings.promote(tx, run, said, now)
     else:
@@ -57,7 +59,7 @@ def _seek_approval(
     comparison: Comparison,
     *,
     checked: BytesChecked,
-    public_pem: str,
+    public_pems: Sequence[str],
     now: Instant,
 ) -> None:
     """Open the change request; approve it under the envelope when one covers it, else wait for people."""
@@ -70,14 +72,14 @@ def _seek_approval(
         endings.fail(tx, run, f"Approval cannot be asked for: {' '.join(refusal.failures)}", now)
         return
     evidence = {"retraining": run.retraining_id, **msgspec.to_builtins(comparison)}
-    verdict = envelopes.covers_change(tx, change, evidence, now=now, public_pem=public_pem)
+    verdict = envelopes.covers_change(tx, change, evidence, now=now, public_pems=public_pems)
     if policy.then == "propose":
         _await_people(tx, run, change, "the model's file says `then: propose`", now)
     elif not verdict.covered:
         _await_people(tx, run, change, f"the envelope does not cover it, since {verdict.because}", now)
     else:
         changes.approve_under_envelope(
-            tx, change.change_id, by=runs.BY, now=now, evidence=evidence, public_pem=public_pem
+            tx, change.change_id, by=runs.BY, now=now, evidence=evidence, public_pems=public_pems
         )
         detail = f"Approved inside the envelope signed with change {verdict.change_id}, until {verdict.expires}."
         figures: runs.Figures = {"change_id": change.change_id, "envelope": verdict.change_id}

@@ -37,8 +37,7 @@ def append(
     tx: Transaction, action: str, *, subject: str, by: str, at: Instant, detail: dict[str, Any] | None = None
 ) -> int:
     """Add one event to the chain and return its sequence number, which starts at 1."""
-    if tx.dialect.name == "postgresql":
-        tx.execute(sa.select(sa.func.pg_advisory_xact_lock(APPEND_LOCK)))
+    lock(tx)
     last = tx.execute(
         sa.select(tables.audit.c.sequence, tables.audit.c.hash).order_by(tables.audit.c.sequence.desc()).limit(1)
     ).first()
@@ -57,6 +56,16 @@ def append(
         )
     )
     return sequence
+
+
+def lock(tx: Transaction) -> None:
+    """Be the one appender until this transaction ends.
+
+    Who locks rows that others lock too (changes, when they are signed or ended) asks for this first, so that everybody
+    waits in the same order and nobody for each other.
+    """
+    if tx.dialect.name == "postgresql":
+        tx.execute(sa.select(sa.func.pg_advisory_xact_lock(APPEND_LOCK)))
 
 
 def chained(previous: str, body: bytes) -> str:

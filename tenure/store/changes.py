@@ -8,22 +8,11 @@ import msgspec
 import sqlalchemy as sa
 
 from tenure.records.base import Instant, Record
-from tenure.records.changes import Change, ChangeState, StepStatus, Subject
+from tenure.records.changes import Change, ChangeState, StepAsked, StepStatus, Subject, Target
 from tenure.store import signatures, tables
 from tenure.store.database import Transaction
 
 _column = tables.changes.c
-
-
-class StepAsked(Record):
-    """A step of a change: how many signatures, each of a person who holds one of the roles."""
-
-    roles: list[str]
-    signatures: int
-
-    @property
-    def role(self) -> str:
-        return " or ".join(self.roles)
 
 
 class _Body(Record):
@@ -33,6 +22,7 @@ class _Body(Record):
     ended_because: str = ""
     approved_under: str | None = None
     evidence: dict[str, Any] = {}
+    target: Target | None = None
 
 
 class StoredChange(Record):
@@ -45,7 +35,7 @@ class StoredChange(Record):
 
 def add(tx: Transaction, change: Change, steps: list[StepAsked], authors: list[str]) -> None:
     """Store a new change request."""
-    body = _Body(steps=steps, subject=change.subject, authors=authors)
+    body = _Body(steps=steps, subject=change.subject, authors=authors, target=change.target)
     tx.execute(
         sa.insert(tables.changes).values(
             change_id=change.change_id,
@@ -79,11 +69,18 @@ def search(
     model: str | None = None,
     version: int | None = None,
     kind: str | None = None,
+    opened_by: str | None = None,
     limit: int = 1000,
 ) -> list[StoredChange]:
-    """Change requests, newest first: by state, model, version and kind."""
+    """Change requests, newest first: by state, model, version, kind and who asked."""
     query = sa.select(tables.changes).order_by(_column.opened_at.desc(), _column.change_id.desc()).limit(limit)
-    wanted = ((_column.state, state), (_column.model, model), (_column.version, version), (_column.kind, kind))
+    wanted = (
+        (_column.state, state),
+        (_column.model, model),
+        (_column.version, version),
+        (_column.kind, kind),
+        (_column.opened_by, opened_by),
+    )
     for column, value in wanted:
         if value is not None:
             query = query.where(column == value)
@@ -99,8 +96,11 @@ def close(
     *,
     approved_under: str | None = None,
     evidence: dict[str, Any] | None = None,
-) -> None:
-    """End a change request: how, why, and when it was approved under an envelope, whose and on what evidence."""
+) -> bool:
+    """End an open change request: how, why, and when it was approved under an envelope, whose and on what evidence.
+
+    False when it was over already, ended by a transaction that this one waited for; then nothing is changed.
+    """
     row = tx.execute(sa.select(_column.body).where(_column.change_id == change_id)).one()
     body = msgspec.structs.replace(
         msgspec.json.decode(row.body, type=_Body),
@@ -108,11 +108,20 @@ def close(
         approved_under=approved_under,
         evidence=evidence or {},
     )
-    tx.execute(
+    ended = (
         sa.update(tables.changes)
-        .where(_column.change_id == change_id)
+        .where(_column.change_id == change_id, _column.state == "open")
         .values(state=state, closed_at=now, body=msgspec.json.encode(body).decode())
     )
+    return tx.execute(ended).rowcount == 1
+
+
+def rebind(tx: Transaction, change_id: str, subject: Subject) -> None:
+    """Bind a change to what stands now, for a kind whose one signature covers what its signer saw."""
+    row = tx.execute(sa.select(_column.body).where(_column.change_id == change_id)).one()
+    body = msgspec.structs.replace(msgspec.json.decode(row.body, type=_Body), subject=subject)
+    encoded = msgspec.json.encode(body).decode()
+    tx.execute(sa.update(tables.changes).where(_column.change_id == change_id).values(body=encoded))
 
 
 def _stored(tx: Transaction, row: Any) -> StoredChange:
@@ -135,14 +144,16 @@ def _stored(tx: Transaction, row: Any) -> StoredChange:
                 role=step.role,
                 needed=step.signatures,
                 signed=sum(1 for one in signed if _counts(one.role, one.meaning, one.voided, step)),
+                people=step.people,
             )
             for step in body.steps
         ],
         signatures=signed,
         approved_under=body.approved_under,
+        target=body.target,
     )
     return StoredChange(change=change, steps=body.steps, authors=body.authors)
 
 
 def _counts(role: str, meaning: str, voided: bool, step: StepAsked) -> bool:
-    return not voided and meaning == "approval" and role in step.roles
+    return not voided and meaning not in ("rejection", "author") and role in step.roles

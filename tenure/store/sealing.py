@@ -6,9 +6,7 @@ from __future__ import annotations
 import os
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from tenure.store.keys import SigningKey
 
@@ -30,5 +28,4 @@ def unseal(key: SigningKey, sealed: bytes, owner: str) -> str | None:
 
 
 def _cipher(key: SigningKey) -> AESGCM:
-    derived = HKDF(hashes.SHA256(), length=32, salt=None, info=b"tenure webhook secrets")
-    return AESGCM(derived.derive(key.private.private_bytes_raw()))
+    return AESGCM(key.seal_key())

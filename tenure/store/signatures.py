@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
-from tenure.records.changes import Signature
+from tenure.records.base import Record
+from tenure.records.changes import Signature, Subject
 from tenure.store import tables
 from tenure.store.database import Transaction
 
@@ -50,6 +54,7 @@ def void(tx: Transaction, change_id: str) -> int:
 
 
 def _signature(row: Any) -> Signature:
+    read = _read(row.envelope)
     return Signature(
         signature_id=row.signature_id,
         person=row.person_id,
@@ -59,4 +64,28 @@ def _signature(row: Any) -> Signature:
         reason=row.reason,
         signed_at=row.signed_at,
         voided=row.voided,
+        reauthenticated_by=read.reauthenticated_by,
+        reauthenticated_at=read.reauthenticated_at,
+        policy_version=read.policy_version,
+        subject=read.subject,
+        key_id=read.key_id,
     )
+
+
+class _Read(Record):
+    """What an envelope says beside the columns. Shown, not trusted: whoever must be sure verifies the envelope."""
+
+    reauthenticated_by: str = ""
+    reauthenticated_at: str = ""
+    policy_version: str = ""
+    subject: Subject | None = None
+    key_id: str = ""
+
+
+def _read(envelope: bytes) -> _Read:
+    try:
+        outer = msgspec.json.decode(envelope)
+        said = msgspec.json.decode(base64.b64decode(outer["payload"]), type=_Read)
+        return msgspec.structs.replace(said, key_id=str(outer["signatures"][0]["keyid"]))
+    except (msgspec.MsgspecError, binascii.Error, KeyError, IndexError, TypeError, ValueError):
+        return _Read()

@@ -365,6 +365,19 @@ file_scans = Table(
     _number("scanned_at"),
 )
 
+# --- manage: the life cycle ---
+
+comments = Table(
+    "comments",
+    metadata,
+    _text("comment_id", key=True),
+    Column("change_id", Text, ForeignKey("changes.change_id"), nullable=False),
+    _text("person_id"),
+    _text("text"),
+    _number("at"),
+    Index("ix_comments_by_change", "change_id", "at"),
+)
+
 # --- deploy -----------------------------------------------------------------------------------------------------
 
 endpoints = Table(

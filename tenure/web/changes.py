@@ -10,12 +10,17 @@ from litestar import Request, Response, get, post
 from litestar.params import Parameter
 from litestar.response import Redirect
 
-from tenure.deploy import releases, routing
+from tenure.build import registered_models
+from tenure.deploy import changes as carried
+from tenure.deploy import routing
 from tenure.errors import InvalidInput, TenureError
-from tenure.manage import changes
+from tenure.manage import changes, comments, eligibility, inbox, lifecycle
 from tenure.manage.signing import sign_in_person
-from tenure.records.changes import NewSignature
+from tenure.records.base import Record
+from tenure.records.changes import Change, NewComment, NewSignature
 from tenure.records.people import Permission, Principal
+from tenure.store import changes as kept
+from tenure.store import comments as stored_comments
 from tenure.store import gates
 from tenure.store import people as accounts
 from tenure.store.database import Transaction
@@ -57,13 +62,31 @@ def sign(
     """Sign for or against a change; what is wrong with the form is said above it."""
     try:
         passwords, now = gate_of(request).passwords, ground.clock()
-        then = partial(releases.follow, now=now)
+        then = partial(carried.follow, now=now)
         sign_in_person(ground, passwords, principal, change_id, _signature(data), now=now, then=then)
         routing.publish(ground)
     except TenureError as refusal:
         given = {name: data.get(name, "") for name in ("person", "role", "meaning", "reason")}
         return _change(request, ground, principal, change_id, refusal=refusal, given=given)
     return Redirect(f"/changes/{part(change_id)}", status_code=303)
+
+
+@post("/changes/{change_id:str}/comment", permission=Permission.READ, sync_to_thread=True, include_in_schema=False)
+def comment(
+    request: Request[Any, Any, Any], ground: Ground, principal: Principal, change_id: str, data: Form
+) -> Response[str] | Redirect:
+    """Say something about a change; what is wrong with it is said above the form."""
+    try:
+        new = _read(data, NewComment, ("text",), "The comment")
+        ground.database.write(lambda tx: comments.add(tx, change_id, new, by=principal, now=ground.clock()))
+    except InvalidInput as refusal:
+        return _change(request, ground, principal, change_id, refusal=refusal, given={"text": data.get("text", "")})
+    return Redirect(f"/changes/{part(change_id)}", status_code=303)
+
+
+@get("/inbox", permission=Permission.READ, sync_to_thread=True, include_in_schema=False)
+def inbox_page(ground: Ground, principal: Principal) -> Response[str]:
+    return show(ground, principal, "inbox.html", lambda tx: {"inbox": inbox.of(tx, principal)}, current="inbox")
 
 
 def _change(
@@ -78,27 +101,80 @@ def _change(
     def load(tx: Transaction) -> dict[str, Any]:
         change = changes.get(tx, change_id)
         evaluations = [one for one in gates.of_version(tx, change.model, change.version) if one.gate == change.kind]
+        signed_in = principal.kind == "person"
         return {
             "change": change,
-            "roles": sorted({role for step in change.steps for role in step.role.split(" or ")}),
+            "moments": comments.told(change, stored_comments.of_change(tx, change_id)),
+            "in_place": registered_models.aliases(tx, change.model).get("champion"),
+            "bound_when_opened": change.kind in lifecycle.BOUND_WHEN_OPENED,
             "people": [person.name for person in accounts.list_all(tx)],
             "evaluation": evaluations[0] if evaluations else None,
             "refusal": refusal.message if refusal else "",
-            "given": given or {"person": principal.name if principal.kind == "person" else ""},
+            "given": {"person": principal.name if signed_in else "", **(given or {})},
             "csrf": csrf_of(request),
-            "signed_in": principal.kind == "person",
+            "signed_in": signed_in,
+            "may_comment": principal.kind != "nobody",
+            **_pen(tx, change_id, principal),
         }
 
     status = status_of(refusal) if refusal else 200
     return show(ground, principal, "change.html", load, current="changes", status=status)
 
 
-def _signature(form: dict[str, str]) -> NewSignature:
-    fields = {name: text(form, name) for name in ("person", "role", "meaning", "reason")}
+def _pen(tx: Transaction, change_id: str, principal: Principal) -> dict[str, Any]:
+    """The roles that may be chosen, and for whoever is signed in and may choose none, why.
+
+    Whoever is not signed in may hand the keyboard to anybody, so every role of the change is offered.
+    """
+    stored = kept.get(tx, change_id)
+    assert stored is not None
+    every = list(dict.fromkeys(role for step in stored.steps for role in step.roles))
+    account = accounts.get(tx, principal.name) if principal.kind == "person" else None
+    if account is None:
+        return {"roles": every, "refused": [], "meanings": _meanings(stored.change, every)}
+    roles = eligibility.roles_open_to(stored, account.person)
+    if account.person.name in stored.authors and not _has_signed(stored.change, account.person.name):
+        roles.append(eligibility.AUTHOR)
+    reasons = (eligibility.refusal(stored, account.person, role, "approval") for role in every)
+    refused = list(dict.fromkeys(reason.message for reason in reasons if reason))
+    return {"roles": roles, "refused": refused, "meanings": _meanings(stored.change, roles)}
+
+
+def _has_signed(change: Change, name: str) -> bool:
+    return any(one.person == name and not one.voided for one in change.signatures)
+
+
+def _meanings(change: Change, roles: list[str]) -> list[tuple[str, str]]:
+    """What may be signed in one of these roles, each with what it says, for a reader who is about to."""
+    about = f"version {change.version} of {change.model}"
+    place = f" as {change.target.to}" if change.target else ""
+    words = {
+        "review": f"I have looked at where {about} comes from, and it may be taken in.",
+        "approval": f"I approve {about} for use, as its evidence stands.",
+        "release": f"I release {about} into service{place}.",
+        "suspension": f"I take {about} out of service, now.",
+        "retirement": f"I retire {about} for good.",
+    }
+    means = lifecycle.MEANS[change.kind]
+    offered: list[tuple[str, str]] = [(means, words[means]), ("rejection", "I refuse, which ends this request.")]
+    author = (eligibility.AUTHOR, "I made this, or asked for it, and answer for it. Fills no step; role 'author'.")
+    if roles == [eligibility.AUTHOR]:
+        return [author]
+    return [*offered, author] if eligibility.AUTHOR in roles else offered
+
+
+def _read(form: dict[str, str], into: type[Record], fields: tuple[str, ...], named: str, **more: str) -> Any:
+    given = {name: text(form, name) for name in fields}
     try:
-        return msgspec.convert({**fields, "password": form.get("password", "")}, NewSignature)
+        return msgspec.convert({**given, **more}, into)
     except msgspec.ValidationError as problem:
-        raise InvalidInput(f"The signature cannot be read: {problem}.") from None
+        raise InvalidInput(f"{named} cannot be read: {problem}.") from None
 
 
-handlers = [changes_page, change_page, sign]
+def _signature(form: dict[str, str]) -> NewSignature:
+    fields = ("person", "role", "meaning", "reason")
+    found: NewSignature = _read(form, NewSignature, fields, "The signature", password=form.get("password", ""))
+    return found
+
+
+handlers = [changes_page, change_page, sign, comment, inbox_page]

@@ -10,6 +10,7 @@ from litestar.params import Parameter
 
 from tenure.deploy import endpoints
 from tenure.errors import NotFound
+from tenure.manage import evidence
 from tenure.monitor import progress
 from tenure.records.model_files import Monitors
 from tenure.records.people import Permission, Principal
@@ -39,6 +40,7 @@ def page(
         answered = [window for window in shown if window.role != "shadow"]
         listed = list(reversed(shown))[: None if every else LISTED_LIMIT]
         known = alerts.search(tx, endpoint=name)
+        history = releases.history(tx, name)
         return {
             "endpoint": endpoint,
             "champion": next((one for one in endpoint.releases if one.role == "champion"), None),
@@ -54,7 +56,10 @@ def page(
             "firing": lives.urgent(known),
             "health": lives.health_of(known, answered, endpoint.health),
             "states": {health.release_id: health for health in endpoint.health},
-            "releases": releases.history(tx, name),
+            "releases": history,
+            "signed": {
+                version: evidence.blocks(tx, endpoint.model, version) for version in {one.version for one in history}
+            },
             "retrainings": retraining_runs.search(tx, endpoint=name),
             "monitors": _monitors(tx, endpoint.model),
             "has_baseline": _distributions(tx, name) is not None,

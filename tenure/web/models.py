@@ -8,8 +8,9 @@ import msgspec
 from litestar import Response, get
 
 from tenure.errors import NotFound
-from tenure.manage import cards
+from tenure.manage import cards, evidence
 from tenure.records.base import Record
+from tenure.records.changes import SignatureBlock
 from tenure.records.model_files import ModelFile
 from tenure.records.people import Permission, Principal
 from tenure.records.profiles import Judged
@@ -30,6 +31,7 @@ class VersionLine(Record):
     judged: Judged | None
     has_baseline: bool
     missing: list[str]
+    signed: list[SignatureBlock]
 
 
 @get("/models", permission=Permission.READ, sync_to_thread=True, include_in_schema=False)
@@ -78,6 +80,7 @@ def _line(tx: Transaction, version: ModelVersionInfo) -> VersionLine:
         judged=stored.profile.judged if stored else None,
         has_baseline=stored is not None,
         missing=cards.current(tx, version.name, version.version).missing,
+        signed=evidence.blocks(tx, version.name, version.version),
     )
 
 
@@ -87,8 +90,16 @@ def _declared(file: ModelFile) -> str:
 
     unset = {field.name: field.default for field in msgspec.structs.fields(file)}
     told = {name: getattr(file, name) for name in file.__struct_fields__ if name not in SHOWN_APART}
-    written = {name: msgspec.to_builtins(value) for name, value in told.items() if value not in (unset[name], [], None)}
+    plain = {name: msgspec.to_builtins(value) for name, value in told.items() if value not in (unset[name], [], None)}
+    written = _said(plain)
     return str(yaml.safe_dump(written, sort_keys=False, allow_unicode=True, width=100)) if written else ""
+
+
+def _said(value: Any) -> Any:
+    """What a file says, without what it leaves empty."""
+    if isinstance(value, dict):
+        return {key: _said(inner) for key, inner in value.items() if inner not in (None, [])}
+    return [_said(inner) for inner in value] if isinstance(value, list) else value
 
 
 handlers = [models_page, model_page]

@@ -9,6 +9,7 @@ from urllib.parse import quote, urlencode
 import jinja2
 from litestar import MediaType, Response
 
+from tenure.manage import inbox
 from tenure.records.base import Record, iso
 from tenure.records.people import Principal
 from tenure.store import alerts, changes
@@ -42,6 +43,7 @@ class Frame(Record):
     signed_in: bool
     firing: int = 0
     open_changes: int = 0
+    to_sign: int = 0
 
 
 def show(
@@ -76,12 +78,14 @@ def bare_frame(principal: Principal | None = None) -> Frame:
 
 
 def _frame(tx: Transaction, principal: Principal, current: str) -> Frame:
+    opened = changes.search(tx, state="open", limit=COUNT_LIMIT)
     return Frame(
         current=current,
         who=principal.name,
         signed_in=_is_person(principal),
         firing=len(alerts.search(tx, state="firing", limit=COUNT_LIMIT)),
-        open_changes=len(changes.search(tx, state="open", limit=COUNT_LIMIT)),
+        open_changes=len(opened),
+        to_sign=inbox.count(tx, principal, opened),
     )
 
 

@@ -8,6 +8,7 @@ import msgspec
 from litestar import Response, get
 
 from tenure.errors import NotFound
+from tenure.manage import evidence
 from tenure.records.people import Permission, Principal
 from tenure.records.retraining import Dossier
 from tenure.store import changes, retraining_runs
@@ -35,6 +36,7 @@ def page(ground: Ground, principal: Principal, retraining_id: str) -> Response[s
             "run": run,
             "chapters": _chapters(run.dossier) if run.dossier else [],
             "changes": [stored.change for stored in asked],
+            "signed": evidence.blocks(tx, run.model, run.challenger_version) if run.challenger_version else [],
         }
 
     return show(ground, principal, "retraining.html", load, current="models")

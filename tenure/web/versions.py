@@ -8,7 +8,7 @@ from litestar import Response, get
 
 from tenure.build import model_versions, provenance
 from tenure.errors import NotFound
-from tenure.manage import cards, contents, features, policies
+from tenure.manage import cards, contents, evidence, features, policies
 from tenure.records.base import Record
 from tenure.records.people import Permission, Principal
 from tenure.records.registry import ModelVersionInfo
@@ -67,7 +67,7 @@ def page(
             "baseline": stored,
             "judged": stored.profile.judged if stored else None,
             "changes": asked,
-            "signatures": [signature for change in asked for signature in change.signatures],
+            "signed": evidence.blocks(tx, name, version),
             "evaluation": evaluations[0] if evaluations else None,
             "policy": policies.VERSION,
             "lineage": _lineage(tx, info),

@@ -111,7 +111,14 @@ def test_people_and_the_audit_log(server: Running) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    [["model", "list"], ["endpoint", "list"], ["alert", "list"], ["retrain", "list"], ["version", "changes"]],
+    [
+        ["model", "list"],
+        ["endpoint", "list"],
+        ["alert", "list"],
+        ["retrain", "list"],
+        ["version", "changes"],
+        ["version", "inbox"],
+    ],
 )
 def test_lists_answer_on_a_young_server(server: Running, command: list[str]) -> None:
     assert run(server, *command).exit_code == 0

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from tenure.build import registered_models, webhooks
-from tenure.deploy import endpoints, promotions, releases
+from tenure.deploy import changes, endpoints, promotions, releases
 from tenure.errors import AlreadyExists, Conflict, GateNotMet, InvalidInput, NotAllowed, NotFound
 from tenure.records.endpoints import NewEndpoint, NewRelease, ReleaseInfo
 from tenure.records.webhooks import NewWebhook
@@ -277,11 +277,11 @@ def test_a_version_that_is_suspended_answers_nowhere_any_more(ground: Ground) ->
     make_endpoint(ground)
     promote(ground, 1)
     suspension = msgspec.structs.replace(approved, kind="suspend", state="approved", reason="wrong weather feed")
-    ground.database.write(lambda tx: releases.follow(tx, suspension, now=NOW))
+    ground.database.write(lambda tx: changes.follow(tx, suspension, now=NOW))
     assert serving(ground) == []
     assert "release.ended" in actions(ground)
     still_open = msgspec.structs.replace(suspension, state="open")
-    ground.database.write(lambda tx: releases.follow(tx, still_open, now=NOW))
+    ground.database.write(lambda tx: changes.follow(tx, still_open, now=NOW))
 
 
 def test_webhooks_are_told_of_the_aliases_that_a_promotion_moves(ground: Ground) -> None:

@@ -1,6 +1,7 @@
 """Change requests: who may sign, what ends them, and what a signature covers."""
 
 import threading
+from collections.abc import Callable
 
 import pytest
 
@@ -290,8 +291,12 @@ def test_what_cannot_be_asked_says_why(ground: Ground):
     with pytest.raises(Conflict, match="not under governance"):
         ask(ground, version)
     apply_file(ground)
-    with pytest.raises(InvalidInput, match="Promote with POST"):
+    with pytest.raises(GateNotMet, match="may not become champion"):
         ask(ground, version, "promote")
+    with pytest.raises(InvalidInput, match="asks for no signed registration"):
+        ask(ground, version, "register")
+    with pytest.raises(InvalidInput, match="endpoint must be one of 'late'"):
+        ask(ground, version, "deploy")
     with pytest.raises(Conflict, match="must be approved"):
         ask(ground, version, "suspend")
     with pytest.raises(NotFound):
@@ -414,3 +419,56 @@ def test_two_signatures_at_once_are_counted_one_by_one(each_ground: Ground):
     after = each_ground.database.read(lambda tx: changes.get(tx, change.change_id))
     assert len(after.signatures) == 1
     assert each_ground.database.read(audit.verify).first_bad is None
+
+
+def test_two_people_at_once_fill_a_step_each(each_ground: Ground):
+    version = make_ready(each_ground)
+    change = ask(each_ground, version)
+    at_once(
+        lambda: sign(each_ground, change, "vera", "validator"),
+        lambda: sign(each_ground, change, "bo", "business-owner"),
+    )
+    after = each_ground.database.read(lambda tx: changes.get(tx, change.change_id))
+    assert (after.state, len(after.signatures), state_of(each_ground, version)) == ("approved", 2, "approved")
+
+
+def test_rivals_and_evidence_that_move_at_once_leave_one_story(each_ground: Ground):
+    """Two last signatures of rival changes and an edit of the card, at the same moment: nobody waits for each other."""
+    version = make_ready(each_ground)
+    first, second = ask(each_ground, version), ask(each_ground, version, by="owner")
+    for change in (first, second):
+        sign(each_ground, change, "vera", "validator")
+    at_once(
+        lambda: sign(each_ground, first, "bo", "business-owner"),
+        lambda: sign(each_ground, second, "both", "business-owner"),
+        lambda: write_card(each_ground, version, Card(scope="Other flights", data_dependencies="Weather")),
+    )
+    found = [each_ground.database.read(lambda tx, one=one: changes.get(tx, one.change_id)) for one in (first, second)]
+    states = sorted(change.state for change in found)
+    assert states in (["approved", "invalidated"], ["invalidated", "invalidated"])
+    assert state_of(each_ground, version) == ("approved" if "approved" in states else "registered")
+    for change in found:
+        assert all(one.voided for one in change.signatures) == (change.state == "invalidated")
+        assert change.state != "approved" or {one.subject for one in change.signatures} == {change.subject}
+    assert each_ground.database.read(audit.verify).first_bad is None
+
+
+def at_once(*works: Callable[[], object]) -> None:
+    """Do all of these at the same moment. A Conflict is an answer; any other failure is raised."""
+    ready, failures = threading.Barrier(len(works)), []
+
+    def run(work: Callable[[], object]) -> None:
+        ready.wait(30)
+        try:
+            work()
+        except Conflict:
+            pass
+        except Exception as failure:
+            failures.append(failure)
+
+    threads = [threading.Thread(target=run, args=(work,)) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert failures == []

@@ -23,7 +23,7 @@ def crown(ground: Ground, version: int) -> None:
 
 def covers(ground: Ground, version: int, now: Instant = NOW, pem: str = "") -> EnvelopeVerdict:
     key = pem or ground.key.public_pem
-    return ground.database.read(lambda tx: envelopes.covers(tx, MODEL, version, now=now, public_pem=key))
+    return ground.database.read(lambda tx: envelopes.covers(tx, MODEL, version, now=now, public_pems=[key]))
 
 
 def challenger(ground: Ground, columns: tuple[str, ...] = ("wind", "carrier")) -> Change:
@@ -40,7 +40,7 @@ def pass_on(ground: Ground, change: Change, **evidence: object) -> Change:
             by="tenure-worker",
             now=Instant(NOW + 200),
             evidence=evidence,
-            public_pem=ground.key.public_pem,
+            public_pems=ground.key.public_pems,
         )
     )
 

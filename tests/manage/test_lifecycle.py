@@ -1,4 +1,9 @@
+from typing import get_args
+
+import pytest
+
 from tenure.manage import lifecycle
+from tenure.records.changes import ChangeKind, Meaning
 
 
 def test_a_registered_version_is_reviewed_and_approved():
@@ -23,5 +28,26 @@ def test_retired_is_the_end():
     assert not any(lifecycle.may_open(kind, "retired") for kind in lifecycle.MAY_OPEN)
 
 
-def test_a_promotion_is_not_opened():
-    assert not lifecycle.may_open("promote", "approved")
+def test_only_approved_versions_are_promoted():
+    assert lifecycle.MAY_OPEN["promote"] == {"approved"}
+
+
+def test_every_kind_stands_in_every_table():
+    kinds = set(get_args(ChangeKind))
+    assert kinds == set(lifecycle.MAY_OPEN) == set(lifecycle.MEANS) == set(lifecycle.RULES_OUT)
+    assert {kind for kind, _ in lifecycle.OPENED} | {kind for kind, _, _ in lifecycle.ENDED} <= kinds
+
+
+def test_retiring_and_approving_rule_each_other_out():
+    assert "retire" in lifecycle.RULES_OUT["approve"]
+    assert "approve" in lifecycle.RULES_OUT["retire"]
+    assert "retire" not in lifecycle.RULES_OUT["suspend"], "what is suspended may be retired next"
+
+
+@pytest.mark.parametrize("kind", get_args(ChangeKind))
+def test_a_yes_means_what_fits_the_kind(kind: ChangeKind):
+    means = lifecycle.MEANS[kind]
+    assert lifecycle.meaning(kind, "approval") == lifecycle.meaning(kind, means) == means
+    assert lifecycle.meaning(kind, "rejection") == "rejection"
+    others = set(get_args(Meaning)) - {means, "approval", "rejection", "author"}
+    assert {lifecycle.meaning(kind, other) for other in others} == {None}

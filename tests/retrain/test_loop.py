@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import msgspec
 import pytest
 
 from tenure.build import registered_models
+from tenure.deploy import changes as carried
 from tenure.manage import changes, model_files
 from tenure.records.base import DAY_US
+from tenure.records.changes import Change
+from tenure.records.model_files import ModelFile
 from tenure.retrain import runs
 from tenure.serving import routing as published
 from tenure.store import audit
+from tenure.store.database import Transaction
 from tenure.store.ground import Ground
 
 from ..deploy.makers import approve, make_version, sign
@@ -289,3 +294,47 @@ def test_nothing_is_evaluated_twice_for_the_same_judged_windows(
     evaluated = len(asked)
     world.work()
     assert 1 <= len(asked) == evaluated <= 2
+
+
+def test_where_people_sign_for_promotions_the_winner_waits_for_them(make_world: Make) -> None:
+    world = make_world()
+    world.ground.database.write(lambda tx: model_files.apply(tx, signed_promotions(tx), by="ann", now=world.now()))
+    into_the_trial(world)
+    hold_the_trial(world)
+    approval = change_of(world)
+    assert approval.kind == "approve", "the file has changed since the envelope was signed"
+    sign(world.ground, approval)
+    world.work()
+    promotion = change_of(world)
+    assert (promotion.kind, promotion.state, world.run().state) == ("promote", "open", "review")
+    assert world.serving() == [(1, "champion"), (2, "shadow")]
+    signed = sign(world.ground, promotion)
+    world.ground.database.write(lambda tx: carried.follow(tx, signed, now=world.now()))
+    world.work()
+    assert world.run().state == "promoted"
+    assert world.serving() == [(2, "champion")]
+
+
+def test_people_may_refuse_the_promotion_of_a_winner(make_world: Make) -> None:
+    world = make_world()
+    world.ground.database.write(lambda tx: model_files.apply(tx, signed_promotions(tx), by="ann", now=world.now()))
+    into_the_trial(world)
+    hold_the_trial(world)
+    sign(world.ground, change_of(world))
+    world.work()
+    sign(world.ground, change_of(world), meaning="rejection")
+    world.work()
+    assert world.run().state == "rejected"
+    assert world.serving() == [(1, "champion")]
+
+
+def signed_promotions(tx: Transaction) -> ModelFile:
+    applied = model_files.current(tx, "delay")
+    assert applied is not None
+    return msgspec.structs.replace(applied.file, promotion=applied.file.approval)
+
+
+def change_of(world: World) -> Change:
+    """What the run waits for in review."""
+    change_id = runs.figure(world.run(), "review", "change_id")
+    return world.ground.database.read(lambda tx: changes.get(tx, change_id))

@@ -36,6 +36,7 @@ PAGES = [
     "/audit?verify=true",
     "/changes",
     "/changes?state=open",
+    "/inbox",
     f"/retraining/{town.RETRAINING}",
     "/webhooks",
     f"/webhooks/{hooks.BUSY}",
