@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from litestar import get
 
-from tenure.manage import models
+from tenure.manage import histories, models
+from tenure.records import moments
+from tenure.records.histories import AsOf
 from tenure.records.models import ModelDetail, ModelSummary, VersionDetail
 from tenure.records.people import Permission
 from tenure.store.ground import Ground
@@ -28,4 +30,11 @@ def get_version(name: str, version: int, ground: Ground) -> VersionDetail:
     return ground.database.read(lambda tx: models.version_detail(tx, name, version))
 
 
-handlers = [list_models, get_model, get_version]
+@get("/api/v1/models/{name:str}/as-of", permission=Permission.READ, sync_to_thread=True)
+def get_as_of(name: str, at: str, ground: Ground, version: int | None = None) -> AsOf:
+    """How a model stood at a date (its end) or a time: which versions answered, who approved them, on what evidence."""
+    moment = moments.last_instant(at, "at")
+    return ground.database.read(lambda tx: histories.look(tx, name, moment, version=version))
+
+
+handlers = [list_models, get_model, get_version, get_as_of]

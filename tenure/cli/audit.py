@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import click
 
@@ -147,6 +148,19 @@ def verify(
         rows += [("too new to be told of", found["untold"], "")]
     show(answer, as_json, ["", "count", "says"], rows, "Audit log")
     sys.exit(1 if problem else 0)
+
+
+@command.command("as-of")
+@click.argument("model")
+@click.option("--at", required=True, help="A date (its end) or a time, UTC.")
+@click.option("--version", type=int, help="Tell of this version too, whether it was in service or not.")
+@server_option
+def as_of(model: str, at: str, version: int | None, client: Any, as_json: bool) -> None:
+    """How a model stood: which versions answered, who approved them and on what evidence."""
+    from tenure.cli.histories import show_as_of
+
+    params = _given({"at": at, "version": version})
+    show_as_of(client.get(f"/api/v1/models/{quote(model, safe='')}/as-of", params), as_json)
 
 
 def _given(chosen: dict[str, Any]) -> dict[str, Any]:

@@ -58,7 +58,7 @@ def tell(ground: Ground, endpoint: str, *, now: Instant) -> int:
         merged = lake_files.replaced_and_told(tx, endpoint)
         if not files:
             return 0
-        audit.append(tx, ACTION, subject=endpoint, by=BY, at=now, detail=_told(files, merged))
+        audit.append(tx, ACTION, subject=f"segments:{endpoint}", by=BY, at=now, detail=_told(files, merged))
         lake_files.mark_told(tx, files, merged, now)
         return len(files)
 

@@ -38,7 +38,7 @@ def test_predictions_and_outcomes_are_told_of_once_with_counts_time_and_digest(t
     tell(traffic)
     tell(traffic)
     [event] = told(traffic)
-    assert (event.subject, event.actor) == (ENDPOINT, "tenure-worker")
+    assert (event.subject, event.actor) == (f"segments:{ENDPOINT}", "tenure-worker")
     assert event.detail["rows"] == {"predictions": 2, "outcomes": 2}
     assert event.detail["from_at"] == START
     assert len(event.detail["files"]) == 2
