@@ -9,11 +9,12 @@ from litestar import get, post
 from litestar.params import Parameter
 from litestar.response import Stream
 
+from tenure.build import ended_runs
 from tenure.errors import NotFound
 from tenure.manage import checkpoints
 from tenure.monitor import segments
 from tenure.records import moments
-from tenure.records.audit import Checkpoint, SegmentsVerified
+from tenure.records.audit import Checkpoint, RunsVerified, SegmentsVerified
 from tenure.records.changes import AuditEvent, AuditVerified
 from tenure.records.people import Permission, Principal
 from tenure.store import audit
@@ -65,6 +66,12 @@ def verify_segments(ground: Ground) -> SegmentsVerified:
     return segments.verify(ground)
 
 
+@get("/api/v1/audit/verify-runs", permission=Permission.AUDIT, sync_to_thread=True)
+def verify_runs(ground: Ground) -> RunsVerified:
+    """Count again what every ended run holds, and name those that were changed after their end."""
+    return ended_runs.verify(ground.database)
+
+
 @get("/api/v1/audit/export", permission=Permission.AUDIT, sync_to_thread=True)
 def export_log(ground: Ground) -> Stream:
     """The whole log as JSON lines, oldest first: each event's hash and, byte for byte, what was hashed."""
@@ -101,6 +108,7 @@ handlers = [
     one_event,
     verify_log,
     verify_segments,
+    verify_runs,
     export_log,
     list_checkpoints,
     sign_checkpoint,

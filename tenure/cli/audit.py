@@ -112,6 +112,7 @@ def checkpoints(client: Any, as_json: bool) -> None:
 
 @command.command("verify")
 @click.option("--segments", is_flag=True, help="Also hold the files of predictions and outcomes against their digests.")
+@click.option("--runs", is_flag=True, help="Also name ended runs that were changed after their end.")
 @click.option("--export", "exported", type=FILE, help="Verify this export instead of asking a server.")
 @click.option(
     "--checkpoint", "envelopes", type=FILE, multiple=True, help="A checkpoint that was kept; may be repeated."
@@ -120,6 +121,7 @@ def checkpoints(client: Any, as_json: bool) -> None:
 @server_option
 def verify(
     segments: bool,
+    runs: bool,
     exported: Path | None,
     envelopes: tuple[Path, ...],
     keys: tuple[Path, ...],
@@ -131,8 +133,8 @@ def verify(
     With --export and --public-key no server is needed. Without a checkpoint that was kept elsewhere, a log that was cut
     off or written anew as a whole cannot be told from the true one.
     """
-    if segments and exported:
-        raise click.UsageError("--segments needs the server that has the files; --export is verified without one.")
+    if (segments or runs) and exported:
+        raise click.UsageError("--segments and --runs need the server; --export is verified without one.")
     if exported and envelopes and not keys:
         raise click.UsageError("A --checkpoint is verified with --public-key: what `tenure audit public-key` told.")
     answer = _offline(exported, envelopes, keys) if exported else _online(client, envelopes, keys)
@@ -146,6 +148,11 @@ def verify(
         says = _says(found["problem"], str(found["first_bad"]))
         rows += [("segment files", found["files"], says), ("rows in them", found["rows"], "")]
         rows += [("too new to be told of", found["untold"], "")]
+    if runs:
+        seen = client.get("/api/v1/audit/verify-runs")
+        answer = {**answer, "runs": seen}
+        rows += [("ended runs", seen["runs"], f"{len(seen['changed'])} changed after their end")]
+        rows += [(f"run {one['run_id']}", "", f"{one['what']} since event {one['event']}") for one in seen["changed"]]
     show(answer, as_json, ["", "count", "says"], rows, "Audit log")
     sys.exit(1 if problem else 0)
 

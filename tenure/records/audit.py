@@ -47,3 +47,18 @@ class SegmentsVerified(Record):
     """Files that are too new for the log to tell of."""
     first_bad: str | None
     problem: str
+
+
+class ChangedRun(Record):
+    """A run that does not hold what it held at its end; `event` told of that end."""
+
+    run_id: str
+    event: int
+    what: str
+
+
+class RunsVerified(Record):
+    """How many ended runs were looked at, and those that were changed since, newest end first."""
+
+    runs: int
+    changed: list[ChangedRun]
