@@ -13,6 +13,8 @@ from typing import Any
 import msgspec
 
 GENESIS = "0" * 64
+REASON_LENGTH = 600
+"""Characters of a reason that are searched: so many fit into an index of Postgres, however they are written."""
 Row = tuple[int, int, str, str, str, str | None, bytes, str, str]
 """sequence, at, actor, action, subject, reason, body, previous hash, hash"""
 
@@ -60,9 +62,12 @@ def chained(previous: str, body: bytes) -> str:
 
 
 def reason_of(detail: Mapping[str, Any]) -> str | None:
-    """The text that says why, where an event has one."""
-    given = detail.get("reason")
-    return given if isinstance(given, str) else None
+    """The beginning of the text that says why, where an event has one: what the log is searched by."""
+    return _reason(detail.get("reason"))
+
+
+def _reason(given: Any) -> str | None:
+    return given[:REASON_LENGTH] if isinstance(given, str) else None
 
 
 class Walk:
@@ -147,7 +152,7 @@ def _agrees(
         and one.action == action
         and one.subject == subject
         and one.previous == previous
-        and (why if isinstance(why, str) else None) == reason
+        and (why[:REASON_LENGTH] if isinstance(why, str) else None) == reason
     )
 
 
@@ -192,6 +197,5 @@ def row_of_line(line: bytes) -> Row | None:
         one = _told(body)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
-    why = one.detail.reason
-    reason = why if isinstance(why, str) else None
+    reason = _reason(one.detail.reason)
     return one.sequence, one.at, one.actor, one.action, one.subject, reason, body, one.previous, read.hash

@@ -344,7 +344,7 @@ audit = Table(
     Column("body", LargeBinary, nullable=False),  # the exact bytes that are hashed
     _text("previous_hash"),
     _text("hash"),
-    _text("reason", null=True),  # of the detail, where it says why: repeated here to be found
+    _text("reason", null=True),  # the beginning of the detail's, repeated here to be found
     Index("ix_audit_by_subject", "subject", "sequence"),
     Index("ix_audit_by_actor", "actor", "sequence"),
     Index("ix_audit_by_action", "action", "sequence"),
@@ -354,6 +354,7 @@ audit = Table(
 Index(
     "ix_audit_with_reason",
     audit.c.sequence,
+    audit.c.reason,  # in the index itself: the search reads no row that does not fit
     sqlite_where=audit.c.reason.is_not(None),
     postgresql_where=audit.c.reason.is_not(None),
 )

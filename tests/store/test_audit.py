@@ -261,3 +261,15 @@ def test_an_export_is_what_was_hashed_byte_for_byte(each_ground: Ground, monkeyp
     walk = chain.Walk()
     assert walk.follow([row for row in rows if row])
     assert walk.head == each_ground.database.read(audit.verify).head
+
+
+def test_a_long_reason_of_wide_characters_is_kept_whole_and_found_by_its_beginning(each_ground: Ground):
+    why = "".join(chr(0x1F300 + number % 500) for number in range(1990)) + " at the end"
+
+    def append(tx: Transaction) -> None:
+        audit.append(tx, "thing.done", subject="x", by="ada", at=Instant(1), detail={"reason": why})
+
+    each_ground.database.write(append)
+    [found] = each_ground.database.read(lambda tx: audit.search(tx, reason=why[:50]))
+    assert found.detail["reason"] == why
+    assert each_ground.database.read(audit.verify).problem == ""

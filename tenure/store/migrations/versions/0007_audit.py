@@ -8,7 +8,7 @@ import json
 import sqlalchemy as sa
 from alembic import op
 
-from tenure.store import guards
+from tenure.store import chain, guards
 from tenure.store.tables import Text
 
 revision = "0007"
@@ -27,7 +27,7 @@ def upgrade() -> None:
     op.create_index("ix_audit_by_actor_and_action", "audit", ["actor", "action", "sequence"])
     op.create_index("ix_audit_by_time", "audit", ["at"])
     given = sa.text("reason IS NOT NULL")
-    op.create_index("ix_audit_with_reason", "audit", ["sequence"], sqlite_where=given, postgresql_where=given)
+    op.create_index("ix_audit_with_reason", "audit", ["sequence", "reason"], sqlite_where=given, postgresql_where=given)
     op.create_table(
         "audit_checkpoints",
         sa.Column("size", sa.BigInteger(), nullable=False),
@@ -57,6 +57,6 @@ def _copy_reasons(bind: sa.Connection) -> None:
 
 def _reason(body: bytes) -> object:
     try:
-        return json.loads(bytes(body))["detail"].get("reason")
+        return chain.reason_of(json.loads(bytes(body))["detail"])
     except (ValueError, KeyError, TypeError, AttributeError):  # somebody changed it: verification names it
         return None
