@@ -29,7 +29,9 @@ if TYPE_CHECKING:  # the gateway has a gate but no people, and should not load a
 
 ALL_BUT_SIGN = frozenset(Permission) - {Permission.SIGN}
 OWNER = Principal(name="owner", kind="owner", permissions=ALL_BUT_SIGN)
-READER = Principal(name="visitor", kind="nobody", permissions=frozenset({Permission.PUBLIC, Permission.READ}))
+READER = Principal(
+    name="visitor", kind="nobody", permissions=frozenset({Permission.PUBLIC, Permission.READ, Permission.AUDIT})
+)
 WORKER = Principal(
     name="tenure-worker",
     kind="service",

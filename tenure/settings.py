@@ -51,6 +51,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     job_lease_s: float = 30.0
     webhook_allow: str = ""
     webhook_timeout_s: Annotated[float, Meta(gt=0, le=300)] = 10.0
+    audit_checkpoint_hours: Annotated[float, Meta(gt=0, le=8784)] = 24.0
+    audit_export: str = ""
     deleted_retention_days: Annotated[float, Meta(ge=0, le=36_500)] = 30.0
     webhook_log_days: Annotated[float, Meta(ge=0, le=36_500)] = 30.0
 
@@ -137,6 +139,12 @@ HELP: dict[str, tuple[str, str]] = {
         "Where webhooks may go besides public addresses, also without TLS: hooks.internal,10.0.0.0/8.",
     ),
     "webhook_timeout_s": ("seconds", "How long the receiver of a webhook may take to answer."),
+    "audit_checkpoint_hours": ("hours", "How often a signed checkpoint of the audit log is made."),
+    "audit_export": (
+        "URL or folder",
+        "Where signed checkpoints are written as well, outside of the data folder: best a place that this server may "
+        "add to and not change. Empty means nowhere.",
+    ),
     "deleted_retention_days": ("days", "How long what was deleted is kept before `tenure admin gc` removes it."),
     "webhook_log_days": ("days", "How long the log of delivered webhooks is kept."),
 }
@@ -163,7 +171,18 @@ def load(given: Mapping[str, Any], environment: Mapping[str, str]) -> Settings:
         raise CannotStart(
             f"--only takes {', '.join(PROCESSES)}, separated by commas. Got {settings.only!r}. Example: --only control"
         )
+    _check_apart(settings)
     return settings
+
+
+def _check_apart(settings: Settings) -> None:
+    """What vouches for the data folder must not lie in it."""
+    given = settings.audit_export.removeprefix("file://")
+    if given and "://" not in given and Path(given).resolve().is_relative_to(settings.folder):
+        raise CannotStart(
+            f"--audit-export must lie outside of the data folder {settings.folder}, since it vouches for it. Got "
+            f"{settings.audit_export!r}. Give a folder that this server may add to and not change, or an object store."
+        )
 
 
 def shown(default: Any) -> str:

@@ -1,8 +1,8 @@
 """What happens as time passes, as one readable story.
 
 The worker looks at what has arrived, again and again: it takes the journal in, joins outcomes to predictions,
-judges the windows that are due, opens and resolves alerts, moves every retraining one step on, and sends the messages
-that wait in the outbox.
+judges the windows that are due, opens and resolves alerts, moves every retraining one step on, sends the messages
+that wait in the outbox, and signs a checkpoint of the audit log from time to time.
 Each step is safe to be killed in: what it had not committed it does again.
 """
 
@@ -19,13 +19,23 @@ log = logging.getLogger("tenure.worker")
 def run(ground: Ground, stopping: threading.Event) -> None:
     """Look at what has arrived until told to stop. A failing step is logged and tried again at the next look."""
     from tenure.integrate import deliveries
-    from tenure.monitor import intake, watch
+    from tenure.manage import checkpoints
+    from tenure.monitor import intake, segments, watch
     from tenure.retrain import jobs, loop
 
     runner, sender = jobs.Runner(), deliveries.Sender()
+    teller, keeper = segments.Teller(), checkpoints.Keeper()
     while not stopping.is_set():
         moved = False
-        for step in (intake.take_in, watch.judge_due, loop.advance, runner.run_waiting, sender.send_due):
+        for step in (
+            intake.take_in,
+            watch.judge_due,
+            loop.advance,
+            runner.run_waiting,
+            sender.send_due,
+            teller.tell_due,
+            keeper.keep_due,
+        ):
             try:
                 moved = step(ground, ground.clock()) or moved
             except Exception:

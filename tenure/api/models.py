@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from litestar import get
 
-from tenure.manage import evidence, models
+from tenure.manage import evidence, histories, models
+from tenure.records import moments
 from tenure.records.evidence import Evidence
+from tenure.records.histories import AsOf
 from tenure.records.models import ModelDetail, ModelSummary, VersionDetail
 from tenure.records.people import Permission
 from tenure.store.ground import Ground
@@ -38,4 +40,11 @@ def get_evidence(name: str, version: int, ground: Ground) -> Evidence:
     return ground.database.read(lambda tx: evidence.of_version(tx, name, version, ground.key, now=ground.clock()))
 
 
-handlers = [list_models, get_model, get_version, get_evidence]
+@get("/api/v1/models/{name:str}/as-of", permission=Permission.READ, sync_to_thread=True)
+def get_as_of(name: str, at: str, ground: Ground, version: int | None = None) -> AsOf:
+    """How a model stood at a date (its end) or a time: which versions answered, who approved them, on what evidence."""
+    moment = moments.last_instant(at, "at")
+    return ground.database.read(lambda tx: histories.look(tx, name, moment, version=version))
+
+
+handlers = [list_models, get_model, get_version, get_evidence, get_as_of]

@@ -177,6 +177,12 @@ def _no_longer_due(tx: Transaction, asked: Removal, due: set[str]) -> list[Held]
     ]
 
 
+def tell_files(tx: Transaction, place: str, keys: Sequence[str], *, by: str, now: Instant) -> None:
+    """Say in the audit log that somebody deletes files below a place, before they go."""
+    detail = {"files": len(keys), "digest": digest_of(keys)}
+    audit.append(tx, "artifacts.deleted", subject=f"artifacts:{place}", by=by, at=now, detail=detail)
+
+
 def digest_of(ids: Iterable[str]) -> str:
     """SHA-256 over ids, sorted, a line each."""
     return hashlib.sha256("".join(f"{one}\n" for one in sorted(ids)).encode()).hexdigest()

@@ -80,7 +80,8 @@ def get_by_name(tx: Transaction, name: str | None) -> Experiment:
     return found
 
 
-def rename(tx: Transaction, identifier: str | None, name: str | None, *, now: Instant) -> None:
+def rename(tx: Transaction, identifier: str | None, name: str | None, *, by: str, now: Instant) -> None:
+    """Give an active experiment another name. Writes one audit event, unless it has that name."""
     found = get(tx, identifier)
     if found.lifecycle_stage != "active":
         raise Inactive("Cannot rename a non-active experiment. Restore it first.")
@@ -90,6 +91,8 @@ def rename(tx: Transaction, identifier: str | None, name: str | None, *, now: In
     if name != found.name:
         _must_be_free(tx, name)
         experiments.update(tx, int(found.experiment_id), now // 1000, name=name)
+        subject, detail = f"experiment:{found.experiment_id}", {"before": found.name, "after": name}
+        audit.append(tx, "experiment.renamed", subject=subject, by=by, at=now, detail=detail)
 
 
 def delete(tx: Transaction, identifier: str | None, *, by: str, now: Instant) -> None:

@@ -28,7 +28,7 @@ from tenure.errors import InvalidInput, NotFound
 from tenure.records.base import Instant, Record
 from tenure.records.search import Ordering
 from tenure.records.tracking import KeyValue, LoggedModel
-from tenure.store import logged_models
+from tenure.store import audit, logged_models
 from tenure.store.database import Transaction
 
 DEFAULT_RESULTS = 100
@@ -106,8 +106,12 @@ def finalize(tx: Transaction, model_id: str | None, status: str | None, *, now: 
     return get(tx, model_id)
 
 
-def delete(tx: Transaction, model_id: str | None, *, now: Instant) -> None:
-    logged_models.delete(tx, get(tx, model_id).info.model_id, now // 1000)
+def delete(tx: Transaction, model_id: str | None, *, by: str, now: Instant) -> None:
+    """Delete a logged model softly. Writes one audit event."""
+    found = get(tx, model_id).info
+    logged_models.delete(tx, found.model_id, now // 1000)
+    subject, detail = f"logged_model:{found.model_id}", {"name": found.name}
+    audit.append(tx, "logged_model.deleted", subject=subject, by=by, at=now, detail=detail)
 
 
 def log_params(tx: Transaction, model_id: str | None, params: Sequence[KeyValue], *, cut: bool = True) -> None:

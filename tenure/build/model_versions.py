@@ -95,10 +95,13 @@ def set_state(tx: Transaction, name: str, version: int, state: VersionState, now
 
 
 def describe(
-    tx: Transaction, name: str | None, version: int | str | None, description: str | None, *, now: Instant
+    tx: Transaction, name: str | None, version: int | str | None, description: str | None, *, by: str, now: Instant
 ) -> ModelVersionInfo:
+    """Give a version another description. Writes one audit event."""
     found = get(tx, name, version)
     model_versions.update(tx, found.name, found.version, now // 1000, description=description or "")
+    detail = {"before": registered_models.told(found.description), "after": registered_models.told(description or "")}
+    audit.append(tx, "version.described", subject=f"{found.name}/{found.version}", by=by, at=now, detail=detail)
     return get(tx, found.name, found.version)
 
 
@@ -153,21 +156,31 @@ def checked_stage(stage: str | None) -> str:
 
 
 def set_tag(
-    tx: Transaction, name: str | None, version: int | str | None, key: str | None, value: str, *, now: Instant
+    tx: Transaction, name: str | None, version: int | str | None, key: str | None, value: str, *, by: str, now: Instant
 ) -> None:
+    """Set a tag. Writes one audit event."""
     found, key = get(tx, name, version), required(key, "key")
     check_key(key, "key")
     check_length(value, REGISTRY_TAG_LENGTH, "value")
     model_versions.set_tags(tx, found.name, found.version, [(key, value)])
     model_versions.update(tx, found.name, found.version, now // 1000)
+    before = registered_models.tag_of(found.tags, key)
+    detail = {"key": key, "before": registered_models.told(before), "after": registered_models.told(value)}
+    audit.append(tx, "version.tag_set", subject=f"{found.name}/{found.version}", by=by, at=now, detail=detail)
     announcements.version_tag_set(tx, found.name, found.version, key, value, now=now)
 
 
-def delete_tag(tx: Transaction, name: str | None, version: int | str | None, key: str | None, *, now: Instant) -> None:
-    """Remove a tag; one that is not there is no error, as in MLflow's registry."""
+def delete_tag(
+    tx: Transaction, name: str | None, version: int | str | None, key: str | None, *, by: str, now: Instant
+) -> None:
+    """Remove a tag; one that is not there is no error, as in MLflow's registry. Writes one audit event if it was."""
     found, key = get(tx, name, version), required(key, "key")
     model_versions.delete_tag(tx, found.name, found.version, key)
     model_versions.update(tx, found.name, found.version, now // 1000)
+    before = registered_models.tag_of(found.tags, key)
+    if before is not None:
+        detail = {"key": key, "before": registered_models.told(before)}
+        audit.append(tx, "version.tag_deleted", subject=f"{found.name}/{found.version}", by=by, at=now, detail=detail)
     announcements.version_tag_deleted(tx, found.name, found.version, key, now=now)
 
 

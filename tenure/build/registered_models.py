@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
 from tenure.build import announcements, searchable
@@ -24,6 +25,7 @@ from tenure.records.tracking import KeyValue
 from tenure.store import audit, registered_models
 from tenure.store.database import Transaction
 
+TOLD_LENGTH = 1000
 DEFAULT_RESULTS = 100
 MOST_RESULTS = 1000
 
@@ -79,10 +81,15 @@ def rename(tx: Transaction, name: str | None, new_name: str | None, *, by: str, 
     return get(tx, new_name)
 
 
-def describe(tx: Transaction, name: str | None, description: str | None, *, now: Instant) -> RegisteredModelInfo:
-    name = check_exists(tx, name)
-    registered_models.describe(tx, name, description or "", now // 1000)
-    return get(tx, name)
+def describe(
+    tx: Transaction, name: str | None, description: str | None, *, by: str, now: Instant
+) -> RegisteredModelInfo:
+    """Give a model another description. Writes one audit event."""
+    before = get(tx, name)
+    registered_models.describe(tx, before.name, description or "", now // 1000)
+    detail = {"before": told(before.description), "after": told(description or "")}
+    audit.append(tx, "model.described", subject=before.name, by=by, at=now, detail=detail)
+    return get(tx, before.name)
 
 
 def delete(tx: Transaction, name: str | None, *, by: str, now: Instant) -> None:
@@ -92,21 +99,41 @@ def delete(tx: Transaction, name: str | None, *, by: str, now: Instant) -> None:
     audit.append(tx, "model.deleted", subject=name, by=by, at=now)
 
 
-def set_tag(tx: Transaction, name: str | None, key: str | None, value: str, *, now: Instant) -> None:
-    name, key = check_exists(tx, name), required(key, "key")
+def set_tag(tx: Transaction, name: str | None, key: str | None, value: str, *, by: str, now: Instant) -> None:
+    """Set a tag. Writes one audit event."""
+    before, key = get(tx, name), required(key, "key")
+    name = before.name
     check_key(key, "key")
     check_length(value, REGISTRY_TAG_LENGTH, "value")
     registered_models.set_tags(tx, name, [(key, value)])
     registered_models.touch(tx, name, now // 1000)
+    detail = {"key": key, "before": told(tag_of(before.tags, key)), "after": told(value)}
+    audit.append(tx, "model.tag_set", subject=name, by=by, at=now, detail=detail)
     announcements.model_tag_set(tx, name, key, value, now=now)
 
 
-def delete_tag(tx: Transaction, name: str | None, key: str | None, *, now: Instant) -> None:
-    """Remove a tag; one that is not there is no error, as in MLflow's registry."""
-    name, key = check_exists(tx, name), required(key, "key")
+def delete_tag(tx: Transaction, name: str | None, key: str | None, *, by: str, now: Instant) -> None:
+    """Remove a tag; one that is not there is no error, as in MLflow's registry. Writes one audit event if it was."""
+    before, key = get(tx, name), required(key, "key")
+    name, value = before.name, tag_of(before.tags, key)
     registered_models.delete_tag(tx, name, key)
     registered_models.touch(tx, name, now // 1000)
+    if value is not None:
+        detail = {"key": key, "before": told(value)}
+        audit.append(tx, "model.tag_deleted", subject=name, by=by, at=now, detail=detail)
     announcements.model_tag_deleted(tx, name, key, now=now)
+
+
+def told(text: str | None) -> str | dict[str, object] | None:
+    """A text that a client chose, as an audit event tells it: a long one by its length and digest."""
+    if text is None or len(text) <= TOLD_LENGTH:
+        return text
+    return {"characters": len(text), "sha256": hashlib.sha256(text.encode()).hexdigest()}
+
+
+def tag_of(tags: Sequence[KeyValue], key: str) -> str | None:
+    """The value of a tag; None when there is none of that key."""
+    return next((tag.value for tag in tags if tag.key == key), None)
 
 
 def aliases(tx: Transaction, name: str) -> dict[str, int]:

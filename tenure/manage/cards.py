@@ -29,9 +29,10 @@ def edit(tx: Transaction, model: str, version: int, card: Card, *, by: str, now:
     if before is not None and before.card == card:
         return current(tx, model, version)
     written = cards.WrittenCard(before.revision + 1 if before else 1, card, by, now)
-    cards.add(tx, model, version, written, digest_of(card))
+    digest = digest_of(card)
+    cards.add(tx, model, version, written, digest)
     changed = [field for field in card.__struct_fields__ if _text(card, field) != _text(before and before.card, field)]
-    detail = {"revision": written.revision, "changed": changed}
+    detail = {"revision": written.revision, "digest": digest, "changed": changed}
     audit.append(tx, "card.edited", subject=f"{model}/{version}", by=by, at=now, detail=detail)
     voiding.void_stale(tx, model, info.version, what="the card", by=by, now=now)
     return current(tx, model, version)

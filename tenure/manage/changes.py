@@ -168,10 +168,7 @@ def sign(
     refusal = eligibility.refusal(stored, person, new.role, new.meaning, also_authors=seen.authors)
     if refusal is not None:
         raise refusal
-    if seen.subject != change.subject:
-        changes.rebind(tx, change_id, seen.subject)
-        stored = _stored(tx, change_id)
-    signature = _put(tx, stored, person, new, proof=proof, key=key, now=now)
+    signature = _put(tx, stored, seen.subject, person, new, proof=proof, key=key, now=now)
     _conclude(tx, get(tx, change_id), signature, by=person.name, now=now)
     return get(tx, change_id)
 
@@ -309,6 +306,7 @@ def _who_signs(tx: Transaction, proof: Reauthenticated, new: NewSignature) -> Pe
 def _put(
     tx: Transaction,
     stored: StoredChange,
+    subject: Subject,
     person: Person,
     new: NewSignature,
     *,
@@ -324,7 +322,7 @@ def _put(
         kind=change.kind,
         model=change.model,
         version=change.version,
-        subject=change.subject,
+        subject=subject,
         person=person.name,
         printed_name=person.printed_name,
         role=new.role,

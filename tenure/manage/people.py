@@ -23,6 +23,7 @@ OF_A_PERSON = frozenset(
         Permission.SCORE,
         Permission.MANAGE,
         Permission.SIGN,
+        Permission.AUDIT,
     }
 )
 ADMIN = "admin"

@@ -200,6 +200,8 @@ class AuditVerified(Record):
     first_bad: int | None
     problem: str
     head: str
+    checkpoints: int = 0
+    """Signed checkpoints that the chain agrees with."""
 
 
 class SignedStatement(Record):

@@ -21,6 +21,7 @@ class Permission(StrEnum):
     MANAGE = "manage"
     SIGN = "sign"
     ADMINISTER = "administer"
+    AUDIT = "audit"
 
 
 class Principal(Record):

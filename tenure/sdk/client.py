@@ -107,6 +107,19 @@ class Client:
         """As `get`."""
         return _content(self._send("DELETE", self.url + path, params=params))
 
+    def download(self, path: str, params: Mapping[str, Any] | None = None) -> Iterator[bytes]:
+        """The bytes that a path answers, as they come."""
+        import httpx
+
+        url = self.url + path
+        try:
+            with self._http.stream("GET", url, params=params) as answer:
+                if answer.status_code >= 400:
+                    raise _error_of(answer.status_code, answer.read(), url)
+                yield from answer.iter_bytes()
+        except httpx.TransportError as failure:
+            raise errors.Unavailable(f"{url} broke off, or does not answer: {failure}. Try again.") from None
+
     def score(self, endpoint: str, frame: Any, *, event_time: Any = None, reference: Any = None) -> ScoreAnswer:
         """Have an endpoint score rows.
 

@@ -116,14 +116,6 @@ def close(
     return tx.execute(ended).rowcount == 1
 
 
-def rebind(tx: Transaction, change_id: str, subject: Subject) -> None:
-    """Bind a change to what stands now, for a kind whose one signature covers what its signer saw."""
-    row = tx.execute(sa.select(_column.body).where(_column.change_id == change_id)).one()
-    body = msgspec.structs.replace(msgspec.json.decode(row.body, type=_Body), subject=subject)
-    encoded = msgspec.json.encode(body).decode()
-    tx.execute(sa.update(tables.changes).where(_column.change_id == change_id).values(body=encoded))
-
-
 def _stored(tx: Transaction, row: Any) -> StoredChange:
     body = msgspec.json.decode(row.body, type=_Body)
     signed = signatures.of_change(tx, row.change_id)

@@ -11,6 +11,7 @@ one.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -43,8 +44,7 @@ class Lake:
         for day, part in _by_day(table):
             date = moment_of(day * DAY_US).date().isoformat()
             path = f"{kind}/endpoint={endpoint}/date={date}/{name}.parquet"
-            self._write(path, part)
-            written.append(_described(path, kind, endpoint, part))
+            written.append(_described(path, kind, endpoint, part, self._write(path, part)))
         return written
 
     def merge(self, parts: Sequence[LakeFile], name: str) -> LakeFile:
@@ -52,8 +52,7 @@ class Lake:
         first = parts[0]
         table = self.read(parts).sort_by("event_at")
         path = f"{first.path.rsplit('/', 1)[0]}/{name}.parquet"
-        self._write(path, table)
-        return _described(path, first.kind, first.endpoint, table)
+        return _described(path, first.kind, first.endpoint, table, self._write(path, table))
 
     def read(
         self,
@@ -77,18 +76,24 @@ class Lake:
         for path in paths:
             (self.root / path).unlink(missing_ok=True)
 
-    def _write(self, path: str, table: Table) -> None:
+    def _write(self, path: str, table: Table) -> str:
+        """Write a file and return the SHA-256 of its bytes."""
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
+        sink = pa.BufferOutputStream()
+        pq.write_table(table, sink, compression="zstd", row_group_size=ROW_GROUP_ROWS)
+        written = sink.getvalue()
         target = self.root / path
         target.parent.mkdir(parents=True, exist_ok=True)
         draft = target.with_suffix(f".{os.getpid()}.draft")
         with draft.open("wb") as file:
-            pq.write_table(table, file, compression="zstd", row_group_size=ROW_GROUP_ROWS)
+            file.write(written)
             if self._fsync:
                 file.flush()
                 os.fsync(file.fileno())
         draft.replace(target)
+        return hashlib.sha256(written).hexdigest()
 
     def _read(self, file: LakeFile, columns: Sequence[str] | None, from_at: int | None, until_at: int | None) -> Table:
         import pyarrow.parquet as pq
@@ -132,7 +137,7 @@ def _by_day(table: Table) -> list[tuple[int, Table]]:
     return [(int(day), table.take(np.flatnonzero(days == day))) for day in found]
 
 
-def _described(path: str, kind: Kind, endpoint: str, table: Table) -> LakeFile:
+def _described(path: str, kind: Kind, endpoint: str, table: Table, sha256: str) -> LakeFile:
     import pyarrow.compute as pc
 
     ids, events = pc.min_max(table.column("prediction_id")), instants(table.column("event_at"))
@@ -145,6 +150,7 @@ def _described(path: str, kind: Kind, endpoint: str, table: Table) -> LakeFile:
         last_event_at=int(events.max()),
         first_id=ids["min"].as_py(),
         last_id=ids["max"].as_py(),
+        sha256=sha256,
     )
 
 

@@ -27,6 +27,8 @@ class LakeFile(msgspec.Struct, frozen=True, kw_only=True):
     last_event_at: int
     first_id: str
     last_id: str
+    sha256: str | None = None
+    """Of the file's bytes, in hex; None in files of older releases."""
 
 
 def add(tx: Transaction, files: Sequence[LakeFile], now: Instant) -> None:
@@ -96,13 +98,55 @@ def replace(tx: Transaction, merged: LakeFile, parts: Sequence[LakeFile], now: I
 
 
 def replaced_before(tx: Transaction, instant: int) -> list[str]:
-    """Paths of files that were merged into others before an instant."""
-    return list(tx.execute(sa.select(_column.path).where(_column.replaced_at < instant)).scalars())
+    """Paths of files that were merged into others before an instant.
+
+    A file that the audit log tells of stays until the log tells what it was merged into.
+    """
+    merged = (_column.replaced_at < instant) & _column.told_at.is_(None)
+    return list(tx.execute(sa.select(_column.path).where(merged)).scalars())
 
 
 def forget(tx: Transaction, paths: Iterable[str]) -> None:
     """Drop files from the register, after they were deleted."""
     tx.execute(sa.delete(tables.lake_files).where(_column.path.in_(list(paths))))
+
+
+def untold_since(tx: Transaction) -> dict[str, int]:
+    """Endpoints with files that the audit log does not tell of yet, and since when the oldest of them is there."""
+    query = sa.select(_column.endpoint, sa.func.min(_column.added_at)).where(_untold()).group_by(_column.endpoint)
+    return {endpoint: int(since) for endpoint, since in tx.execute(query)}
+
+
+def untold(tx: Transaction, endpoint: str, limit: int) -> list[LakeFile]:
+    """Files of an endpoint that the audit log does not tell of yet, by path."""
+    query = sa.select(tables.lake_files).where(_column.endpoint == endpoint, _untold())
+    return [_file(row) for row in tx.execute(query.order_by(_column.path).limit(limit))]
+
+
+def replaced_and_told(tx: Transaction, endpoint: str) -> list[LakeFile]:
+    """Files that the audit log tells of and that were merged into others since, by path."""
+    merged = (_column.endpoint == endpoint) & _column.replaced_at.is_not(None) & _column.told_at.is_not(None)
+    return [_file(row) for row in tx.execute(sa.select(tables.lake_files).where(merged).order_by(_column.path))]
+
+
+def all_told(tx: Transaction) -> dict[str, LakeFile]:
+    """Every registered file that the audit log tells of, by path."""
+    rows = tx.execute(sa.select(tables.lake_files).where(_column.told_at.is_not(None)))
+    return {row.path: _file(row) for row in rows}
+
+
+def mark_told(tx: Transaction, files: Sequence[LakeFile], merged: Sequence[LakeFile], now: Instant) -> None:
+    """Note that the audit log tells of files, and of what replaced `merged`, which may be deleted from now on."""
+    for file in files:
+        told = {"told_at": now, "sha256": file.sha256}
+        tx.execute(sa.update(tables.lake_files).where(_column.path == file.path).values(told))
+    gone = _column.path.in_([file.path for file in merged])
+    tx.execute(sa.update(tables.lake_files).where(gone).values(told_at=None))
+
+
+def untold_count(tx: Transaction) -> int:
+    """How many files the audit log does not tell of yet."""
+    return int(tx.execute(sa.select(sa.func.count()).select_from(tables.lake_files).where(_untold())).scalar_one())
 
 
 def row_counts(tx: Transaction, endpoint: str) -> dict[str, int]:
@@ -113,6 +157,10 @@ def row_counts(tx: Transaction, endpoint: str) -> dict[str, int]:
         .group_by(_column.kind)
     )
     return {kind: int(rows) for kind, rows in tx.execute(query)}
+
+
+def _untold() -> sa.ColumnElement[bool]:
+    return _column.told_at.is_(None) & _column.replaced_at.is_(None)
 
 
 def _present(endpoint: str, kind: Kind) -> sa.Select[Any]:
@@ -130,4 +178,5 @@ def _file(row: Any) -> LakeFile:
         last_event_at=row.last_event_at,
         first_id=row.first_id,
         last_id=row.last_id,
+        sha256=row.sha256,
     )

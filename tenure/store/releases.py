@@ -66,6 +66,12 @@ def history(tx: Transaction, endpoint: str) -> list[ReleaseInfo]:
     return [_release(row) for row in tx.execute(query)]
 
 
+def of_models(tx: Transaction, names: list[str]) -> list[ReleaseInfo]:
+    """Every release there ever was of models of these names, oldest first."""
+    query = sa.select(tables.releases).where(_column.model.in_(names)).order_by(_column.from_at, _column.release_id)
+    return [_release(row) for row in tx.execute(query)]
+
+
 def _release(row: Any) -> ReleaseInfo:
     return ReleaseInfo(
         release_id=row.release_id,

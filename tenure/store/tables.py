@@ -344,9 +344,19 @@ audit = Table(
     Column("body", LargeBinary, nullable=False),  # the exact bytes that are hashed
     _text("previous_hash"),
     _text("hash"),
+    _text("reason", null=True),  # the beginning of the detail's, repeated here to be found
     Index("ix_audit_by_subject", "subject", "sequence"),
     Index("ix_audit_by_actor", "actor", "sequence"),
     Index("ix_audit_by_action", "action", "sequence"),
+    Index("ix_audit_by_actor_and_action", "actor", "action", "sequence"),
+    Index("ix_audit_by_time", "at"),
+)
+Index(
+    "ix_audit_with_reason",
+    audit.c.sequence,
+    audit.c.reason,  # in the index itself: the search reads no row that does not fit
+    sqlite_where=audit.c.reason.is_not(None),
+    postgresql_where=audit.c.reason.is_not(None),
 )
 settings_kept = Table(
     "settings_kept",
@@ -376,6 +386,18 @@ comments = Table(
     _text("text"),
     _number("at"),
     Index("ix_comments_by_change", "change_id", "at"),
+)
+
+# --- audit: signed checkpoints of the chain above ---
+
+audit_checkpoints = Table(
+    "audit_checkpoints",
+    metadata,
+    _number("size", key=True),  # events that the log had
+    _text("head"),  # hash of the last of them
+    _number("at"),
+    _text("key_id"),
+    _text("envelope"),  # DSSE, JSON: what is handed out
 )
 
 # --- deploy -----------------------------------------------------------------------------------------------------
@@ -419,6 +441,8 @@ lake_files = Table(
     _text("last_id"),
     _number("added_at"),
     _number("replaced_at", null=True),  # merged into another file; deleted after a while
+    _text("sha256", null=True),  # of the file's bytes; NULL in files of older releases until they are told of
+    _number("told_at", null=True),  # when an audit event told of it
     Index("ix_lake_files_by_endpoint", "endpoint", "kind", "first_event_at"),
 )
 journal_cursors = Table(

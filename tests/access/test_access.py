@@ -78,7 +78,7 @@ def test_a_page_of_another_origin_is_refused(gate: access.Gate, origin: str):
 @pytest.mark.parametrize("header", [{"cookie": "a=b"}, {"origin": "http://127.0.0.1:5000"}, {"sec-fetch-site": "none"}])
 def test_a_browser_without_a_session_only_reads(gate: access.Gate, header: dict[str, str]):
     visitor = gate.principal(HOST | header, "POST")
-    assert visitor.permissions == {Permission.PUBLIC, Permission.READ}
+    assert visitor.permissions == {Permission.PUBLIC, Permission.READ, Permission.AUDIT}
 
 
 def test_the_servers_own_token_is_the_worker(gate: access.Gate):

@@ -59,7 +59,7 @@ class Town:
             )
             model_id = made.info.model_id
             if deleted_at is not None:
-                logged_models.delete(tx, model_id, now=deleted_at)
+                logged_models.delete(tx, model_id, by="ann", now=deleted_at)
             return model_id
 
         model_id = self.write(make)

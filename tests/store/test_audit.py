@@ -7,7 +7,8 @@ import sqlalchemy as sa
 
 from tenure.errors import TenureError
 from tenure.records.base import Instant
-from tenure.store import audit, tables
+from tenure.records.changes import AuditEvent
+from tenure.store import audit, chain, tables
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
 
@@ -49,6 +50,9 @@ def test_an_empty_log_fits(each_ground: Ground):
         "UPDATE audit SET sequence = 9 WHERE sequence = 2",
         "DELETE FROM audit WHERE sequence = 2",
         "DELETE FROM audit",
+        "INSERT INTO audit (sequence, at, actor, action, subject, body, previous_hash, hash) "
+        "SELECT sequence, at, 'eve', action, subject, body, previous_hash, 'x' FROM audit WHERE sequence = 2 "
+        "ON CONFLICT (sequence) DO UPDATE SET actor = 'eve'",
     ],
 )
 def test_the_database_refuses_to_change_the_log(each_ground: Ground, statement: str):
@@ -89,6 +93,16 @@ def test_sqlite_refuses_to_replace_an_event(ground: Ground, recursive_triggers: 
         (["UPDATE audit SET actor = 'eve' WHERE sequence = 3"], 3, "columns differ"),
         (["UPDATE audit SET at = 99 WHERE sequence = 3"], 3, "columns differ"),
         (["UPDATE audit SET hash = 'x' WHERE sequence = 3"], 3, "not what was hashed"),
+        (["UPDATE audit SET reason = 'x' WHERE sequence = 3"], 3, "columns differ"),
+        (["DELETE FROM audit WHERE sequence IN (3, 4)"], 5, "event 3 is missing, and so are those up to 4"),
+        (
+            [
+                "INSERT INTO audit (sequence, at, actor, action, subject, body, previous_hash, hash) "
+                "SELECT 0, at, 'eve', action, subject, body, previous_hash, hash FROM audit WHERE sequence = 1"
+            ],
+            0,
+            "put in or moved",
+        ),
         (["UPDATE audit SET previous_hash = 'x' WHERE sequence = 3"], 3, "does not follow"),
         (["DELETE FROM audit WHERE sequence = 3"], 4, "event 3 is missing"),
         (["DELETE FROM audit WHERE sequence = 1"], 2, "event 1 is missing"),
@@ -150,15 +164,112 @@ def test_a_failing_write_leaves_no_event(each_ground: Ground):
     assert each_ground.database.read(audit.verify).events == 0
 
 
-def test_events_are_found_by_who_what_and_about_what(each_ground: Ground):
+def test_events_are_found_by_who_what_about_what_when_and_why(each_ground: Ground):
     tell(each_ground, 3)
-    each_ground.database.write(lambda tx: audit.append(tx, "other.done", subject="thing-1", by="eve", at=Instant(9)))
+
+    def more(tx: Transaction) -> None:
+        audit.append(
+            tx, "other.done", subject="thing-1", by="eve", at=Instant(9), detail={"reason": "It was 100% Late"}
+        )
+        audit.append(tx, "other.undone", subject="thing-1", by="ada", at=Instant(8), detail={"reason": ["no", "text"]})
+
+    each_ground.database.write(more)
 
     def found(**wanted: object) -> list[int]:
         return [event.sequence for event in each_ground.database.read(lambda tx: audit.search(tx, **wanted))]  # type: ignore[arg-type]
 
-    assert found(actor="ada") == [3, 2, 1]
+    assert found() == [5, 4, 3, 2, 1]
+    assert found(actor="ada") == [5, 3, 2, 1]
     assert found(action="thing.") == [3, 2, 1]
-    assert found(subject="thing-1") == [4, 1]
+    assert found(action="other.") == [5, 4]
+    assert found(action="other.done") == [4]
+    assert found(action="") == [5, 4, 3, 2, 1]
+    assert found(action="zzz") == []
+    assert found(action="other.", actor="ada") == [5]
+    assert found(subject="thing-1") == [5, 4, 1]
+    assert found(subject="thing-1", actor="ada", action="thing") == [1]
     assert found(before=3, limit=1) == [2]
     assert found(action="%") == []
+    assert found(reason="100% late") == [4]
+    assert found(reason="1__%") == []
+    assert found(reason="") == [4]
+    assert found(reason="late", actor="ada") == []
+    assert found(from_at=3) == [5, 4, 3]
+    assert found(from_at=2, until_at=9) == [5, 3, 2]
+    assert found(until_at=1) == []
+    assert found(from_at=10) == []
+    assert found(action="other.", from_at=9) == [4]
+
+
+def test_pages_of_the_log_meet_without_gap_or_overlap(each_ground: Ground):
+    tell(each_ground, 10)
+    for chosen in ({}, {"actor": "ada"}, {"action": "thing"}, {"from_at": 2}):
+        seen, before = [], None
+        while True:
+            page = each_ground.database.read(
+                lambda tx, chosen=chosen, before=before: audit.search(tx, **chosen, before=before, limit=3)
+            )
+            if not page:
+                break
+            seen += [one.sequence for one in page]
+            before = seen[-1]
+        assert seen == list(range(10, 1 if chosen.get("from_at") else 0, -1))
+
+
+def test_one_event_is_read_by_its_number(each_ground: Ground):
+    tell(each_ground, 2)
+    one = each_ground.database.read(lambda tx: audit.get(tx, 2))
+    assert one is not None
+    assert (one.sequence, one.subject) == (2, "thing-2")
+    assert each_ground.database.read(lambda tx: audit.get(tx, 3)) is None
+
+
+def test_histories_are_read_by_subject_and_by_kind(each_ground: Ground):
+    def append(tx: Transaction) -> None:
+        for at, subject in enumerate(["m", "m/1", "m0", "m-2", "n/1", "m/2"], start=1):
+            audit.append(tx, "thing.done" if at % 2 else "thing.undone", subject=subject, by="ada", at=Instant(at))
+
+    each_ground.database.write(append)
+
+    def subjects(found: list[AuditEvent]) -> list[str]:
+        return [one.subject for one in found]
+
+    with each_ground.database.reading() as tx:
+        assert subjects(audit.of_subjects(tx, ["m"], ["m"], 99)) == ["m", "m/1", "m/2"]
+        assert subjects(audit.of_subjects(tx, ["n/1"], [], 99)) == ["n/1"]
+        assert subjects(audit.of_subjects(tx, ["m"], ["m"], 5)) == ["m", "m/1"]
+        assert subjects(audit.of_actions(tx, ["thing.undone"], 99)) == ["m/1", "m-2", "m/2"]
+
+
+def test_a_long_log_is_walked_in_pages(each_ground: Ground, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(audit, "VERIFY_PAGE", 3)
+    tell(each_ground, 10)
+    assert each_ground.database.read(audit.verify).events == 10
+    tampering(each_ground, "UPDATE audit SET at = 99 WHERE sequence = 8")
+    assert each_ground.database.read(audit.verify).first_bad == 8
+
+
+def test_an_export_is_what_was_hashed_byte_for_byte(each_ground: Ground, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(audit, "EXPORT_PAGE", 2)
+    tell(each_ground, 5)
+    lines, after = b"", -1
+    while after is not None:
+        more, after = each_ground.database.read(lambda tx, after=after: audit.export(tx, after))
+        lines += more
+    rows = [chain.row_of_line(line) for line in lines.splitlines()]
+    assert [row[0] for row in rows if row] == [1, 2, 3, 4, 5]
+    walk = chain.Walk()
+    assert walk.follow([row for row in rows if row])
+    assert walk.head == each_ground.database.read(audit.verify).head
+
+
+def test_a_long_reason_of_wide_characters_is_kept_whole_and_found_by_its_beginning(each_ground: Ground):
+    why = "".join(chr(0x1F300 + number % 500) for number in range(1990)) + " at the end"
+
+    def append(tx: Transaction) -> None:
+        audit.append(tx, "thing.done", subject="x", by="ada", at=Instant(1), detail={"reason": why})
+
+    each_ground.database.write(append)
+    [found] = each_ground.database.read(lambda tx: audit.search(tx, reason=why[:50]))
+    assert found.detail["reason"] == why
+    assert each_ground.database.read(audit.verify).problem == ""

@@ -37,6 +37,8 @@ PATHS = [
     "/endpoints/flight-delay",
     "/alerts",
     "/audit",
+    "/audit/7",
+    "/models/flight-delay/as-of?at=2100-01-01",
     "/changes",
     f"/retraining/{town.RETRAINING}",
     "/webhooks",

@@ -113,7 +113,7 @@ def test_a_run_shows_the_features_of_the_model_that_it_logged(ground: Ground) ->
     path = f"/runs/{ground.database.write(make)}"
     text = Client(ground).get(path).text
     assert "What was measured cannot be shown" in text, "the model that was logged last"
-    ground.database.write(lambda tx: logged_models.delete(tx, models[-1], now=town.NOW))
+    ground.database.write(lambda tx: logged_models.delete(tx, models[-1], by="ann", now=town.NOW))
     text = Client(ground).get(path).text
     assert "the roc_auc of 0.742 falls when a column" in text
     assert f"{path}?sort=time" in text

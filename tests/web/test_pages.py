@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import re
 import shutil
 from collections.abc import Iterator
@@ -34,6 +36,11 @@ PAGES = [
     "/alerts?state=firing",
     "/audit",
     "/audit?verify=true",
+    "/audit?reason=approved&first=2025-06-01&last=2030-01-01",
+    "/audit/1",
+    "/models/flight-delay/as-of",
+    "/models/flight-delay/as-of?at=2001-01-01",
+    "/models/flight-delay/as-of?at=2100-01-01",
     "/changes",
     "/changes?state=open",
     "/inbox",
@@ -141,6 +148,9 @@ def test_the_chain_is_verified_on_demand(pages: Client) -> None:
         ("/retraining/nope", 404, "nope"),
         ("/alerts?state=loud", 400, "must be one of"),
         ("/audit?before=x", 400, "cannot be read"),
+        ("/audit?first=yesterday", 400, "must be a date"),
+        ("/audit/999999", 404, "no event 999999"),
+        ("/models/nothing/as-of", 404, "no model"),
     ],
 )
 def test_what_is_not_there_is_said_calmly(pages: Client, path: str, status: int, told: str) -> None:
@@ -279,3 +289,26 @@ def _open_change(ground: Ground) -> str:
 def _signature(person: str, role: str) -> dict[str, str]:
     reason = "I read the card and the baseline."
     return {"person": person, "password": town.PASSWORD, "role": role, "meaning": "approval", "reason": reason}
+
+
+def test_a_model_as_of_a_date_tells_who_approved_what_answered(pages: Client) -> None:
+    text = pages.get("/models/flight-delay/as-of?at=2100-01-01").text
+    for told in ("Vera Valdés", "business-owner", "champion", "revision 1", "tenure-baseline@1"):
+        assert told in text
+    assert "There was no model" in pages.get("/models/flight-delay/as-of?at=2001-01-01").text
+
+
+def test_the_filtered_log_leaves_as_csv_and_as_json_lines(pages: Client) -> None:
+    chosen = "?action=person.&actor=owner"
+    rows = list(csv.reader(pages.get(f"/audit.csv{chosen}").text.splitlines()))
+    assert rows[0][:5] == ["number", "at", "who", "what", "about"]
+    lines = [json.loads(line) for line in pages.get(f"/audit.jsonl{chosen}").text.splitlines()]
+    assert [one["action"] for one in lines] == ["person.created"] * 3
+    assert [row[3] for row in rows[1:]] == ["person.created"] * 3
+
+
+def test_an_event_links_to_what_it_is_about(pages: Client) -> None:
+    [event] = [json.loads(one) for one in pages.get("/audit.jsonl?action=version.registered").text.splitlines()][-1:]
+    text = pages.get(f"/audit/{event['sequence']}").text
+    assert f'href="/models/flight-delay/versions/{event["subject"].rpartition("/")[2]}"' in text
+    assert event["hash"] in text

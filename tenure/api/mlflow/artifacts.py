@@ -24,6 +24,7 @@ from tenure.api.mlflow.places import (
 )
 from tenure.api.mlflow.routes import FILES, V2, Asked, Route
 from tenure.api.mlflow.streams import GIB, Receive, Scope, Send, announced, apart, body_chunks, receive_file, send_file
+from tenure.build import deleted
 from tenure.errors import InvalidInput, NotFound, TooLarge
 from tenure.records.people import Permission
 from tenure.records.tracking import FileEntry, Part
@@ -194,18 +195,21 @@ def keep(ground: Ground, file: Opened, draft: Draft) -> None:
 
 
 async def delete(asked: Asked, _scope: Scope, _receive: Receive, send: Send, parts: dict[str, str]) -> None:
-    """Delete a file, or every file below a folder."""
-    await apart(_delete, asked.ground, key_in(parts["path"]))
+    """Delete a file, or every file below a folder. Writes one audit event, before the files go."""
+    await apart(_delete, asked, key_in(parts["path"]))
     await _send_json(send, respond.EMPTY)
 
 
-def _delete(ground: Ground, key: str) -> None:
+def _delete(asked: Asked, key: str) -> None:
+    ground = asked.ground
     found = [file.key for file in ground.artifacts.files(key)]
     with contextlib.suppress(NotFound):
         ground.artifacts.size(key)
         found.append(key)
     with ground.registrations.changing(*(Opened(ground.artifacts, one).place for one in found)):
         check_unpinned(ground, ground.artifacts, *found)
+        if found:
+            ground.database.write(lambda tx: deleted.tell_files(tx, key, found, by=asked.by, now=asked.now))
         ground.artifacts.delete(found)
 
 

@@ -90,7 +90,7 @@ def get_by_name(tx: Transaction, sent: ByName, _asked: Asked) -> One:
 
 
 def update(tx: Transaction, sent: Update, asked: Asked) -> None:
-    experiments.rename(tx, sent.experiment_id, sent.new_name, now=asked.now)
+    experiments.rename(tx, sent.experiment_id, sent.new_name, by=asked.by, now=asked.now)
 
 
 def delete(tx: Transaction, sent: Named, asked: Asked) -> None:

@@ -87,7 +87,7 @@ def finalize(tx: Transaction, sent: Finalize, asked: Asked) -> One:
 
 
 def delete(tx: Transaction, sent: Get, asked: Asked) -> None:
-    logged_models.delete(tx, sent.model_id, now=asked.now)
+    logged_models.delete(tx, sent.model_id, by=asked.by, now=asked.now)
 
 
 def log_params(tx: Transaction, sent: Params, asked: Asked) -> None:

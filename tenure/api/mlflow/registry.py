@@ -153,7 +153,7 @@ def rename_model(tx: Transaction, sent: Rename, asked: Asked) -> OneModel:
 
 
 def describe_model(tx: Transaction, sent: Describe, asked: Asked) -> OneModel:
-    described = registered_models.describe(tx, sent.name, sent.description, now=asked.now)
+    described = registered_models.describe(tx, sent.name, sent.description, by=asked.by, now=asked.now)
     return OneModel(registered_model=told_model(tx, described))
 
 
@@ -178,11 +178,11 @@ def get_latest(tx: Transaction, sent: GetLatest, _asked: Asked) -> FoundVersions
 
 def set_model_tag(tx: Transaction, sent: SetTag, asked: Asked) -> None:
     guards.check_model_tag(tx, sent.name or "", sent.key)
-    registered_models.set_tag(tx, sent.name, sent.key, sent.value, now=asked.now)
+    registered_models.set_tag(tx, sent.name, sent.key, sent.value, by=asked.by, now=asked.now)
 
 
 def delete_model_tag(tx: Transaction, sent: DeleteTag, asked: Asked) -> None:
-    registered_models.delete_tag(tx, sent.name, sent.key, now=asked.now)
+    registered_models.delete_tag(tx, sent.name, sent.key, by=asked.by, now=asked.now)
 
 
 # --- aliases: they may change what answers at an endpoint, so the gateways are told after the commit ---
@@ -263,7 +263,7 @@ def get_download_uri(tx: Transaction, sent: Version, _asked: Asked) -> DownloadU
 
 
 def describe_version(tx: Transaction, sent: DescribeVersion, asked: Asked) -> OneVersion:
-    return _one(model_versions.describe(tx, sent.name, sent.version, sent.description, now=asked.now))
+    return _one(model_versions.describe(tx, sent.name, sent.version, sent.description, by=asked.by, now=asked.now))
 
 
 def delete_version(tx: Transaction, sent: Version, asked: Asked) -> None:
@@ -283,11 +283,11 @@ def set_stage(tx: Transaction, sent: SetStage, asked: Asked) -> OneVersion:
 
 
 def set_version_tag(tx: Transaction, sent: SetVersionTag, asked: Asked) -> None:
-    model_versions.set_tag(tx, sent.name, sent.version, sent.key, sent.value, now=asked.now)
+    model_versions.set_tag(tx, sent.name, sent.version, sent.key, sent.value, by=asked.by, now=asked.now)
 
 
 def delete_version_tag(tx: Transaction, sent: DeleteVersionTag, asked: Asked) -> None:
-    model_versions.delete_tag(tx, sent.name, sent.version, sent.key, now=asked.now)
+    model_versions.delete_tag(tx, sent.name, sent.version, sent.key, by=asked.by, now=asked.now)
 
 
 def _one(info: ModelVersionInfo) -> OneVersion:

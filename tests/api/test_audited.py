@@ -1,0 +1,337 @@
+"""Every route that changes something tells the audit log exactly once, or is named here with the reason why not."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from tenure.access import Gate
+from tenure.api import front, rooms
+from tenure.api.mlflow import app as mlflow_app
+from tenure.app import MLFLOW_PREFIXES
+from tenure.records import model_yaml
+from tenure.records.base import DAY_US, Instant
+from tenure.records.model_files import ModelFile
+from tenure.store import alerts, audit
+from tenure.store.ground import Ground
+from tenure.web import site
+from tests.api.conftest import Asker, ticking
+from tests.conftest import make_ground
+from tests.manage.makers import make_profile
+from tests.web import hooks, samples, town
+
+SAFE = {"GET", "HEAD", "OPTIONS"}
+V2 = "/api/2.0/mlflow"
+FILES = "/api/2.0/mlflow-artifacts"
+IMPORT = "/api/v1/imports/{source:str}"
+
+TRAINING = "what a training writes; `run.ended` tells of it by count and digest"
+MOVED = "content that is moved in; `import.ended` tells of it by count and digest"
+LABEL = "a text beside a run or an experiment, changed as often as anybody likes"
+ARTIFACT = "a file of a training; a version pins its files by digest when it is registered"
+READS = "it changes nothing"
+UNTOLD: dict[str, str] = {
+    f"POST {V2}/experiments/create": TRAINING,
+    f"POST {V2}/experiments/set-experiment-tag": LABEL,
+    f"POST {V2}/experiments/delete-experiment-tag": LABEL,
+    **{
+        f"POST {V2}/runs/{verb}": TRAINING
+        for verb in (
+            "create",
+            "log-parameter",
+            "log-metric",
+            "log-batch",
+            "log-inputs",
+            "outputs",
+            "log-model",
+            "set-tag",
+            "delete-tag",
+        )
+    },
+    f"POST {V2}/logged-models": TRAINING,
+    f"PATCH {V2}/logged-models/{{model_id}}": TRAINING,
+    f"POST {V2}/logged-models/{{model_id}}/params": TRAINING,
+    f"PATCH {V2}/logged-models/{{model_id}}/tags": TRAINING,
+    f"DELETE {V2}/logged-models/{{model_id}}/tags/{{tag_key:path}}": TRAINING,
+    f"PUT {FILES}/artifacts/{{path:path}}": ARTIFACT,
+    f"POST {V2}/upload-artifact": ARTIFACT,
+    f"POST {FILES}/mpu/create/{{folder:path}}": ARTIFACT,
+    f"POST {FILES}/mpu/complete/{{folder:path}}": ARTIFACT,
+    f"POST {FILES}/mpu/abort/{{folder:path}}": ARTIFACT,
+    f"POST {V2}/artifacts/presigned-upload-url": ARTIFACT,
+    f"POST {V2}/artifacts/presigned-download-url": READS,
+    "POST /runs/{run_id:str}/note": LABEL,
+    "POST /experiments/{experiment_id:str}/note": LABEL,
+    "POST /api/v1/endpoints/{name:str}/outcomes": "outcomes arrive by thousands; `segments.recorded` tells of them",
+    f"POST {IMPORT}/experiments": MOVED,
+    f"POST {IMPORT}/runs": MOVED,
+    f"POST {IMPORT}/points": MOVED,
+    f"POST {IMPORT}/logged-models": MOVED,
+    f"POST {IMPORT}/done": MOVED,
+    f"POST {IMPORT}/count": READS,
+}
+RECORDED = ("change.opened", "change.approved")
+"""Every move of a governed model is a change request, with or without signatures."""
+MORE: dict[str, str] = {
+    "POST /api/v1/changes/{change_id:str}/signatures": "the last signature also approves, and moves the version",
+    "POST /changes/{change_id:str}/sign": "a signature against it also rejects, and moves the version",
+    "POST /api/v1/changes/{change_id:str}/withdraw": "the version moves back",
+    "POST /api/v1/endpoints": "the model's champion is released there at once",
+    "POST /api/v1/endpoints/{name:str}/releases": "every move of a governed model is a change request",
+    "POST /api/v1/models/{model:str}/versions/{version:int}/promote": "releases begin and end at every endpoint",
+    f"POST {V2}/registered-models/alias": "the alias 'champion' is a promotion, with its releases",
+}
+
+
+def unsafe_routes() -> set[str]:
+    """Every route of both applications that may change something; some of MLflow's read with a method that might."""
+    ours = {
+        f"{method} {path}"
+        for handler in [*(handler for room in rooms.ROOMS for handler in room.handlers), *site.handlers]
+        for method in handler.http_methods
+        if method not in SAFE
+        for path in handler.paths
+    }
+    mlflow = {
+        f"{route.method} {route.path}"
+        for route in mlflow_app.ROUTES
+        if route.method not in SAFE and route.kind != "read"
+    }
+    return ours | mlflow
+
+
+def after_the_town() -> Callable[[], Instant]:
+    clock = ticking()
+    return lambda: Instant(clock() + 30 * DAY_US)
+
+
+class Teller:
+    """Sends a request and looks at what the audit log got by it."""
+
+    def __init__(self, ground: Ground) -> None:
+        settings = msgspec.structs.replace(ground.settings, webhook_allow="127.0.0.1")
+        self.ground = replace(ground, settings=settings, clock=after_the_town())
+        gate = Gate([5000], "internal-secret", self.ground)
+        with warnings.catch_warnings():  # of Litestar 3, about parameters that get their dependency by name
+            warnings.simplefilter("ignore", DeprecationWarning)
+            ours = rooms.application(self.ground, gate, site.handlers, site.on_error)
+        self.ask = Asker(front.Front(gate, ours, mlflow_app.make_app(self.ground), MLFLOW_PREFIXES))
+        self.seen: set[str] = set()
+
+    def __call__(self, route: str, path: str, *actions: str, **more: Any) -> Any:
+        """A call of a route at a path must succeed and tell these actions, in this order."""
+        before = self.ground.database.read(audit.size_and_head)[0]
+        answer = self.ask(route.partition(" ")[0], path, **more)
+        assert answer.status_code < 400, (route, answer.status_code, answer.text)
+        found = self.ground.database.read(lambda tx: audit.search(tx, limit=1000))
+        told = [one.action for one in reversed(found) if one.sequence > before]
+        assert told == list(actions), route
+        assert len(told) == (0 if route in UNTOLD else 1) or route in MORE, route
+        self.seen.add(route)
+        return answer.json() if answer.headers.get("content-type", "").startswith("application/json") else None
+
+    def mlflow(self, method: str, path: str, *actions: str, **fields: Any) -> Any:
+        return self(f"{method} {V2}/{path}", f"{V2}/{path}", *actions, json=fields)
+
+
+@pytest.fixture
+def tell(tmp_path: Path) -> Any:
+    ground = make_ground(tmp_path)
+    town.fill(ground)
+    yield Teller(ground)
+    ground.database.close()
+
+
+def test_every_route_that_changes_something_tells_the_log_once(tell: Teller) -> None:
+    people_and_sessions(tell)
+    mlflows_registry(tell)
+    mlflows_tracking(tell)
+    evidence_and_changes(tell)
+    endpoints_and_alerts(tell)
+    webhooks_by_every_door(tell)
+    imports_and_removals(tell)
+    pages(tell)
+    tell("POST /api/v1/audit/checkpoints", "/api/v1/audit/checkpoints", "checkpoint.signed")
+    assert tell.ask.ok("GET", "/api/v1/audit/verify")["problem"] == ""
+    untried = unsafe_routes() - tell.seen - set(UNTOLD)
+    assert untried == set(), "each of these must be tried here, or be named in UNTOLD with its reason"
+
+
+def test_no_reason_is_given_for_a_route_that_there_is_not() -> None:
+    assert (set(UNTOLD) | set(MORE)) - unsafe_routes() == set()
+
+
+def people_and_sessions(tell: Teller) -> None:
+    new = {"name": "eva", "printed_name": "Eva", "password": town.PASSWORD, "roles": ["validator"]}
+    tell("POST /api/v1/people", "/api/v1/people", "person.created", json=new)
+    roles = "/api/v1/people/{name:str}/roles"
+    tell(f"PUT {roles}", "/api/v1/people/eva/roles", "person.roles_changed", json={"roles": ["validator", "other"]})
+    password = {"password": "another long password"}
+    tell(
+        "PUT /api/v1/people/{name:str}/password",
+        "/api/v1/people/eva/password",
+        "person.password_changed",
+        json=password,
+    )
+    who = {"name": "vera", "password": town.PASSWORD}
+    tell("POST /api/v1/sign-in", "/api/v1/sign-in", "person.signed_in", json=who)
+    tell("POST /api/v1/sign-out", "/api/v1/sign-out", "person.signed_out", auth=("vera", town.PASSWORD))
+    form = {"name": "vera", "password": town.PASSWORD}
+    tell("POST /sessions", "/sessions", "person.signed_in", data=form)
+    tell("POST /sign-out", "/sign-out", "person.signed_out", data={"csrf": "x"}, auth=("vera", town.PASSWORD))
+
+
+def mlflows_registry(tell: Teller) -> None:
+    models, versions = "registered-models", "model-versions"
+    tell.mlflow("POST", f"{models}/create", "model.created", name="a")
+    tell.mlflow("POST", f"{models}/rename", "model.renamed", name="a", new_name="b")
+    tell.mlflow("PATCH", f"{models}/update", "model.described", name="b", description="of many words " * 100)
+    tell.mlflow("POST", f"{models}/set-tag", "model.tag_set", name="b", key="k", value="v")
+    tell.mlflow("DELETE", f"{models}/delete-tag", "model.tag_deleted", name="b", key="k")
+    tell.mlflow("POST", f"{versions}/create", "version.registered", name="b", source="elsewhere")
+    tell.mlflow("PATCH", f"{versions}/update", "version.described", name="b", version="1", description="d")
+    tell.mlflow("POST", f"{versions}/set-tag", "version.tag_set", name="b", version="1", key="k", value="v")
+    tell.mlflow("DELETE", f"{versions}/delete-tag", "version.tag_deleted", name="b", version="1", key="k")
+    tell.mlflow("POST", f"{versions}/transition-stage", "version.staged", name="b", version="1", stage="Staging")
+    tell.mlflow("POST", f"{models}/alias", "alias.set", name="b", alias="best", version="1")
+    tell.mlflow("DELETE", f"{models}/alias", "alias.deleted", name="b", alias="best")
+    tell.mlflow("DELETE", f"{versions}/delete", "version.deleted", name="b", version="1")
+    tell.mlflow("DELETE", f"{models}/delete", "model.deleted", name="b")
+
+
+def mlflows_tracking(tell: Teller) -> None:
+    experiment = tell.mlflow("POST", "experiments/create", name="e")["experiment_id"]
+    tell.mlflow("POST", "experiments/update", "experiment.renamed", experiment_id=experiment, new_name="f")
+    tell.mlflow("POST", "experiments/set-experiment-tag", experiment_id=experiment, key="k", value="v")
+    run_id = tell.mlflow("POST", "runs/create", experiment_id=experiment)["run"]["info"]["run_id"]
+    tell.mlflow("POST", "runs/log-metric", run_id=run_id, key="m", value=1.0, timestamp=1, step=0)
+    tell.mlflow("POST", "runs/update", "run.ended", run_id=run_id, status="FINISHED")
+    tell.mlflow("POST", "runs/delete", "run.deleted", run_id=run_id)
+    tell.mlflow("POST", "runs/restore", "run.restored", run_id=run_id)
+    info = tell.mlflow("POST", "logged-models", experiment_id=experiment, name="n")["model"]["info"]
+    logged = info["model_id"]
+    place = f"{FILES}/artifacts/{info['artifact_uri'].removeprefix('mlflow-artifacts:/')}"
+    tell(f"PUT {FILES}/artifacts/{{path:path}}", f"{place}/file", content=b"x")
+    tell(f"DELETE {FILES}/artifacts/{{path:path}}", f"{place}/file", "artifacts.deleted")
+    delete = f"DELETE {V2}/logged-models/{{model_id}}"
+    tell(delete, f"{V2}/logged-models/{logged}", "logged_model.deleted", json={})
+    tell.mlflow("POST", "experiments/delete", "experiment.deleted", experiment_id=experiment)
+    tell.mlflow("POST", "experiments/restore", "experiment.restored", experiment_id=experiment)
+
+
+def evidence_and_changes(tell: Teller) -> None:
+    model = f"/api/v1/models/{town.MODEL}"
+    [waiting] = [one["change_id"] for one in tell.ask.ok("GET", "/api/v1/changes?state=open") if one["version"] == 3]
+    withdraw = "POST /api/v1/changes/{change_id:str}/withdraw"
+    tell(withdraw, f"/api/v1/changes/{waiting}/withdraw", "change.withdrawn", "version.registered")
+    file = {**town.FILE, "owner": "others@example.com"}
+    tell("PUT /api/v1/models/{name:str}/file", f"{model}/file", "model_file.applied", json=file)
+    text = model_yaml.written(msgspec.convert({**file, "owner": "more@example.com"}, ModelFile))
+    form = {"text": text, "seen": "2", "act": "apply"}
+    tell("POST /models/{name:str}/file/change", f"/models/{town.MODEL}/file/change", "model_file.applied", data=form)
+    card = {"scope": "Flights from New York", "data_dependencies": "Weather"}
+    version = "/api/v1/models/{name:str}/versions/{version:int}"
+    tell(f"PUT {version}/card", f"{model}/versions/3/card", "card.edited", json=card)
+    profile = msgspec.to_builtins(make_profile(("temp",)))
+    tell(f"PUT {version}/profile", f"{model}/versions/3/profile", "profile.recorded", json=profile)
+    new = {"kind": "suspend", "model": town.MODEL, "version": 1, "reason": "it is no longer needed"}
+    change = tell("POST /api/v1/changes", "/api/v1/changes", "change.opened", json=new)["change_id"]
+    for number, door in enumerate(("/api/v1/changes/{change_id:str}/comments", "/changes/{change_id:str}/comment")):
+        comment = {"data" if number else "json": {"text": "what speaks against it?"}}
+        tell(f"POST {door}", door.replace("{change_id:str}", change), "change.commented", **comment)
+    signature = {"person": "vera", "password": town.PASSWORD, "role": "validator", "meaning": "rejection"}
+    form = {**signature, "reason": "it is needed"}
+    tell("POST /changes/{change_id:str}/sign", f"/changes/{change}/sign", "change.signed", "change.rejected", data=form)
+    change = tell("POST /api/v1/changes", "/api/v1/changes", "change.opened", json=new)["change_id"]
+    signed = {**signature, "meaning": "approval", "reason": "it is not"}
+    told = ("change.signed", "change.approved", "version.suspended")
+    tell("POST /api/v1/changes/{change_id:str}/signatures", f"/api/v1/changes/{change}/signatures", *told, json=signed)
+
+
+def endpoints_and_alerts(tell: Teller) -> None:
+    new = {"name": "other", "model": town.MODEL}
+    tell("POST /api/v1/endpoints", "/api/v1/endpoints", "endpoint.created", *RECORDED, "release.started", json=new)
+    release = {"version": 3, "role": "shadow", "reason": "to compare"}
+    route = "/api/v1/endpoints/{name:str}/releases"
+    made = tell(f"POST {route}", "/api/v1/endpoints/other/releases", *RECORDED, "release.started", json=release)
+    path = f"/api/v1/endpoints/other/releases/{made['release_id']}?reason=enough"
+    tell(f"DELETE {route}/{{release_id:str}}", path, "release.ended")
+    promote = "/api/v1/models/{model:str}/versions/{version:int}/promote"
+    body = {"to": "champion", "reason": "once more"}
+    tell(f"POST {promote}", f"/api/v1/models/{town.MODEL}/versions/2/promote", *RECORDED, "version.promoted", json=body)
+    reason = {"reason": "somebody looks after it"}
+    for number, door in enumerate(("/api/v1", "")):
+        alert = samples.make_alert(alert_id=f"0190b5a0-0000-7000-8000-0000000000f{number}")
+        tell.ground.database.write(lambda tx, alert=alert: alerts.put(tx, alert))
+        sent = {"json": reason} if door else {"data": reason}
+        path = f"{door}/alerts/{alert.alert_id}/acknowledge"
+        tell(f"POST {door}/alerts/{{alert_id:str}}/acknowledge", path, "alert.acknowledged", **sent)
+
+
+def webhooks_by_every_door(tell: Teller) -> None:
+    new = {"name": "hook", "url": "http://127.0.0.1:9/x", "events": ["model_version.created"]}
+    route = "/api/v1/webhooks/{webhook_id:str}"
+    made = tell("POST /api/v1/webhooks", "/api/v1/webhooks", "webhook.created", json=new)["webhook_id"]
+    tell(f"PATCH {route}", f"/api/v1/webhooks/{made}", "webhook.updated", json={"description": "d"})
+    tell(f"POST {route}/test", f"/api/v1/webhooks/{made}/test", "webhook.tested", json={})
+    tell(f"DELETE {route}", f"/api/v1/webhooks/{made}", "webhook.deleted")
+    busy = f"/api/v1/webhooks/{hooks.BUSY}"
+    first, second = (one["message_id"] for one in tell.ask.ok("GET", f"{busy}/deliveries")[2:4])
+    again = f"POST {route}/deliveries/{{message_id:str}}/redeliver"
+    tell(again, f"{busy}/deliveries/{first}/redeliver", "webhook.redelivered")
+    page = "/webhooks/{webhook_id:str}"
+    sent = {"message_id": second}
+    tell(f"POST {page}/redeliver", f"/webhooks/{hooks.BUSY}/redeliver", "webhook.redelivered", data=sent)
+    form = {"name": "paged", "url": "http://127.0.0.1:9/x", "model_version.created": "on"}
+    tell("POST /webhooks/add", "/webhooks/add", "webhook.created", data=form)
+    [made] = [
+        one["webhook"]["webhook_id"]
+        for one in tell.ask.ok("GET", "/api/v1/webhooks")
+        if one["webhook"]["name"] == "paged"
+    ]
+    tell(f"POST {page}/test", f"/webhooks/{made}/test", "webhook.tested", data={"event": ""})
+    tell(f"POST {page}/status", f"/webhooks/{made}/status", "webhook.updated", data={"status": "DISABLED"})
+    tell(f"POST {page}/remove", f"/webhooks/{made}/remove", "webhook.deleted", data={"csrf": ""})
+    entity = {"entity": "MODEL_VERSION", "action": "CREATED"}
+    mlflows = {"name": "third", "url": "http://127.0.0.1:9/x", "events": [entity]}
+    made = tell.mlflow("POST", "webhooks", "webhook.created", **mlflows)["webhook"]["webhook_id"]
+    one = f"{V2}/webhooks/{{webhook_id}}"
+    tell(f"PATCH {one}", f"{V2}/webhooks/{made}", "webhook.updated", json={"description": "d"})
+    tell(f"POST {one}/test", f"{V2}/webhooks/{made}/test", "webhook.tested", json={})
+    tell(f"DELETE {one}", f"{V2}/webhooks/{made}", "webhook.deleted", json={})
+
+
+def imports_and_removals(tell: Teller) -> None:
+    begun = tell("POST /api/v1/imports", "/api/v1/imports", "import.begun", json={"address": "http://other"})
+    source = f"/api/v1/imports/{begun['source']}"
+    model = {"name": "moved", "description": None, "creation_time": 1, "last_updated_time": 1}
+    tell(f"POST {IMPORT}/registered-models", f"{source}/registered-models", "model.created", json={"models": [model]})
+    version = {"name": "moved", "version": 4, "user_id": "", "current_stage": "None"}
+    version |= {"creation_time": 1, "last_updated_time": 1, "storage_location": "elsewhere"}
+    tell(f"POST {IMPORT}/versions", f"{source}/versions", "version.registered", json=version)
+    alias = {"name": "moved", "alias": "best", "version": 4}
+    tell(f"POST {IMPORT}/aliases", f"{source}/aliases", "alias.set", json=alias)
+    ended = {"source_counts": {}, "target_counts": {}, "agrees": True, "digest": "x"}
+    tell(f"POST {IMPORT}/end", f"{source}/end", "import.ended", json=ended)
+    run_id = tell.mlflow("POST", "runs/create", experiment_id="0")["run"]["info"]["run_id"]
+    tell.mlflow("POST", "runs/delete", "run.deleted", run_id=run_id)
+    removal = {"kind": "run", "ids": [run_id], "older_than_s": 0}
+    tell("POST /api/v1/deleted/remove", "/api/v1/deleted/remove", "deleted.removed", json=removal)
+    tell.ground.artifacts.write(f"0/{'a' * 32}/artifacts/left", [b"over"])
+    os.utime(Path(tell.ground.artifacts.base, "0", "a" * 32, "artifacts", "left"), (1, 1))
+    sweep = {"folders": [one["folder"] for one in tell.ask.ok("GET", "/api/v1/orphans")["items"]]}
+    tell("POST /api/v1/orphans/sweep", "/api/v1/orphans/sweep", "orphans.swept", json=sweep)
+
+
+def pages(tell: Teller) -> None:
+    made = [tell.mlflow("POST", "runs/create", experiment_id="0")["run"]["info"]["run_id"] for _ in range(2)]
+    for verb, action in (("delete", "run.deleted"), ("restore", "run.restored")):
+        tell(f"POST /runs/{verb}", f"/runs/{verb}", action, data={"run": made[0]})
+        tell(f"POST /runs/{{run_id:str}}/{verb}", f"/runs/{made[1]}/{verb}", action, data={"csrf": ""})
