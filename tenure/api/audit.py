@@ -13,7 +13,7 @@ from tenure.store import audit
 from tenure.store.ground import Ground
 
 
-@get("/api/v1/audit", permission=Permission.READ, sync_to_thread=True)
+@get("/api/v1/audit", permission=Permission.AUDIT, sync_to_thread=True)
 def list_events(
     *,
     ground: Ground,
@@ -29,7 +29,7 @@ def list_events(
     )
 
 
-@get("/api/v1/audit/verify", permission=Permission.READ, sync_to_thread=True)
+@get("/api/v1/audit/verify", permission=Permission.AUDIT, sync_to_thread=True)
 def verify_log(ground: Ground) -> AuditVerified:
     """Walk the whole chain and name the first event that does not fit."""
     return ground.database.read(audit.verify)

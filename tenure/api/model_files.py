@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from litestar import get, put
 
+from tenure.access import MODEL
 from tenure.errors import InvalidInput, NotFound
 from tenure.manage import model_files
 from tenure.manage.model_files import Applied
@@ -12,7 +13,7 @@ from tenure.records.people import Permission, Principal
 from tenure.store.ground import Ground
 
 
-@put("/api/v1/models/{name:str}/file", permission=Permission.MANAGE, sync_to_thread=True)
+@put("/api/v1/models/{name:str}/file", permission=Permission.MANAGE, subject=MODEL, sync_to_thread=True)
 def apply_file(name: str, body: bytes, ground: Ground, principal: Principal, dry_run: bool = False) -> Applied:
     """Apply a model's file, as JSON; with `dry_run` only say what it would change. The same file again does nothing."""
     file = model_files.parse(body)
@@ -25,7 +26,7 @@ def apply_file(name: str, body: bytes, ground: Ground, principal: Principal, dry
     return ground.database.write(lambda tx: model_files.apply(tx, file, by=principal.name, now=ground.clock()))
 
 
-@get("/api/v1/models/{name:str}/file", permission=Permission.READ, sync_to_thread=True)
+@get("/api/v1/models/{name:str}/file", permission=Permission.READ, subject=MODEL, sync_to_thread=True)
 def get_file(name: str, ground: Ground) -> AppliedFile:
     """The model's file as it stands, with its revision and digest."""
     applied = ground.database.read(lambda tx: model_files.current(tx, name))

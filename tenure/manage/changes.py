@@ -248,9 +248,10 @@ def _who_signs(tx: Transaction, proof: Reauthenticated, new: NewSignature) -> Pe
 
 def _may_sign(stored: StoredChange, person: Person, new: NewSignature, *, also_authors: list[str]) -> None:
     change = stored.change
-    since = {held.role: held.since_at for held in person.roles}
+    here = [held for held in person.roles if held.model in (None, change.model)]
+    since = {held.role: held.since_at for held in sorted(here, key=lambda held: -held.since_at)}
     if new.role not in since:
-        raise NotAllowed(f"{person.name!r} does not hold the role {new.role!r} and cannot sign in it.", where="role")
+        raise NotAllowed(f"{person.name!r} does not hold the role {new.role!r} for {change.model!r}.", where="role")
     if since[new.role] >= change.opened_at:
         raise NotAllowed(
             f"{person.name!r} has held the role {new.role!r} since {iso(since[new.role])}, after this change was "

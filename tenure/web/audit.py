@@ -15,7 +15,7 @@ from tenure.web.page import show
 LISTED_LIMIT = 30
 
 
-@get("/audit", permission=Permission.READ, sync_to_thread=True, include_in_schema=False)
+@get("/audit", permission=Permission.AUDIT, sync_to_thread=True, include_in_schema=False)
 def page(
     ground: Ground,
     principal: Principal,

@@ -10,7 +10,7 @@ import jinja2
 from litestar import MediaType, Response
 
 from tenure.records.base import Record, iso
-from tenure.records.people import Principal
+from tenure.records.people import Permission, Principal
 from tenure.store import alerts, changes
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
@@ -76,12 +76,13 @@ def bare_frame(principal: Principal | None = None) -> Frame:
 
 
 def _frame(tx: Transaction, principal: Principal, current: str) -> Frame:
+    waiting = changes.search(tx, state="open", limit=COUNT_LIMIT)
     return Frame(
         current=current,
         who=principal.name,
         signed_in=_is_person(principal),
-        firing=len(alerts.search(tx, state="firing", limit=COUNT_LIMIT)),
-        open_changes=len(changes.search(tx, state="open", limit=COUNT_LIMIT)),
+        firing=len(alerts.search(tx, state="firing", limit=COUNT_LIMIT, models=principal.models(Permission.READ))),
+        open_changes=sum(principal.may(Permission.READ, one.change.model) for one in waiting),
     )
 
 

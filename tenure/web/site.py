@@ -7,21 +7,27 @@ from typing import Any
 
 from tenure.records.people import Permission
 from tenure.web import (
+    account,
     alerts,
     audit,
     changes,
     comparisons,
     endpoints,
+    grants,
     logged_models,
     models,
     overview,
+    people,
     retraining,
     run,
     run_acts,
     run_export,
     runs,
+    services,
+    set_up,
     sign_in,
     statics,
+    tokens,
     versions,
     webhooks,
 )
@@ -45,6 +51,12 @@ NOUNS = (
     retraining,
     webhooks,
     sign_in,
+    set_up,
+    account,
+    people,
+    services,
+    grants,
+    tokens,
     statics,
 )
 

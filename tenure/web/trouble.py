@@ -8,7 +8,7 @@ from typing import Any
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
-from tenure.errors import GateNotMet, TenureError
+from tenure.errors import GateNotMet, NotSignedIn, TenureError
 from tenure.serving import answers
 from tenure.web.page import answer, bare_frame
 
@@ -40,6 +40,8 @@ def status_of(error: Exception) -> int:
 def on_error(request: Request[Any, Any, Any], error: Exception) -> Response[str]:
     """An error as a page, for people in front of a browser."""
     status = status_of(error)
+    if isinstance(error, NotSignedIn) and request.method == "GET":
+        return _sign_in(request)
     context = {
         "frame": bare_frame(request.scope.get("state", {}).get("principal")),
         "status": status,
@@ -50,6 +52,24 @@ def on_error(request: Request[Any, Any, Any], error: Exception) -> Response[str]
     if status == 500:
         log.error("unforeseen failure at %s %s", request.method, request.url.path, exc_info=error)
     return answer("trouble.html", context, status)
+
+
+def _sign_in(request: Request[Any, Any, Any]) -> Response[str]:
+    """The form to sign in with, at the address that was asked for, which comes next."""
+    query = request.url.query
+    return answer(
+        "sign_in.html",
+        {
+            "frame": bare_frame(),
+            "anybody": True,
+            "required": True,
+            "refusal": "",
+            "name": "",
+            "next": request.url.path + (f"?{query}" if query else ""),
+            "csrf": "",
+        },
+        401,
+    )
 
 
 def _message(error: Exception, status: int) -> str:
