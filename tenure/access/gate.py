@@ -14,7 +14,7 @@ import hmac
 import os
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tenure.access import bearers
@@ -55,6 +55,10 @@ BASIC_KEPT_US = 300 * SECOND_US
 BASIC_KEPT_AT_MOST = 1000
 
 
+def _system_clock() -> Instant:
+    return Instant(time.time_ns() // 1000)
+
+
 class Gate:
     """Names the principal of a request and checks what it may do.
 
@@ -62,6 +66,7 @@ class Gate:
     processes show; made anew at each start. Without a `ground` nobody can sign in here (the scoring gateway), and
     tokens are those of the routing table (`published`). `hosts`: further values that a Host header may have, exactly.
     `required`: whether everybody must say who they are. `public_url`: where browsers see this server, if not here.
+    `clock`: for a gate without a ground, which has its own.
     """
 
     def __init__(
@@ -73,6 +78,7 @@ class Gate:
         hosts: Iterable[str] = (),
         required: bool = False,
         public_url: str = "",
+        clock: Callable[[], Instant] = _system_clock,
     ) -> None:
         self.hosts = frozenset({*(f"{host}:{port}" for host in LOOPBACK for port in ports), *hosts})
         self.required = required
@@ -85,6 +91,7 @@ class Gate:
             self._origins[public_url.partition("://")[2]] = public_url
         self._internal_token = internal_token.encode()
         self._ground = ground
+        self._clock = clock
         self._nobody = ANYBODY if required else None
         self._kept_lock = threading.Lock()
         self._kept: dict[bytes, tuple[Account, Instant]] = {}
@@ -246,7 +253,7 @@ class Gate:
         )
 
     def _now(self) -> Instant:
-        return self._ground.clock() if self._ground is not None else Instant(time.time_ns() // 1000)
+        return self._ground.clock() if self._ground is not None else self._clock()
 
 
 def _from_a_browser(headers: Mapping[str, str]) -> bool:

@@ -10,6 +10,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from litestar import Litestar
+from litestar.datastructures import State
 
 from tenure import access, app
 from tenure.api import front, rooms
@@ -56,6 +58,19 @@ class Answer:
         return next((value for key, value in self.headers if key == name), "")
 
 
+_applications: list[Litestar] = []
+
+
+def application(ground: Ground, gate: access.Gate) -> Litestar:
+    """API and pages: put together once, which takes a second, and given a ground of their own for each request."""
+    if not _applications:
+        with warnings.catch_warnings():  # of Litestar 3, about parameters that get their dependency by name
+            warnings.simplefilter("ignore", DeprecationWarning)
+            _applications.append(rooms.application(ground, gate, site.handlers, site.on_error))
+        rooms.check_declared(_applications[0], mlflow_app.declared())
+    return _applications[0]
+
+
 class Server:
     """Control as `tenure.app` puts it together, with sign-in required behind a TLS proxy."""
 
@@ -64,9 +79,7 @@ class Server:
         self.gate = access.Gate(
             [5000], "internal-secret", ground, hosts=[HOST], required=required, public_url=URL if required else ""
         )
-        with warnings.catch_warnings():  # of Litestar 3, about parameters that get their dependency by name
-            warnings.simplefilter("ignore", DeprecationWarning)
-            self.ours = rooms.application(ground, self.gate, site.handlers, site.on_error)
+        self.ours = application(ground, self.gate)
         self.app = front.Front(self.gate, self.ours, mlflow_app.make_app(ground), app.MLFLOW_PREFIXES)
         self.loop = asyncio.new_event_loop()
 
@@ -79,6 +92,7 @@ class Server:
         body: bytes = b"",
         query: str = "",
     ) -> Answer:
+        self._asking()
         given = {"host": HOST, **(headers or {})}
         if json is not None:
             body, given["content-type"] = msgspec.json.encode(json), "application/json"
@@ -97,6 +111,10 @@ class Server:
             "server": ("127.0.0.1", 5000),
         }
         return self.loop.run_until_complete(self._asked(scope, body))
+
+    def _asking(self) -> None:
+        """Have the application, which all servers of a process share, stand on this ground."""
+        self.ours.state = State({"ground": self.ground, "gate": self.gate})
 
     async def _asked(self, scope: dict[str, Any], body: bytes) -> Answer:
         answer, pending = Answer(), [{"type": "http.request", "body": body, "more_body": False}]
