@@ -9,9 +9,9 @@ from litestar.response import Redirect
 
 from tenure.errors import NotFound, TenureError
 from tenure.manage import grants, people, services, tokens
-from tenure.manage.roles import WORKING
+from tenure.manage.roles import WORKING, principal_of
 from tenure.manage.tokens import NEVER
-from tenure.records.people import NewPerson, Permission, Principal
+from tenure.records.people import NewPerson, Permission, Principal, Service
 from tenure.records.tokens import IssuedToken
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
@@ -123,7 +123,7 @@ def one_page(
             "service": service,
             "grants": list(reversed(grants.search(tx, principal=name, with_ended=True))),
             "tokens": tokens.search(tx, by=principal, principal=name) if administers else None,
-            "may": [one.value for one in Permission if one not in NEVER],
+            "may": _may(service),
             "working": list(WORKING),
             "acting": administers and principal.kind == "person",
             "now": now,
@@ -135,6 +135,14 @@ def one_page(
 
     status = status_of(refusal) if refusal else 200
     return show(ground, principal, "person.html", load, current="people", status=status)
+
+
+def _may(service: Service | None) -> list[str]:
+    """What a token of a service could let it do."""
+    if service is None:
+        return []
+    principal = principal_of(service.name, "service", service.roles)
+    return [one.value for one in Permission if one not in NEVER and principal.may_somewhere(one)]
 
 
 handlers = [people_page, add, person_page, set_password, end_sessions]
