@@ -69,7 +69,7 @@ def open_gate(settings: Settings, ground: Ground | None) -> Gate:
     """The gate in front of control (with a ground, so that people can sign in) or of the gateway (without)."""
     from tenure.access import Gate
 
-    return Gate(
+    gate = Gate(
         [settings.port, settings.gateway_port],
         os.environ[TOKEN_VARIABLE],
         ground,
@@ -77,6 +77,13 @@ def open_gate(settings: Settings, ground: Ground | None) -> Gate:
         required=settings.sign_in == "required",
         public_url=settings.public_url,
     )
+    if ground is not None and settings.oidc_issuer:
+        from tenure.access.provider import Provider
+
+        secret = os.environ.get(settings_.OIDC_SECRET_VARIABLE, "")
+        back = f"{settings.shown_url}/sso/callback"
+        gate.provider = Provider(settings.oidc_issuer, settings.oidc_client_id, secret, back)
+    return gate
 
 
 def control_app(ground: Ground, gate: Gate, on_failure: Callable[[BaseException], None]) -> Front:

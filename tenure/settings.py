@@ -18,6 +18,8 @@ from tenure.errors import CannotStart
 TOKEN_VARIABLE = "TENURE_INTERNAL_TOKEN"  # noqa: S105  the variable's name, not a secret
 """Where the server's own processes find the secret that they show each other."""
 
+OIDC_SECRET_VARIABLE = "TENURE_OIDC_CLIENT_SECRET"  # noqa: S105  the variable's name, not a secret
+"""Where the secret of an OpenID Connect client is found: no option, so that it stands in no list of processes."""
 
 PROCESSES = ("control", "gateway", "worker")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -35,6 +37,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     allowed_hosts: str = ""
     public_url: str = ""
     public_scoring_url: str = ""
+    oidc_issuer: str = ""
+    oidc_client_id: str = ""
+    oidc_roles_claim: str = ""
     only: str = "control,gateway,worker"
     data: str = "tenure-data"
     database_url: str = ""
@@ -144,6 +149,16 @@ HELP: dict[str, tuple[str, str]] = {
         "Where browsers find this server when a TLS proxy stands before it, as https://tenure.example.com.",
     ),
     "public_scoring_url": ("URL", "Where applications find the scoring gateway, when a proxy stands before it."),
+    "oidc_issuer": (
+        "URL",
+        "OpenID Connect provider that people may sign in with; needs the extra tenure[sso]. The client's secret is "
+        "read from TENURE_OIDC_CLIENT_SECRET alone.",
+    ),
+    "oidc_client_id": ("text", "What the provider calls this server."),
+    "oidc_roles_claim": (
+        "claim",
+        "Claim of the ID token that lists roles: they are given and taken back at each sign-in.",
+    ),
     "only": ("control,gateway,worker", "Which processes run here: one or several of the three, separated by commas."),
     "data": ("folder", "Folder for everything the server keeps; made when it does not exist."),
     "database_url": ("URL", "SQLAlchemy URL of the database. Empty means a SQLite file in the data folder."),

@@ -14,7 +14,9 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from http.client import HTTPConnection
+from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from tenure.errors import CannotStart
 from tenure.settings import LOOPBACK, PROCESSES, Settings
@@ -179,6 +181,12 @@ def check_sign_in(settings: Settings) -> None:
             f"--host {settings.host} needs --allowed-hosts: the names and ports by which this server is asked, "
             "exactly, such as tenure.example.com,10.0.0.5:5000. A request with another Host is refused."
         )
+    if settings.oidc_issuer and not settings.oidc_client_id:
+        raise CannotStart("--oidc-issuer needs --oidc-client-id: what the provider calls this server.")
+    if settings.oidc_issuer and not _is_safe(settings.oidc_issuer):
+        raise CannotStart(f"--oidc-issuer must begin with https://. Got {settings.oidc_issuer!r}.")
+    if settings.oidc_issuer and find_spec("joserfc") is None:
+        raise CannotStart("--oidc-issuer needs the extra sso: pip install 'tenure[sso]'.")
     for host in settings.hosts:
         if not HOST.fullmatch(host):
             raise CannotStart(
@@ -196,6 +204,12 @@ def check_sign_in(settings: Settings) -> None:
                 f"--allowed-hosts must hold the host of --{name.replace('_', '-')}: "
                 f"{given.partition('://')[2]}. It holds {settings.allowed_hosts or 'nothing'}."
             )
+
+
+def _is_safe(url: str) -> bool:
+    """Whether what is asked there travels unread: over TLS, or not beyond this machine."""
+    parts = urlsplit(url)
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
 
 
 @contextlib.contextmanager

@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from tenure.access import bearers
 from tenure.access.requests import (
@@ -34,6 +35,7 @@ from tenure.records.people import Permission, Principal
 from tenure.records.tokens import PREFIX
 
 if TYPE_CHECKING:  # the gateway has a gate but no people, and should not load a database for it
+    from tenure.access.provider import Provider
     from tenure.store.ground import Ground
     from tenure.store.people import Account
 
@@ -86,6 +88,7 @@ class Gate:
         self.secure = public_url.startswith("https://")
         self.behind_proxy = bool(public_url)
         self.published = bearers.Published()
+        self.provider: Provider | None = None
         self._origins = {host: f"http://{host}" for host in self.hosts}
         if public_url:
             self._origins[public_url.partition("://")[2]] = public_url
@@ -148,6 +151,11 @@ class Gate:
             return None
         account = self._account(session.person)
         return account if account is not None and account.session_epoch == session.epoch else None
+
+    @property
+    def provider_name(self) -> str:
+        """The host of the provider that people may sign in with; empty when there is none."""
+        return urlsplit(self.provider.issuer).hostname or "" if self.provider else ""
 
     def sign_in(self, name: str, password: str, address: str) -> tuple[str, Account]:
         """Begin a session by name and password: its token, and whose it is. Raises NotSignedIn, TooMany."""

@@ -71,7 +71,8 @@ class Passwords:
         until = lockouts.locked_until(failures)
         if until is not None:
             raise TooMany(f"{name!r} is locked after {FAILURES} failed passwords. Try again after {iso(until)}.")
-        right = people.fits(account.password_hash if account else _decoy(), password[:LONGEST])
+        kept = account.password_hash if account else ""
+        right = people.fits(kept or _decoy(), password[:LONGEST]) and kept != ""
         if account is None:
             self._addresses.note_failure(address, now)
         elif not right:

@@ -395,6 +395,13 @@ tokens = Table(
     Index("ix_tokens_by_digest", "digest", unique=True),
     Index("ix_tokens_by_principal", "principal"),
 )
+sso_identities = Table(
+    "sso_identities",
+    metadata,
+    _text("issuer", key=True),
+    _text("subject", key=True),  # who it is there, for good
+    _text("person_id"),
+)
 password_failures = Table(
     "password_failures",
     metadata,

@@ -70,8 +70,10 @@ def _page(
 
     def load(tx: Transaction) -> dict[str, Any]:
         mine = tokens.search(tx, by=principal, principal=principal.name)
+        account = people.get(tx, principal.name)
         return {
-            "person": people.get(tx, principal.name).person,
+            "person": account.person,
+            "has_password": account.password_hash != "",
             "principal": principal,
             "tokens": mine,
             "may": [one.value for one in Permission if one not in NEVER and principal.may_somewhere(one)],
@@ -79,7 +81,6 @@ def _page(
             "issued": issued,
             "refusal": refusal.message if refusal else "",
             "given": given or {},
-            "done": "",
             "csrf": csrf_of(request),
         }
 

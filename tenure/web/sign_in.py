@@ -71,6 +71,7 @@ def _page(
         return {
             "anybody": gate_of(request).required or bool(accounts.list_all(tx)),
             "required": gate_of(request).required,
+            "provider": gate_of(request).provider_name,
             "refusal": refusal.message if refusal else "",
             "name": (given or {}).get("name", ""),
             "next": safe((given or {}).get("next", "/")),

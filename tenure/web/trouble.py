@@ -10,6 +10,7 @@ from litestar.exceptions import HTTPException
 
 from tenure.errors import GateNotMet, NotSignedIn, TenureError
 from tenure.serving import answers
+from tenure.web.forms import gate_of
 from tenure.web.page import answer, bare_frame
 
 log = logging.getLogger("tenure.web")
@@ -41,7 +42,7 @@ def on_error(request: Request[Any, Any, Any], error: Exception) -> Response[str]
     """An error as a page, for people in front of a browser."""
     status = status_of(error)
     if isinstance(error, NotSignedIn) and request.method == "GET":
-        return _sign_in(request)
+        return _sign_in(request, error)
     context = {
         "frame": bare_frame(request.scope.get("state", {}).get("principal")),
         "status": status,
@@ -54,18 +55,22 @@ def on_error(request: Request[Any, Any, Any], error: Exception) -> Response[str]
     return answer("trouble.html", context, status)
 
 
-def _sign_in(request: Request[Any, Any, Any]) -> Response[str]:
-    """The form to sign in with, at the address that was asked for, which comes next."""
-    query = request.url.query
+def _sign_in(request: Request[Any, Any, Any], error: NotSignedIn) -> Response[str]:
+    """The form to sign in with, at the address that was asked for, which comes next.
+
+    When that address was the way back from a provider, why it did not lead in is said, and it is not taken again.
+    """
+    query, came_back = request.url.query, request.url.path.startswith("/sso")
     return answer(
         "sign_in.html",
         {
             "frame": bare_frame(),
             "anybody": True,
             "required": True,
-            "refusal": "",
+            "provider": gate_of(request).provider_name,
+            "refusal": error.message if came_back else "",
             "name": "",
-            "next": request.url.path + (f"?{query}" if query else ""),
+            "next": "/" if came_back else request.url.path + (f"?{query}" if query else ""),
             "csrf": "",
         },
         401,

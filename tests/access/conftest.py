@@ -33,6 +33,7 @@ from tenure.web import site
 
 from ..conftest import make_ground
 
+collect_ignore = ["provider.py"]  # run by tests, not a test itself
 HOST = "tenure.example.com"
 URL = f"https://{HOST}"
 NOW = Instant(1_750_000_000_000_000)

@@ -52,6 +52,13 @@ def upgrade() -> None:
     op.create_index("ix_tokens_by_digest", "tokens", ["digest"], unique=True)
     op.create_index("ix_tokens_by_principal", "tokens", ["principal"])
     op.create_table(
+        "sso_identities",
+        sa.Column("issuer", Text, nullable=False),
+        sa.Column("subject", Text, nullable=False),
+        sa.Column("person_id", Text, nullable=False),
+        sa.PrimaryKeyConstraint("issuer", "subject", name="pk_sso_identities"),
+    )
+    op.create_table(
         "password_failures",
         sa.Column("failure_id", Text, nullable=False),
         sa.Column("person_id", Text, nullable=False),
