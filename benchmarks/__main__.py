@@ -15,6 +15,7 @@ NAMES = (
     "scoring",
     "profiling",
     "auditing",
+    "access",
 )
 
 

@@ -69,7 +69,21 @@ def open_gate(settings: Settings, ground: Ground | None) -> Gate:
     """The gate in front of control (with a ground, so that people can sign in) or of the gateway (without)."""
     from tenure.access import Gate
 
-    return Gate([settings.port, settings.gateway_port], os.environ[TOKEN_VARIABLE], ground)
+    gate = Gate(
+        [settings.port, settings.gateway_port],
+        os.environ[TOKEN_VARIABLE],
+        ground,
+        hosts=settings.hosts,
+        required=settings.sign_in == "required",
+        public_url=settings.public_url,
+    )
+    if ground is not None and settings.oidc_issuer:
+        from tenure.access.provider import Provider
+
+        secret = os.environ.get(settings_.OIDC_SECRET_VARIABLE, "")
+        back = f"{settings.shown_url}/sso/callback"
+        gate.provider = Provider(settings.oidc_issuer, settings.oidc_client_id, secret, back)
+    return gate
 
 
 def control_app(ground: Ground, gate: Gate, on_failure: Callable[[BaseException], None]) -> Front:
@@ -107,8 +121,28 @@ def run_control(settings: Settings) -> None:
     ground.database.write(lambda tx: experiments.seed(tx, ground.clock(), root=ground.roots.default))
     ground.database.write(lambda tx: keys.note(tx, ground.key, now=ground.clock()))
     routing.publish(ground)
+    _offer_set_up(ground)
     _serve(control_app(ground, open_gate(settings, ground), _end), settings.host, settings.port)
     ground.database.close()
+
+
+def _offer_set_up(ground: Ground) -> None:
+    """Print the link that makes the first administrator, while there is none and everybody must sign in.
+
+    On stderr, apart from what the server says of itself; each start makes the one before worthless.
+    """
+    if ground.settings.sign_in != "required":
+        return
+    from tenure.manage import set_up
+
+    secret = ground.database.write(lambda tx: set_up.offer(tx, ground.clock()))
+    if secret is not None:
+        print(
+            "tenure: nobody administers this server yet. Whoever opens this link within an hour becomes its first "
+            f"administrator:\n  {ground.settings.shown_url}/set-up?token={secret}",
+            file=sys.stderr,
+            flush=True,
+        )
 
 
 def _end(problem: BaseException) -> None:
@@ -120,7 +154,8 @@ def _end(problem: BaseException) -> None:
 def run_gateway(settings: Settings) -> None:
     from tenure.serving import gateway
 
-    gateway.run(settings, _model_fetcher(settings), open_gate(settings, None).principal)
+    gate = open_gate(settings, None)
+    gateway.run(settings, _model_fetcher(settings), gate.principal, gate.published.take_up)
 
 
 def _model_fetcher(settings: Settings) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -18,8 +18,13 @@ from tenure.errors import CannotStart
 TOKEN_VARIABLE = "TENURE_INTERNAL_TOKEN"  # noqa: S105  the variable's name, not a secret
 """Where the server's own processes find the secret that they show each other."""
 
+OIDC_SECRET_VARIABLE = "TENURE_OIDC_CLIENT_SECRET"  # noqa: S105  the variable's name, not a secret
+"""Where the secret of an OpenID Connect client is found: no option, so that it stands in no list of processes."""
 
 PROCESSES = ("control", "gateway", "worker")
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  what they mean, not where we listen
+"""Addresses that mean all of a machine's, and by which one of them it reaches itself."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,6 +33,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     host: str = "127.0.0.1"
     port: int = 5000
     scoring_port: int = 0
+    sign_in: Literal["solo", "required"] = "solo"
+    allowed_hosts: str = ""
+    public_url: str = ""
+    public_scoring_url: str = ""
+    oidc_issuer: str = ""
+    oidc_client_id: str = ""
+    oidc_roles_claim: str = ""
     only: str = "control,gateway,worker"
     data: str = "tenure-data"
     database_url: str = ""
@@ -83,18 +95,72 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return self.scoring_port or self.port + 1
 
     @property
+    def hosts(self) -> tuple[str, ...]:
+        """What a Host header may say besides this machine's own names: as given, and the address listened on."""
+        given = [host.strip().lower() for host in self.allowed_hosts.split(",") if host.strip()]
+        own = [] if self.host in EVERYWHERE else [f"{_bracketed(self.host)}:{port}" for port in self._ports]
+        return tuple(dict.fromkeys([*own, *given]))
+
+    @property
     def control_url(self) -> str:
-        return f"http://{self.host}:{self.port}"
+        """Where this machine reaches control."""
+        return f"http://{_bracketed(self.here)}:{self.port}"
 
     @property
     def gateway_url(self) -> str:
-        return f"http://{self.host}:{self.gateway_port}"
+        """Where this machine reaches the gateway."""
+        return f"http://{_bracketed(self.here)}:{self.gateway_port}"
+
+    @property
+    def shown_url(self) -> str:
+        """Where people and clients find control."""
+        return self.public_url or self.control_url
+
+    @property
+    def shown_scoring_url(self) -> str:
+        """Where applications find the gateway."""
+        return self.public_scoring_url or self.gateway_url
+
+    @property
+    def here(self) -> str:
+        """The address by which a process on this machine reaches another."""
+        return EVERYWHERE.get(self.host, self.host)
+
+    @property
+    def _ports(self) -> tuple[int, int]:
+        return self.port, self.gateway_port
 
 
 HELP: dict[str, tuple[str, str]] = {
-    "host": ("address", "Address to listen on. Only loopback addresses are accepted."),
+    "host": (
+        "address",
+        "Address to listen on. Any but a loopback address needs --sign-in required and --allowed-hosts.",
+    ),
     "port": ("port", "Port of the API, the pages and MLflow's protocol."),
     "scoring_port": ("port", "Port of the scoring gateway. 0 means the one after --port."),
+    "sign_in": (
+        "solo/required",
+        "Who may ask without saying who they are: `solo` trusts this machine, `required` trusts nobody.",
+    ),
+    "allowed_hosts": (
+        "hosts",
+        "What a Host header may say, exactly, with its port if one is typed: tenure.example.com,10.0.0.5:5000.",
+    ),
+    "public_url": (
+        "URL",
+        "Where browsers find this server when a TLS proxy stands before it, as https://tenure.example.com.",
+    ),
+    "public_scoring_url": ("URL", "Where applications find the scoring gateway, when a proxy stands before it."),
+    "oidc_issuer": (
+        "URL",
+        "OpenID Connect provider that people may sign in with; needs the extra tenure[sso]. The client's secret is "
+        "read from TENURE_OIDC_CLIENT_SECRET alone.",
+    ),
+    "oidc_client_id": ("text", "What the provider calls this server."),
+    "oidc_roles_claim": (
+        "claim",
+        "Claim of the ID token that lists roles: they are given and taken back at each sign-in.",
+    ),
     "only": ("control,gateway,worker", "Which processes run here: one or several of the three, separated by commas."),
     "data": ("folder", "Folder for everything the server keeps; made when it does not exist."),
     "database_url": ("URL", "SQLAlchemy URL of the database. Empty means a SQLite file in the data folder."),
@@ -183,6 +249,10 @@ def _check_apart(settings: Settings) -> None:
             f"--audit-export must lie outside of the data folder {settings.folder}, since it vouches for it. Got "
             f"{settings.audit_export!r}. Give a folder that this server may add to and not change, or an object store."
         )
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 def shown(default: Any) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -13,16 +14,19 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from http.client import HTTPConnection
+from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from tenure.errors import CannotStart
-from tenure.settings import PROCESSES, Settings
+from tenure.settings import LOOPBACK, PROCESSES, Settings
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 15.0
 BACKOFF_S = (0.1, 0.5, 1.0, 2.0, 5.0)
 STEADY_AFTER_S = 30.0
+HOST = re.compile(r"([a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:]+\])(:[0-9]{1,5})?")
+URL = re.compile(r"https?://([a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:]+\])(:[0-9]{1,5})?")
 UP = {"control": "/ready", "gateway": "/health"}
 """What each process answers once all of it is there."""
 
@@ -99,7 +103,7 @@ class Supervisor:
             self._children[kind].start()
         deadline = time.monotonic() + START_TIMEOUT_S
         for kind, port in ports.items():
-            while not self._stopping.is_set() and not _answers(settings.host, port, UP[kind]):
+            while not self._stopping.is_set() and not _answers(settings.here, port, UP[kind]):
                 if any(child.died() for child in self._children.values()):
                     raise CannotStart("A process of the server ended while it was starting; its reason stands above.")
                 if time.monotonic() > deadline:
@@ -136,23 +140,21 @@ def _ports(settings: Settings) -> dict[str, int]:
 def _greeting(settings: Settings) -> Iterator[str]:
     control, gateway, worker = (kind in settings.kinds for kind in PROCESSES)
     if control:
-        yield f"Tenure answers at {settings.control_url} (pages, API, MLflow's protocol)"
-        yield f"  scoring at {settings.gateway_url}" if gateway else "  scoring is not run here"
+        yield f"Tenure answers at {settings.shown_url} (pages, API, MLflow's protocol)"
+        yield f"  scoring at {settings.shown_scoring_url}" if gateway else "  scoring is not run here"
     else:
-        yield f"Tenure answers at {settings.gateway_url} (scoring)" if gateway else "Tenure works"
+        yield f"Tenure answers at {settings.shown_scoring_url} (scoring)" if gateway else "Tenure works"
     if not worker:
         yield "  outcomes, monitors and retraining wait for a worker, which is not run here"
     yield f"  data in {settings.folder}"
+    if settings.sign_in == "required":
+        yield "  everybody signs in or shows a token"
     if control:
-        yield f"  train with MLFLOW_TRACKING_URI={settings.control_url} — stop with Ctrl-C"
+        yield f"  train with MLFLOW_TRACKING_URI={settings.shown_url} — stop with Ctrl-C"
 
 
 def _check_address(settings: Settings) -> None:
-    if settings.host not in LOOPBACK:
-        raise CannotStart(
-            f"Tenure listens on loopback only (127.0.0.1, localhost or ::1) until sign-in for machines is configured. "
-            f"Got --host {settings.host}. To reach it from elsewhere, forward the port, for instance with ssh -L."
-        )
+    check_sign_in(settings)
     for port in _ports(settings).values():
         with socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -162,6 +164,52 @@ def _check_address(settings: Settings) -> None:
                 raise CannotStart(
                     f"Port {port} cannot be used: {problem.strerror}. Choose others with --port and --scoring-port."
                 ) from None
+
+
+def check_sign_in(settings: Settings) -> None:
+    """Raise CannotStart for a server that others reach while it trusts whoever asks."""
+    reached = settings.host not in LOOPBACK
+    if settings.sign_in == "solo" and (reached or settings.public_url or settings.allowed_hosts):
+        what = f"--host {settings.host}" if reached else "--public-url" if settings.public_url else "--allowed-hosts"
+        raise CannotStart(
+            f"With {what} others reach this server, so everybody must sign in: add --sign-in required, and "
+            "--allowed-hosts with what a Host header may say, exactly. To keep it to this machine, leave "
+            f"{what} out and forward the port, for instance with ssh -L."
+        )
+    if reached and not settings.allowed_hosts:
+        raise CannotStart(
+            f"--host {settings.host} needs --allowed-hosts: the names and ports by which this server is asked, "
+            "exactly, such as tenure.example.com,10.0.0.5:5000. A request with another Host is refused."
+        )
+    if settings.oidc_issuer and not settings.oidc_client_id:
+        raise CannotStart("--oidc-issuer needs --oidc-client-id: what the provider calls this server.")
+    if settings.oidc_issuer and not _is_safe(settings.oidc_issuer):
+        raise CannotStart(f"--oidc-issuer must begin with https://. Got {settings.oidc_issuer!r}.")
+    if settings.oidc_issuer and find_spec("joserfc") is None:
+        raise CannotStart("--oidc-issuer needs the extra sso: pip install 'tenure[sso]'.")
+    for host in settings.hosts:
+        if not HOST.fullmatch(host):
+            raise CannotStart(
+                f"--allowed-hosts must hold hosts as a Host header says them: name or name:port, without scheme, path "
+                f"or wildcard, separated by commas. Got {host!r}."
+            )
+    for name in ("public_url", "public_scoring_url"):
+        given = getattr(settings, name)
+        if given and not URL.fullmatch(given):
+            raise CannotStart(
+                f"--{name.replace('_', '-')} must be http:// or https:// and a host, without a path. Got {given!r}."
+            )
+        if given and given.partition("://")[2] not in settings.hosts:
+            raise CannotStart(
+                f"--allowed-hosts must hold the host of --{name.replace('_', '-')}: "
+                f"{given.partition('://')[2]}. It holds {settings.allowed_hosts or 'nothing'}."
+            )
+
+
+def _is_safe(url: str) -> bool:
+    """Whether what is asked there travels unread: over TLS, or not beyond this machine."""
+    parts = urlsplit(url)
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
 
 
 @contextlib.contextmanager
@@ -187,7 +235,7 @@ def _locked(folder: Path, kinds: Iterable[str]) -> Iterator[None]:
 def _answers(host: str, port: int, path: str) -> bool:
     connection = HTTPConnection(host, port, timeout=5)
     try:
-        connection.request("GET", path)
+        connection.request("GET", path, headers={"Host": f"127.0.0.1:{port}"})
         return connection.getresponse().status == 200
     except OSError:
         return False

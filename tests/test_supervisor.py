@@ -62,7 +62,7 @@ def test_what_does_not_fit_is_named(server: Running) -> None:
 
 
 def test_serving_beyond_loopback_is_refused(tmp_path: Path) -> None:
-    assert "loopback only" in refused("--data", str(tmp_path), "--host", "0.0.0.0")
+    assert "--sign-in required" in refused("--data", str(tmp_path), "--host", "0.0.0.0")
 
 
 def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from litestar import get, post
 from litestar.params import Parameter
 from litestar.response import Stream
 
+from tenure import access
 from tenure.build import ended_runs
 from tenure.errors import NotFound
 from tenure.manage import checkpoints
@@ -90,6 +91,7 @@ def list_checkpoints(
 @post("/api/v1/audit/checkpoints", permission=Permission.AUDIT, sync_to_thread=True)
 def sign_checkpoint(ground: Ground, principal: Principal) -> Checkpoint:
     """Sign a checkpoint of the log as it is now; the newest one when nothing was added since."""
+    access.require_known(principal)
     return ground.database.write(lambda tx: checkpoints.sign(tx, ground.key, by=principal.name, now=ground.clock()))
 
 

@@ -7,19 +7,21 @@ from typing import Annotated
 from litestar import delete, get, post
 from litestar.params import Parameter
 
+from tenure.access import ENDPOINT, LISTED, of_model
 from tenure.deploy import endpoints, promotions, releases, routing
 from tenure.records.endpoints import EndpointInfo, NewEndpoint, NewRelease, Promotion, ReleaseInfo
 from tenure.records.people import Permission, Principal
 from tenure.store.ground import Ground
 
 
-@get("/api/v1/endpoints", permission=Permission.READ, sync_to_thread=True)
-def list_endpoints(ground: Ground) -> list[EndpointInfo]:
+@get("/api/v1/endpoints", permission=Permission.READ, subject=LISTED, sync_to_thread=True)
+def list_endpoints(ground: Ground, principal: Principal) -> list[EndpointInfo]:
     """Every endpoint with its releases in service and their health."""
-    return ground.database.read(lambda tx: endpoints.describe_all(tx, ground.settings))
+    every = ground.database.read(lambda tx: endpoints.describe_all(tx, ground.settings))
+    return [one for one in every if principal.may(Permission.READ, one.model)]
 
 
-@post("/api/v1/endpoints", permission=Permission.MANAGE, sync_to_thread=True)
+@post("/api/v1/endpoints", permission=Permission.MANAGE, subject=of_model("model", place="body"), sync_to_thread=True)
 def create_endpoint(ground: Ground, principal: Principal, data: NewEndpoint) -> EndpointInfo:
     """Make an endpoint for a model; its champion, if it has one, answers at once."""
     now = ground.clock()
@@ -28,13 +30,13 @@ def create_endpoint(ground: Ground, principal: Principal, data: NewEndpoint) -> 
     return ground.database.read(lambda tx: endpoints.describe(tx, data.name, ground.settings))
 
 
-@get("/api/v1/endpoints/{name:str}", permission=Permission.READ, sync_to_thread=True)
+@get("/api/v1/endpoints/{name:str}", permission=Permission.READ, subject=ENDPOINT, sync_to_thread=True)
 def get_endpoint(ground: Ground, name: str) -> EndpointInfo:
     """One endpoint."""
     return ground.database.read(lambda tx: endpoints.describe(tx, name, ground.settings))
 
 
-@post("/api/v1/endpoints/{name:str}/releases", permission=Permission.MANAGE, sync_to_thread=True)
+@post("/api/v1/endpoints/{name:str}/releases", permission=Permission.MANAGE, subject=ENDPOINT, sync_to_thread=True)
 def add_release(ground: Ground, principal: Principal, name: str, data: NewRelease) -> ReleaseInfo:
     """Put a version into service as challenger or shadow."""
     now = ground.clock()
@@ -46,6 +48,7 @@ def add_release(ground: Ground, principal: Principal, name: str, data: NewReleas
 @delete(
     "/api/v1/endpoints/{name:str}/releases/{release_id:str}",
     permission=Permission.MANAGE,
+    subject=ENDPOINT,
     status_code=200,
     sync_to_thread=True,
 )
@@ -68,6 +71,7 @@ def end_release(
 @post(
     "/api/v1/models/{model:str}/versions/{version:int}/promote",
     permission=Permission.MANAGE,
+    subject=of_model("model"),
     status_code=200,
     sync_to_thread=True,
 )

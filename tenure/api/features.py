@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from litestar import get
 
+from tenure.access import MODEL
 from tenure.manage import features
 from tenure.records.features import FeatureTable
 from tenure.records.people import Permission
 from tenure.store.ground import Ground
 
 
-@get("/api/v1/models/{name:str}/versions/{version:int}/features", permission=Permission.READ, sync_to_thread=True)
+@get(
+    "/api/v1/models/{name:str}/versions/{version:int}/features",
+    permission=Permission.READ,
+    subject=MODEL,
+    sync_to_thread=True,
+)
 def of_version(name: str, version: int, ground: Ground) -> FeatureTable:
     """Every input column of a version: what it costs, what it is worth, whether it is known at scoring."""
     return ground.database.read(lambda tx: features.of_version(ground, tx, name, version))

@@ -38,10 +38,14 @@ class Front:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         form = None
         try:
-            method = scope["method"]
-            if _needs_form_token(method, headers):
-                form, receive = await _read_form(receive)
-            principal = await self._who_asks(method, headers, form)
+            principal = self._gate.at_once(headers)
+            if principal is None:
+                method = scope["method"]
+                if _needs_form_token(method, headers):
+                    form, receive = await _read_form(receive)
+                principal = await self._who_asks(
+                    method, headers, form, self._gate.address_of(scope.get("client"), headers)
+                )
         except TenureError as refusal:
             await _answer(send, refusal)
             return
@@ -52,11 +56,9 @@ class Front:
         app = self._mlflow if scope["path"].startswith(self._mlflow_prefixes) else self._ours
         await app(scope, receive, send)
 
-    async def _who_asks(self, method: str, headers: Mapping[str, str], form: bytes | None) -> Principal:
-        if not self._gate.takes_long(headers):
-            return self._gate.principal(headers, method)
+    async def _who_asks(self, method: str, headers: Mapping[str, str], form: bytes | None, address: str) -> Principal:
         form_csrf = access.csrf_of_form(form) if form is not None else None
-        return await asyncio.to_thread(self._gate.principal, headers, method, form_csrf)
+        return await asyncio.to_thread(self._gate.principal, headers, method, form_csrf, address)
 
 
 class Later:
@@ -116,6 +118,8 @@ async def _read_form(receive: Receive) -> tuple[bytes, Receive]:
 
 async def _answer(send: Send, refusal: TenureError) -> None:
     body = msgspec.json.encode(respond.as_json(respond.problem_of(refusal)))
+    status = answers.status_of(refusal)
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": answers.status_of(refusal), "headers": headers})
+    headers += answers.CHALLENGE if status == 401 else []
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": False})

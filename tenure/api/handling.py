@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import Any
 
+import msgspec
 from litestar import Request, Response
 from litestar.connection import ASGIConnection
 from litestar.exceptions import HTTPException, ValidationException
@@ -34,16 +36,47 @@ def principal(request: Asked) -> Principal:
     return found
 
 
-def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    """Refuse a request whose principal lacks the permission that the route declares; no declaration, no entry."""
-    declared = handler.opt.get("permission")
+async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """Refuse a request whose principal lacks the permission that the route declares; no declaration, no entry.
+
+    Only who has it for some models and not for all costs a look at which model the request is about.
+    """
+    declared, subject = handler.opt.get("permission"), handler.opt.get("subject")
     if not isinstance(declared, Permission):
         raise NotAllowed("This route declares no permission, so nobody may use it.")
-    access.require(connection.scope["state"]["principal"], declared)
+    asking: Principal = connection.scope["state"]["principal"]
+    if declared in asking.permissions:
+        return
+    if not isinstance(subject, access.Subject) or not asking.may_somewhere(declared):
+        access.require(asking, declared)
+    elif subject is not access.LISTED:
+        for model in await _models_of(connection, subject):
+            access.require(asking, declared, model)
+
+
+async def _models_of(connection: ASGIConnection[Any, Any, Any, Any], subject: access.Subject) -> list[str | None]:
+    given = connection.path_params if subject.place == "path" else connection.query_params
+    if subject.place == "body":
+        assert isinstance(connection, Request)
+        given = await _json_of(connection)
+    database = connection.app.state["ground"].database
+    found: list[str | None] = await asyncio.to_thread(database.read, lambda tx: access.models_of(tx, subject, given))
+    return found
+
+
+async def _json_of(request: Asked) -> dict[str, Any]:
+    """A body's object; empty when it is none, which the handler will tell."""
+    try:
+        sent = msgspec.json.decode(await request.body())
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return {}
+    return sent if isinstance(sent, dict) else {}
 
 
 def on_ours(_request: Asked, error: TenureError) -> Response[dict[str, Any]]:
-    return Response(respond.as_json(respond.problem_of(error)), status_code=answers.status_of(error))
+    status = answers.status_of(error)
+    headers = {name.decode(): value.decode() for name, value in answers.CHALLENGE} if status == 401 else None
+    return Response(respond.as_json(respond.problem_of(error)), status_code=status, headers=headers)
 
 
 def on_litestars(request: Asked, error: HTTPException) -> Response[dict[str, Any]]:

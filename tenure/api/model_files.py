@@ -6,6 +6,7 @@ from typing import Any
 
 from litestar import get, put
 
+from tenure.access import MODEL
 from tenure.errors import InvalidInput, NotFound
 from tenure.manage import model_files
 from tenure.manage.model_files import Applied, Revision
@@ -16,7 +17,7 @@ from tenure.store.database import Transaction
 from tenure.store.ground import Ground
 
 
-@put("/api/v1/models/{name:str}/file", permission=Permission.MANAGE, sync_to_thread=True)
+@put("/api/v1/models/{name:str}/file", permission=Permission.MANAGE, subject=MODEL, sync_to_thread=True)
 def apply_file(
     name: str, body: bytes, ground: Ground, principal: Principal, dry_run: bool = False, seen: int | None = None
 ) -> Applied:
@@ -34,7 +35,7 @@ def apply_file(
     return ground.database.read(apply) if dry_run else ground.database.write(apply)
 
 
-@get("/api/v1/models/{name:str}/file", permission=Permission.READ, sync_to_thread=True)
+@get("/api/v1/models/{name:str}/file", permission=Permission.READ, subject=MODEL, sync_to_thread=True)
 def get_file(name: str, ground: Ground, revision: int | None = None) -> AppliedFile:
     """The model's file as it stands, with its revision and digest; or an earlier revision of it."""
     if revision is not None:
@@ -45,7 +46,7 @@ def get_file(name: str, ground: Ground, revision: int | None = None) -> AppliedF
     return applied
 
 
-@get("/api/v1/models/{name:str}/file/history", permission=Permission.READ, sync_to_thread=True)
+@get("/api/v1/models/{name:str}/file/history", permission=Permission.READ, subject=MODEL, sync_to_thread=True)
 def get_history(name: str, ground: Ground) -> list[Revision]:
     """Every revision of the model's file, newest first: who applied it, when, and what it changed."""
     return ground.database.read(lambda tx: model_files.history(tx, name))

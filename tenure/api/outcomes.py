@@ -7,6 +7,7 @@ import threading
 from litestar import Request, post
 from litestar.datastructures import State
 
+from tenure.access import ENDPOINT
 from tenure.deploy import endpoints
 from tenure.errors import InvalidInput
 from tenure.monitor import outcomes, uploads
@@ -22,7 +23,13 @@ PARQUET = "application/vnd.apache.parquet"
 _opening = threading.Lock()
 
 
-@post("/api/v1/endpoints/{name:str}/outcomes", permission=Permission.SCORE, sync_to_thread=True, status_code=200)
+@post(
+    "/api/v1/endpoints/{name:str}/outcomes",
+    permission=Permission.OUTCOME,
+    subject=ENDPOINT,
+    sync_to_thread=True,
+    status_code=200,
+)
 def accept_outcomes(
     name: str, body: bytes, request: Request[object, object, State], ground: Ground, principal: Principal
 ) -> OutcomesAccepted:

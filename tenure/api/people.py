@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 from litestar import Request, get, post, put
 from litestar.datastructures import Cookie
 from litestar.response import Response
-from msgspec import Meta
 
 from tenure import access
+from tenure.deploy import routing
 from tenure.manage import people
 from tenure.records.base import Record
 from tenure.records.model_files import Role
-from tenure.records.people import NewPerson, Permission, Person, Principal
-from tenure.store import audit
+from tenure.records.people import NewPerson, Password, Permission, Person, Principal
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
 
@@ -33,7 +32,7 @@ class SignedIn(Record):
 
 
 class NewPassword(Record, forbid_unknown_fields=True):
-    password: Annotated[str, Meta(min_length=12, max_length=1024)]
+    password: Password
 
 
 class Roles(Record, forbid_unknown_fields=True):
@@ -42,8 +41,8 @@ class Roles(Record, forbid_unknown_fields=True):
 
 @get("/api/v1/people", permission=Permission.READ, sync_to_thread=True)
 def list_people(ground: Ground) -> list[Person]:
-    """Everybody, by name."""
-    return ground.database.read(people.list_all)
+    """Everybody, by name, with the roles they hold and until when wrong passwords keep them out."""
+    return ground.database.read(lambda tx: people.list_all(tx, ground.clock()))
 
 
 @post("/api/v1/people", permission=Permission.ADMINISTER, sync_to_thread=True)
@@ -57,10 +56,12 @@ def create_person(data: NewPerson, ground: Ground, principal: Principal, request
 
 @put("/api/v1/people/{name:str}/roles", permission=Permission.ADMINISTER, sync_to_thread=True)
 def set_roles(name: str, data: Roles, ground: Ground, principal: Principal) -> Person:
-    """Give a person exactly these roles. Their sessions end."""
-    return ground.database.write(
+    """Give a person exactly these roles for all models; roles for single models stay. Their sessions end."""
+    person = ground.database.write(
         lambda tx: people.set_roles(tx, name, data.roles, by=principal.name, now=ground.clock())
     )
+    routing.publish(ground)
+    return person
 
 
 @put("/api/v1/people/{name:str}/password", permission=Permission.ADMINISTER, sync_to_thread=True)
@@ -74,45 +75,39 @@ def set_password(
     )
 
 
+@post("/api/v1/people/{name:str}/sign-out", permission=Permission.ADMINISTER, sync_to_thread=True, status_code=200)
+def end_sessions(name: str, ground: Ground, principal: Principal) -> Person:
+    """End every session of a person."""
+
+    def end(tx: Transaction) -> Person:
+        person = people.get(tx, name).person
+        people.end_sessions(tx, name, by=principal.name, now=ground.clock())
+        return person
+
+    return ground.database.write(end)
+
+
 @post("/api/v1/sign-in", permission=Permission.PUBLIC, sync_to_thread=True, status_code=200)
 def sign_in(data: SignIn, ground: Ground, request: Request[Any, Any, Any]) -> Response[SignedIn]:
     """Begin a session: a cookie that scripts cannot read, and the CSRF token that goes with it."""
-    token, signed_in = begin_session(gate_of(request), ground, data.name, data.password)
-    return Response(signed_in, cookies=[session_cookie(token)], headers={"cache-control": "no-store"})
+    gate = gate_of(request)
+    token, account = gate.sign_in(data.name, data.password, gate.address_of(request.client, request.headers))
+    return session_begun(gate, ground, token, account.person)
 
 
 @post("/api/v1/sign-out", permission=Permission.PUBLIC, sync_to_thread=True, status_code=200)
-def sign_out(ground: Ground, principal: Principal) -> Response[dict[str, str]]:
+def sign_out(ground: Ground, principal: Principal, request: Request[Any, Any, Any]) -> Response[dict[str, str]]:
     """End every session of the person who is signed in."""
     if principal.kind == "person":
         ground.database.write(lambda tx: people.end_sessions(tx, principal.name, by=principal.name, now=ground.clock()))
-    return Response({"signed_out": principal.name}, cookies=[session_cookie(None)])
+    return Response({"signed_out": principal.name}, cookies=[Cookie(**gate_of(request).cookie(None))])
 
 
-def begin_session(gate: access.Gate, ground: Ground, name: str, password: str) -> tuple[str, SignedIn]:
-    """Check a password and make a session of it. Raises NotSignedIn, or TooMany when the person is locked out."""
-    now = ground.clock()
-    account = gate.passwords.check(name, password, purpose="sign-in", now=now).account
-
-    def note(tx: Transaction) -> None:
-        audit.append(tx, "person.signed_in", subject=name, by=name, at=now)
-
-    ground.database.write(note)
-    token = gate.sessions.issue(account, now)
-    expires_at = now + access.SESSION_US
-    return token, SignedIn(person=account.person, csrf=gate.sessions.csrf(token), expires_at=expires_at)
-
-
-def session_cookie(token: str | None) -> Cookie:
-    """The cookie that carries a session; without a token the one that takes it away."""
-    return Cookie(
-        key=access.COOKIE,
-        value=token or "",
-        path="/",
-        max_age=access.SESSION_US // 1_000_000 if token else 0,
-        httponly=True,
-        samesite="strict",
-    )
+def session_begun(gate: access.Gate, ground: Ground, token: str, person: Person) -> Response[SignedIn]:
+    """What is answered when a session begins."""
+    expires_at = ground.clock() + access.SESSION_US
+    told = SignedIn(person=person, csrf=gate.sessions.csrf(token), expires_at=expires_at)
+    return Response(told, cookies=[Cookie(**gate.cookie(token))], headers={"cache-control": "no-store"})
 
 
 def gate_of(request: Request[Any, Any, Any]) -> access.Gate:
@@ -121,4 +116,4 @@ def gate_of(request: Request[Any, Any, Any]) -> access.Gate:
     return gate
 
 
-handlers = [list_people, create_person, set_roles, set_password, sign_in, sign_out]
+handlers = [list_people, create_person, set_roles, set_password, end_sessions, sign_in, sign_out]

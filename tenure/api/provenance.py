@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from litestar import get
 
+from tenure.access import MODEL
 from tenure.build import model_versions, provenance, runs
 from tenure.records.people import Permission
 from tenure.records.provenance import Provenance
@@ -16,7 +17,12 @@ def of_run(run_id: str, ground: Ground) -> Provenance:
     return ground.database.read(lambda tx: provenance.of_run(runs.get(tx, run_id)))
 
 
-@get("/api/v1/models/{name:str}/versions/{version:int}/provenance", permission=Permission.READ, sync_to_thread=True)
+@get(
+    "/api/v1/models/{name:str}/versions/{version:int}/provenance",
+    permission=Permission.READ,
+    subject=MODEL,
+    sync_to_thread=True,
+)
 def of_version(name: str, version: int, ground: Ground) -> Provenance:
     """Where a version came from, as its logged model or its run tells it."""
     return ground.database.read(lambda tx: provenance.of_version(tx, model_versions.get(tx, name, version)))

@@ -14,6 +14,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 
 from tenure import access
 from tenure.api import (
+    account,
     alerts,
     audit,
     cards,
@@ -22,6 +23,7 @@ from tenure.api import (
     deleted,
     endpoints,
     features,
+    grants,
     handling,
     imports,
     model_files,
@@ -32,6 +34,8 @@ from tenure.api import (
     provenance,
     retraining,
     service,
+    services,
+    tokens,
     webhooks,
     windows,
 )
@@ -42,6 +46,10 @@ from tenure.store.ground import Ground
 ROOMS = (
     service,
     people,
+    account,
+    grants,
+    services,
+    tokens,
     models,
     model_files,
     cards,
@@ -103,11 +111,12 @@ def application(
     )
 
 
-def check_declared(ours: Litestar, mlflow: Mapping[str, Permission]) -> None:
-    """Refuse to start when a route of either application declares no permission."""
+def check_declared(ours: Litestar, mlflow: Mapping[str, object]) -> None:
+    """Refuse to start when a route of either application declares no permission, or no subject where it needs one."""
     declared: dict[str, object] = dict(mlflow)
     for route in ours.routes:
         for handler in getattr(route, "route_handlers", []):
             if handler.handler_name != "options_handler":
-                declared[f"{'/'.join(sorted(handler.http_methods))} {route.path}"] = handler.opt.get("permission")
+                asked = access.Declared(handler.opt.get("permission"), handler.opt.get("subject"))
+                declared[f"{'/'.join(sorted(handler.http_methods))} {route.path}"] = asked
     access.check_declared(declared)

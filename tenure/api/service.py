@@ -26,7 +26,7 @@ def about(ground: Ground) -> dict[str, Any]:
     """Where things are: scoring URL, public key of the signatures."""
     return {
         "version": VERSION,
-        "scoring_url": ground.settings.gateway_url,
+        "scoring_url": ground.settings.shown_scoring_url,
         "key_id": ground.key.key_id,
         "public_key": ground.key.public_pem,
     }

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from litestar import get
 from litestar.params import Parameter
 
+from tenure.access import ENDPOINT
 from tenure.monitor import progress, windows
 from tenure.records.people import Permission
 from tenure.records.routing import ReleaseRole
@@ -14,13 +15,13 @@ from tenure.records.windows import Progress, ReportRow, Window
 from tenure.store.ground import Ground
 
 
-@get("/api/v1/endpoints/{name:str}/progress", permission=Permission.READ, sync_to_thread=True)
+@get("/api/v1/endpoints/{name:str}/progress", permission=Permission.READ, subject=ENDPOINT, sync_to_thread=True)
 def get_progress(name: str, ground: Ground) -> Progress:
     """How far the server has come with an endpoint, in event time."""
     return progress.of(ground, name)
 
 
-@get("/api/v1/endpoints/{name:str}/windows", permission=Permission.READ, sync_to_thread=True)
+@get("/api/v1/endpoints/{name:str}/windows", permission=Permission.READ, subject=ENDPOINT, sync_to_thread=True)
 def search_windows(
     name: str,
     ground: Ground,
@@ -35,7 +36,7 @@ def search_windows(
     )
 
 
-@get("/api/v1/endpoints/{name:str}/report", permission=Permission.READ, sync_to_thread=True)
+@get("/api/v1/endpoints/{name:str}/report", permission=Permission.READ, subject=ENDPOINT, sync_to_thread=True)
 def get_report(name: str, ground: Ground, by: Literal["month"] = "month") -> list[ReportRow]:
     """What an endpoint did, a row for each calendar month of event time."""
     from tenure.monitor import report  # here, since it brings scipy, and most servers of pages never need it

@@ -17,13 +17,14 @@ SCRIPT_WIDTH = 200
 
 
 def server_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command `client` (from --url) and `as_json` (from --json)."""
+    """Give a command `client` (from --url and --token) and `as_json` (from --json)."""
 
     @click.option("--url", envvar="TENURE_URL", default="http://127.0.0.1:5000", show_default=True, help="The server.")
+    @click.option("--token", envvar="TENURE_TOKEN", default=None, help="A token to show.", show_envvar=False)
     @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON, for scripts.")
     @functools.wraps(command)
-    def asking(*args: Any, url: str, **given: Any) -> Any:
-        with Client(url) as client:
+    def asking(*args: Any, url: str, token: str | None, **given: Any) -> Any:
+        with Client(url, token=token) as client:
             return command(*args, client=client, **given)
 
     return asking

@@ -22,7 +22,8 @@ COMMANDS = {
     "webhook": ("tenure.cli.webhooks", "Webhooks: list, add, test, log, redeliver, remove."),
     "audit": ("tenure.cli.audit", "The audit log: show, verify; signatures: verify offline."),
     "import": ("tenure.cli.imports", "Move in from an MLflow server or its database."),
-    "person": ("tenure.cli.people", "People who sign: list, add."),
+    "person": ("tenure.cli.people", "People, services and their roles: list, add, grant, revoke, password."),
+    "token": ("tenure.cli.tokens", "Tokens for programs: create, list, revoke."),
     "admin": ("tenure.cli.admin", "Keep a server in order: gc, rotate-key."),
     "doctor": ("tenure.cli.doctor", "Check this machine and a running server."),
 }

@@ -77,7 +77,7 @@ def _info(tx: Transaction, endpoint: Endpoint, settings: Settings, health: list[
         model=endpoint.model,
         created_at=endpoint.created_at,
         created_by=endpoint.created_by,
-        scoring_url=f"{settings.gateway_url}/endpoints/{endpoint.name}/invocations",
+        scoring_url=f"{settings.shown_scoring_url}/endpoints/{endpoint.name}/invocations",
         epoch=routing.epoch(tx),
         releases=routing.in_service(tx, endpoint.name),
         health=[release for release in health if release.endpoint == endpoint.name],

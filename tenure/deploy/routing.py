@@ -12,6 +12,8 @@ import msgspec
 
 from tenure.build import model_versions
 from tenure.errors import NotFound
+from tenure.manage import tokens
+from tenure.records.base import Instant
 from tenure.records.endpoints import ReleaseInfo
 from tenure.records.routing import Release, Route, RoutingTable
 from tenure.serving import routing as published
@@ -19,7 +21,8 @@ from tenure.store import endpoints, releases, settings_kept
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
 
-EPOCH = "routing_epoch"
+NEVER = Instant(0)
+EPOCH = settings_kept.ROUTING_EPOCH
 
 
 def bump(tx: Transaction) -> int:
@@ -31,8 +34,12 @@ def epoch(tx: Transaction) -> int:
     return int(settings_kept.get(tx, EPOCH) or 0)
 
 
-def table(tx: Transaction) -> RoutingTable:
-    """The routes as they stand in this transaction: every endpoint with its open releases, champion first."""
+def table(tx: Transaction, now: Instant = NEVER, *, solo: bool = True) -> RoutingTable:
+    """The routes as they stand in this transaction: every endpoint with its open releases, champion first.
+
+    And who may ask there by which token. `solo`: whether whoever sits at the machine is trusted; it decides what people
+    without a working role may do. Tokens that are over at `now` are left out.
+    """
     routes = {}
     for endpoint in endpoints.list_all(tx):
         route = Route(endpoint=endpoint.name, model=endpoint.model, releases=[])
@@ -40,7 +47,7 @@ def table(tx: Transaction) -> RoutingTable:
             with contextlib.suppress(NotFound):  # a version that was deleted is not routed to
                 route.releases.append(_release(tx, release))
         routes[endpoint.name] = route
-    return RoutingTable(epoch=epoch(tx), routes=routes)
+    return RoutingTable(epoch=epoch(tx), routes=routes, tokens=tokens.routed(tx, now, solo=solo))
 
 
 def in_service(tx: Transaction, endpoint: str) -> list[ReleaseInfo]:
@@ -60,7 +67,8 @@ def publish(ground: Ground) -> None:
     """
     folder = ground.settings.folder
     with _lock(folder / "routing" / "table.lock"):
-        published.write_table(folder, ground.database.read(table))
+        solo = ground.settings.sign_in == "solo"
+        published.write_table(folder, ground.database.read(lambda tx: table(tx, ground.clock(), solo=solo)))
 
 
 def _release(tx: Transaction, release: ReleaseInfo) -> Release:

@@ -67,10 +67,13 @@ def _no_author(person: Person, role: str, authors: set[str]) -> TenureError | No
 
 
 def _not_held(stored: StoredChange, person: Person, role: str) -> TenureError | None:
-    since, opened_at = held_since(person, role, stored.change.model), stored.change.opened_at
+    change = stored.change
+    since = held_since(person, role, change.model)
     if since is None:
-        return NotAllowed(f"{person.name!r} does not hold the role {role!r} and cannot sign in it.", where="role")
-    if since >= opened_at:
+        return NotAllowed(
+            f"{person.name!r} does not hold the role {role!r} for {change.model!r} and cannot sign in it.", where="role"
+        )
+    if since >= change.opened_at:
         return NotAllowed(
             f"{person.name!r} has held the role {role!r} since {iso(since)}, after this change was "
             "opened. Somebody who held it before must sign, or the change be opened again.",

@@ -253,15 +253,25 @@ def _version(number: int, life: _Life, changes: list[Change], gates: list[GateEv
     )
 
 
+def _granted(person: PersonThen, event: AuditEvent) -> PersonThen:
+    """The person with one role more or less; one that is held for a single model says so."""
+    model = event.detail["model"]
+    role = f"{event.detail['role']} for {model}" if model else str(event.detail["role"])
+    others = [one for one in person.roles if one != role]
+    return msgspec.structs.replace(person, roles=[*others, role] if event.action == "grant.given" else others)
+
+
 def _people(events: Iterable[AuditEvent], at: int) -> list[PersonThen]:
     """Everybody with the roles that they held."""
     people: dict[str, PersonThen] = {}
     for event in events:
-        if event.at > at or not event.action.startswith("person."):
+        if event.at > at or not event.action.startswith(("person.", "grant.")):
             continue
         if event.action == "person.created":
             printed, roles = event.detail["printed_name"], event.detail["roles"]
             people[event.subject] = PersonThen(person=event.subject, printed_name=printed, roles=roles)
         elif event.action == "person.roles_changed" and event.subject in people:
             people[event.subject] = msgspec.structs.replace(people[event.subject], roles=event.detail["after"])
+        elif event.action in ("grant.given", "grant.revoked") and event.subject in people:
+            people[event.subject] = _granted(people[event.subject], event)
     return [people[name] for name in sorted(people)]

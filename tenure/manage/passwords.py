@@ -1,26 +1,27 @@
 """Checking passwords, slowly on purpose: one at a time, few in line, and a person is locked out after a few failures.
 
-At most FAILURES failures in LOCKED_FOR; they are counted in this process and forgotten when it ends, but each is in the
-audit log. An unknown name costs what a wrong password costs and gets the same answer.
+Failures are kept in the database, so neither a restart nor another process forgets them. An unknown name costs what a
+wrong password costs and gets the same answer; addresses that try many of them are told to wait.
 """
 
 from __future__ import annotations
 
 import threading
-from collections import deque
 from functools import lru_cache
 from typing import NamedTuple
 
 from tenure.errors import NotSignedIn, TooMany
-from tenure.manage import people
-from tenure.records.base import SECOND_US, Instant, iso
-from tenure.store import audit
+from tenure.manage import lockouts, people
+from tenure.manage.addresses import Addresses
+from tenure.manage.lockouts import FAILURES, LOCKED_FOR_US
+from tenure.records.base import Instant, iso
+from tenure.store import audit, password_failures
 from tenure.store.database import Database, Transaction
 from tenure.store.people import Account
 from tenure.store.people import get as find
 
-FAILURES = 5
-LOCKED_FOR_US = 15 * 60 * SECOND_US
+__all__ = ["FAILURES", "LOCKED_FOR_US", "Passwords", "Reauthenticated"]
+
 IN_LINE = 16
 LONGEST = 1025  # one more than a password may have, so that a longer one is hashed cheaply and is wrong
 
@@ -40,19 +41,21 @@ class Passwords:
         self._database = database
         self._one_at_a_time = threading.Lock()
         self._in_line = threading.BoundedSemaphore(IN_LINE)
-        self._failures: dict[str, deque[Instant]] = {}
+        self._addresses = Addresses()
 
-    def check(self, name: str, password: str, *, purpose: str, now: Instant) -> Reauthenticated:
+    def check(self, name: str, password: str, *, purpose: str, now: Instant, address: str = "") -> Reauthenticated:
         """The person whose name and password these are.
 
-        `purpose` is told in the audit log when they are not. Raises NotSignedIn; TooMany after FAILURES failures or
-        when too many wait in line.
+        `purpose` is told in the audit log when they are not; `address` is where the request came from. Raises
+        NotSignedIn; TooMany after FAILURES failures, for an address that tried too many unknown names, or when too
+        many wait in line.
         """
         if not self._in_line.acquire(blocking=False):
             raise TooMany("Too many passwords are being checked. Try again in a few seconds.")
         try:
             with self._one_at_a_time:
-                return self._check(name, password, purpose, now)
+                self._addresses.check(address, now)
+                return self._check(name, password, purpose, now, address)
         finally:
             self._in_line.release()
 
@@ -61,33 +64,35 @@ class Passwords:
         with self._one_at_a_time:
             return people.hashed(password)
 
-    def _check(self, name: str, password: str, purpose: str, now: Instant) -> Reauthenticated:
-        self._refuse_if_locked(name, now)
-        account = self._database.read(lambda tx: find(tx, name))
-        right = people.fits(account.password_hash if account else _decoy(), password[:LONGEST])
+    def _check(self, name: str, password: str, purpose: str, now: Instant, address: str) -> Reauthenticated:
+        account, failures = self._database.read(
+            lambda tx: (find(tx, name), password_failures.of(tx, name, since=lockouts.since(now)))
+        )
+        until = lockouts.locked_until(failures)
+        if until is not None:
+            raise TooMany(f"{name!r} is locked after {FAILURES} failed passwords. Try again after {iso(until)}.")
+        kept = account.password_hash if account else ""
+        right = people.fits(kept or _decoy(), password[:LONGEST]) and kept != ""
+        if account is None:
+            self._addresses.note_failure(address, now)
+        elif not right:
+            self._note_failure(name, purpose, now)
         if account is None or not right:
-            if account is not None:
-                self._note_failure(name, purpose, now)
             raise NotSignedIn("The name and the password do not belong together. Check both.")
-        self._failures.pop(name, None)
+        if failures:
+            self._database.write(lambda tx: password_failures.forget(tx, name))
         return Reauthenticated(account, "password (argon2id)", now)
 
-    def _refuse_if_locked(self, name: str, now: Instant) -> None:
-        failures = self._failures.get(name)
-        while failures and failures[0] <= now - LOCKED_FOR_US:
-            failures.popleft()
-        if failures and len(failures) >= FAILURES:
-            until = iso(failures[0] + LOCKED_FOR_US)
-            raise TooMany(f"{name!r} is locked after {FAILURES} failed passwords. Try again after {until}.")
-
     def _note_failure(self, name: str, purpose: str, now: Instant) -> None:
-        failures = self._failures.setdefault(name, deque(maxlen=FAILURES))
-        failures.append(now)
-        locked = len(failures) >= FAILURES
-
         def note(tx: Transaction) -> None:
-            detail = {"purpose": purpose, "failures": len(failures), "locked": locked}
+            password_failures.add(tx, name, now, since=lockouts.since(now))
+            failures = password_failures.of(tx, name, since=lockouts.since(now))
+            until = lockouts.locked_until(failures)
+            detail = {"purpose": purpose, "failures": len(failures), "locked": until is not None}
             audit.append(tx, "person.password_refused", subject=name, by=name, at=now, detail=detail)
+            if until is not None:
+                detail = {"failures": len(failures), "until": iso(until)}
+                audit.append(tx, "person.locked", subject=name, by=name, at=now, detail=detail)
 
         self._database.write(note)
 

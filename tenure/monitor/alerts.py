@@ -6,7 +6,7 @@ follow the champion's windows: what a challenger or a shadow does is judged and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import msgspec
 
@@ -91,9 +91,16 @@ def get(tx: Transaction, alert_id: str) -> Alert:
     return alert
 
 
-def search(tx: Transaction, *, endpoint: str | None = None, state: str | None = None, limit: int = 100) -> list[Alert]:
-    """Alerts, latest event time first."""
-    return stored.search(tx, endpoint=endpoint, state=state, limit=limit)
+def search(
+    tx: Transaction,
+    *,
+    endpoint: str | None = None,
+    state: str | None = None,
+    limit: int = 100,
+    models: Collection[str] | None = None,
+) -> list[Alert]:
+    """Alerts, latest event time first; with `models`, of their endpoints only."""
+    return stored.search(tx, endpoint=endpoint, state=state, limit=limit, models=models)
 
 
 def _opened(finding: Finding, endpoint: str, now: Instant) -> Alert:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from tenure.records.base import Record
+from tenure.records.people import Principal
 
 ReleaseRole = Literal["champion", "challenger", "shadow"]
 
@@ -48,9 +49,19 @@ class Route(Record):
     releases: list[Release]
 
 
+class RoutedToken(Record):
+    """Who shows a token, and until when it is good."""
+
+    principal: Principal
+    expires_at: int
+
+
 class RoutingTable(Record):
+    """`tokens`: who may score by which token, by the SHA-256 of the token in hex."""
+
     epoch: int
     routes: dict[str, Route]
+    tokens: dict[str, RoutedToken] = {}
 
 
 class ReleaseHealth(Record):

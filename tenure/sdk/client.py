@@ -1,11 +1,13 @@
 """A light client: records and HTTP.
 
-The server is found by `TENURE_URL` (default http://127.0.0.1:5000); `TENURE_TOKEN` is sent as a bearer token when set.
+The server is found by `TENURE_URL` (default http://127.0.0.1:5000); `TENURE_TOKEN`, else `MLFLOW_TRACKING_TOKEN`, is
+sent as a bearer token when set.
 Whatever the server refuses is raised as the error of ours that it named.
 """
 
 from __future__ import annotations
 
+import base64
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self
@@ -47,7 +49,8 @@ class Client:
     scoring_url
         The gateway's address; asked from the server when not given.
     token
-        A bearer token; default `TENURE_TOKEN`.
+        A token to show; default `TENURE_TOKEN`, else what mlflow's client goes by: `MLFLOW_TRACKING_TOKEN`, or
+        `MLFLOW_TRACKING_USERNAME` and `MLFLOW_TRACKING_PASSWORD`.
     timeout_s
         How long one request may take.
     """
@@ -64,12 +67,10 @@ class Client:
 
         self.url = _checked(url or os.environ.get("TENURE_URL") or DEFAULT_URL)
         self._scoring_url = _checked(scoring_url) if scoring_url else None
-        token = token or os.environ.get("TENURE_TOKEN")
+        headers = _credentials(token, os.environ)
         # A server on this machine is never behind a proxy, whatever the environment says.
         here = urlsplit(self.url).hostname in _LOOPBACK
-        self._http = httpx.Client(
-            headers={"Authorization": f"Bearer {token}"} if token else {}, timeout=timeout_s, trust_env=not here
-        )
+        self._http = httpx.Client(headers=headers, timeout=timeout_s, trust_env=not here)
 
     def __enter__(self) -> Self:
         return self
@@ -301,3 +302,18 @@ def _tree(kind: type[errors.TenureError]) -> Iterator[type[errors.TenureError]]:
     yield kind
     for child in kind.__subclasses__():
         yield from _tree(child)
+
+
+def _credentials(token: str | None, environment: Mapping[str, str]) -> dict[str, str]:
+    """The header that says who asks.
+
+    >>> _credentials(None, {"MLFLOW_TRACKING_TOKEN": "tnr_x"})
+    {'Authorization': 'Bearer tnr_x'}
+    """
+    token = token or environment.get("TENURE_TOKEN") or environment.get("MLFLOW_TRACKING_TOKEN")
+    if token:
+        return {"Authorization": f"Bearer {token}"}
+    name, password = (environment.get(f"MLFLOW_TRACKING_{what}") for what in ("USERNAME", "PASSWORD"))
+    if not (name and password):
+        return {}
+    return {"Authorization": f"Basic {base64.b64encode(f'{name}:{password}'.encode()).decode()}"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tenure.errors import InvalidInput, NotAllowed, TooLarge, UnsupportedType
+from tenure.errors import InvalidInput, NotAllowed, NotSignedIn, TooLarge, UnsupportedType
 from tenure.records.people import Permission, Principal
 from tenure.serving.answers import Receive
 
@@ -15,9 +15,14 @@ class Disconnected(Exception):
     """The client went away before its request was complete."""
 
 
-def require(principal: Principal, permission: Permission) -> None:
-    if permission not in principal.permissions:
-        raise NotAllowed(f"This needs the permission '{permission.value}', which {principal.name!r} does not have.")
+def require(principal: Principal, permission: Permission, model: str | None = None) -> None:
+    """Raise unless the principal has the permission everywhere, or for the model in question."""
+    if principal.may(permission, model):
+        return
+    if principal.kind == "nobody" and Permission.READ not in principal.permissions:
+        raise NotSignedIn("Scoring here needs a token: send the header 'Authorization: Bearer …'.")
+    where = f" for the model {model!r}" if model else ""
+    raise NotAllowed(f"This needs the permission '{permission.value}'{where}, which {principal.name!r} does not have.")
 
 
 def check_headers(headers: Mapping[str, str], max_bytes: int) -> None:

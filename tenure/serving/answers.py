@@ -22,6 +22,8 @@ ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
 JSON: Headers = [(b"content-type", b"application/json"), (b"x-content-type-options", b"nosniff")]
+CHALLENGE: Headers = [(b"www-authenticate", b"Bearer")]
+"""Goes with every 401. Not Basic, which would have browsers ask for a password in a window of their own."""
 TEXT: Headers = [(b"content-type", b"text/plain; charset=utf-8")]
 
 # The one place that knows which HTTP status an error of ours becomes; the faces above ask here too.
@@ -69,6 +71,7 @@ async def answer(send: Send, status: int, headers: Headers, body: bytes) -> None
 async def refuse(send: Send, error: errors.TenureError) -> None:
     status = status_of(error)
     headers = [*JSON, (b"retry-after", RETRY_AFTER_S)] if status in (429, 503) else JSON
+    headers = [*headers, *CHALLENGE] if status == 401 else headers
     await answer(send, status, headers, error_body(status, error.code, error.message, error.where))
 
 

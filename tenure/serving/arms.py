@@ -70,6 +70,11 @@ class Arms:
         self._live: dict[str, Endpoint] = {}
         self._stopping: set[asyncio.Task[None]] = set()
 
+    def model_of(self, name: str) -> str | None:
+        """The model that answers at a name; None for a name that no route has."""
+        found = self._live.get(name)
+        return found.model if found is not None else None
+
     def endpoint(self, name: str) -> Endpoint:
         """Raises NotFound for a name that no route has."""
         found = self._live.get(name)

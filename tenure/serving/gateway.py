@@ -22,6 +22,7 @@ from tenure.errors import NotFound, TenureError
 from tenure.records.base import Instant, new_id
 from tenure.records.frames import PredictionFrame
 from tenure.records.people import Permission, Principal
+from tenure.records.routing import RoutedToken
 from tenure.serving import admission, docs_page, openapi, routing
 from tenure.serving.answers import JSON, TEXT, ASGIApp, Receive, Scope, Send, answer, hide, refuse, refuse_method
 from tenure.serving.arms import Arm, Arms, Endpoint
@@ -38,25 +39,28 @@ ROUTING_KEY = "tenure-routing-key"
 PREFIX = "/endpoints/"
 
 PrincipalOf = Callable[[Mapping[str, str]], Principal]
+TakeUp = Callable[[Mapping[str, RoutedToken]], None]
 
 
-def make_app(settings: Settings, folder: Path, fetch: Fetch, principal_of: PrincipalOf) -> ASGIApp:
+def make_app(
+    settings: Settings, folder: Path, fetch: Fetch, principal_of: PrincipalOf, take_up: TakeUp = lambda _: None
+) -> ASGIApp:
     """The gateway as an ASGI app; its lifespan opens and seals the journal and starts and stops the scorers.
 
     `folder` is the data folder, `fetch` gives a release's local folder, `principal_of` names who is asking by the
-    lower-case headers.
+    lower-case headers, `take_up` is told the tokens of every new routing table.
     """
-    return Gateway(settings, folder, fetch, principal_of)
+    return Gateway(settings, folder, fetch, principal_of, take_up)
 
 
-def run(settings: Settings, fetch: Fetch, principal_of: PrincipalOf) -> None:
+def run(settings: Settings, fetch: Fetch, principal_of: PrincipalOf, take_up: TakeUp = lambda _: None) -> None:
     """Serve until SIGTERM or Ctrl-C: then finish what is in flight, stop the scorers and seal the journal."""
     import uvicorn
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)  # uvicorn raises what it caught once more when it is done
     uvicorn.run(
-        make_app(settings, settings.folder, fetch, principal_of),
+        make_app(settings, settings.folder, fetch, principal_of, take_up),
         host=settings.host,
         port=settings.gateway_port,
         loop="uvloop",
@@ -70,10 +74,13 @@ def run(settings: Settings, fetch: Fetch, principal_of: PrincipalOf) -> None:
 
 
 class Gateway:
-    def __init__(self, settings: Settings, folder: Path, fetch: Fetch, principal_of: PrincipalOf) -> None:
+    def __init__(
+        self, settings: Settings, folder: Path, fetch: Fetch, principal_of: PrincipalOf, take_up: TakeUp
+    ) -> None:
         self._settings = settings
         self._folder = folder
         self._principal_of = principal_of
+        self._take_up = take_up
         self._max_bytes = settings.max_body_mib * admission.MIB
         self._arms = Arms(settings, fetch, self._tell)
         self._shadowing: set[asyncio.Task[None]] = set()
@@ -123,10 +130,10 @@ class Gateway:
 
     async def _score(self, name: str, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter_ns()
+        self._follow()
         headers = _headers(scope)
         principal = self._principal_of(headers)
-        admission.require(principal, Permission.SCORE)
-        self._follow()
+        admission.require(principal, Permission.SCORE, self._arms.model_of(name))
         self._arms.endpoint(name)
         admission.check_headers(headers, self._max_bytes)
         body = await admission.read_body(receive, self._max_bytes)
@@ -203,8 +210,8 @@ class Gateway:
             log.exception("version %d was not scored in the shadow", release.version)
 
     async def _describe(self, name: str, action: str, scope: Scope, send: Send) -> None:
-        admission.require(self._principal_of(_headers(scope)), Permission.READ)
         self._follow()
+        admission.require(self._principal_of(_headers(scope)), Permission.READ, self._arms.model_of(name))
         described = self._described(self._arms.endpoint(name))
         if action == "openapi.json":
             return await answer(send, 200, JSON, msgspec.json.encode(openapi.document(described)))
@@ -216,7 +223,7 @@ class Gateway:
         return openapi.describe(
             endpoint.name,
             arm.release,
-            url=self._settings.gateway_url,
+            url=self._settings.shown_scoring_url,
             max_rows=self._settings.max_rows,
             example=arm.scorer.example,
             answer=arm.scorer.answer,
@@ -233,6 +240,7 @@ class Gateway:
             log.exception("the routing table cannot be read; the one before it stays")
             return
         self._applied = epoch
+        self._take_up(table.tokens)
         self._arms.apply(table)
 
     def _tell(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -45,13 +46,23 @@ def unresolved(tx: Transaction, endpoint: str) -> dict[tuple[str, str], Alert]:
     return {(row.monitor, row.subject): _alert(row) for row in tx.execute(query)}
 
 
-def search(tx: Transaction, *, endpoint: str | None = None, state: str | None = None, limit: int = 100) -> list[Alert]:
-    """Alerts, latest first: of one endpoint, in one state."""
+def search(
+    tx: Transaction,
+    *,
+    endpoint: str | None = None,
+    state: str | None = None,
+    limit: int = 100,
+    models: Collection[str] | None = None,
+) -> list[Alert]:
+    """Alerts, latest first: of one endpoint, in one state, of endpoints of these models."""
     query = sa.select(tables.alerts).order_by(_column.event_at.desc(), _column.alert_id.desc()).limit(limit)
     if endpoint is not None:
         query = query.where(_column.endpoint == endpoint)
     if state is not None:
         query = query.where(_column.state == state)
+    if models is not None:
+        theirs = sa.select(tables.endpoints.c.name).where(tables.endpoints.c.model.in_(models))
+        query = query.where(_column.endpoint.in_(theirs))
     return [_alert(row) for row in tx.execute(query)]
 
 

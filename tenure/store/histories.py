@@ -11,7 +11,7 @@ from tenure.store import audit, changes, releases, tables
 from tenure.store.database import Transaction
 
 NAMING = ["model.renamed"]
-ROLES = ["person.created", "person.roles_changed"]
+ROLES = ["person.created", "person.roles_changed", "grant.given", "grant.revoked"]
 FOREVER = 2**62
 
 

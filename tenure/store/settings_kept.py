@@ -7,6 +7,9 @@ import sqlalchemy as sa
 from tenure.store import tables
 from tenure.store.database import Transaction
 
+ROUTING_EPOCH = "routing_epoch"
+"""Counted up by every transaction that changes what gateways go by: what answers where, and who may ask."""
+
 
 def get(tx: Transaction, key: str) -> str | None:
     """The value kept under a key; None when there is none."""
@@ -21,6 +24,11 @@ def put(tx: Transaction, key: str, value: str) -> None:
     changed = tx.execute(sa.update(tables.settings_kept).where(column.key == key).values(value=value))
     if changed.rowcount == 0:
         tx.execute(sa.insert(tables.settings_kept).values(key=key, value=value))
+
+
+def drop(tx: Transaction, key: str) -> None:
+    """Keep nothing under a key any more."""
+    tx.execute(sa.delete(tables.settings_kept).where(tables.settings_kept.c.key == key))
 
 
 def count_up(tx: Transaction, key: str) -> int:

@@ -254,7 +254,7 @@ people = Table(
     _text("person_id", key=True),  # the name to sign in with
     _text("printed_name"),
     _text("password_hash"),
-    _text("roles"),  # JSON: list of {role, since_at}
+    _text("roles"),  # no longer read: roles are grants
     _number("session_epoch"),
     _number("created_at"),
 )
@@ -398,6 +398,62 @@ audit_checkpoints = Table(
     _number("at"),
     _text("key_id"),
     _text("envelope"),  # DSSE, JSON: what is handed out
+)
+
+# --- access: who is who, and who may what ---
+
+services = Table(
+    "services",
+    metadata,
+    _text("service_id", key=True),  # its name; no person has it too
+    _text("purpose"),
+    _text("created_by"),
+    _number("created_at"),
+)
+grants = Table(
+    "grants",
+    metadata,
+    _text("grant_id", key=True),
+    _text("principal"),  # of a person or a service
+    _text("role"),
+    _text("model"),  # empty: all
+    _number("since_at"),
+    _text("granted_by"),
+    _number("until_at", null=True),
+    _text("revoked_by", null=True),
+    Index("ix_grants_by_principal", "principal", "until_at"),
+)
+tokens = Table(
+    "tokens",
+    metadata,
+    _text("token_id", key=True),
+    _text("digest"),  # SHA-256 of the token, in hex; the token itself is kept nowhere
+    _text("principal"),
+    _text("label"),
+    _text("permissions"),  # JSON: list
+    _text("models"),  # JSON: list; empty: all
+    _text("created_by"),
+    _number("created_at"),
+    _number("expires_at"),
+    _number("revoked_at", null=True),
+    _number("last_used_at", null=True),
+    Index("ix_tokens_by_digest", "digest", unique=True),
+    Index("ix_tokens_by_principal", "principal"),
+)
+sso_identities = Table(
+    "sso_identities",
+    metadata,
+    _text("issuer", key=True),
+    _text("subject", key=True),  # who it is there, for good
+    _text("person_id"),
+)
+password_failures = Table(
+    "password_failures",
+    metadata,
+    _text("failure_id", key=True),
+    _text("person_id"),
+    _number("at"),
+    Index("ix_password_failures_by_person", "person_id", "at"),
 )
 
 # --- deploy -----------------------------------------------------------------------------------------------------

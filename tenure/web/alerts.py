@@ -8,6 +8,7 @@ from litestar import Request, Response, get, post
 from litestar.params import Parameter
 from litestar.response import Redirect
 
+from tenure.access import ALERT, LISTED
 from tenure.errors import InvalidInput
 from tenure.monitor import alerts
 from tenure.records.people import Permission, Principal
@@ -21,7 +22,7 @@ STATES = ("firing", "acknowledged", "pending", "resolved")
 LISTED_LIMIT = 300
 
 
-@get("/alerts", permission=Permission.READ, sync_to_thread=True, include_in_schema=False)
+@get("/alerts", permission=Permission.READ, subject=LISTED, sync_to_thread=True, include_in_schema=False)
 def page(
     request: Request[Any, Any, Any],
     ground: Ground,
@@ -35,7 +36,8 @@ def page(
         )
 
     def load(tx: Transaction) -> dict[str, Any]:
-        found = kept.search(tx, endpoint=endpoint or None, state=in_state or None, limit=LISTED_LIMIT)
+        models = principal.models(Permission.READ)
+        found = kept.search(tx, endpoint=endpoint or None, state=in_state or None, limit=LISTED_LIMIT, models=models)
         return {
             "alerts": sorted(found, key=lambda alert: (STATES.index(alert.state), -alert.event_at)),
             "state": in_state,
@@ -48,7 +50,13 @@ def page(
     return show(ground, principal, "alerts.html", load, current="alerts")
 
 
-@post("/alerts/{alert_id:str}/acknowledge", permission=Permission.MANAGE, sync_to_thread=True, include_in_schema=False)
+@post(
+    "/alerts/{alert_id:str}/acknowledge",
+    permission=Permission.MANAGE,
+    subject=ALERT,
+    sync_to_thread=True,
+    include_in_schema=False,
+)
 def acknowledge(ground: Ground, principal: Principal, alert_id: str, data: Form) -> Redirect:
     """Say that somebody looks after an alert."""
     reason = text(data, "reason")

@@ -10,6 +10,7 @@ from litestar import Request, Response, get, post
 from litestar.params import Parameter
 from litestar.response import Redirect
 
+from tenure.access import CHANGE, LISTED
 from tenure.build import registered_models
 from tenure.deploy import changes as carried
 from tenure.deploy import routing
@@ -32,7 +33,7 @@ from tenure.web.trouble import status_of
 STATES = ("open", "approved", "rejected", "invalidated", "withdrawn")
 
 
-@get("/changes", permission=Permission.READ, sync_to_thread=True, include_in_schema=False)
+@get("/changes", permission=Permission.READ, subject=LISTED, sync_to_thread=True, include_in_schema=False)
 def changes_page(
     ground: Ground, principal: Principal, in_state: Annotated[str, Parameter(query="state")] = ""
 ) -> Response[str]:
@@ -42,20 +43,32 @@ def changes_page(
         )
 
     def load(tx: Transaction) -> dict[str, Any]:
-        found = changes.search(tx)
+        found = [change for change in changes.search(tx) if principal.may(Permission.READ, change.model)]
         shown = [change for change in found if change.state == in_state] if in_state else found
         return {"changes": shown, "state": in_state, "states": STATES}
 
     return show(ground, principal, "changes.html", load, current="changes")
 
 
-@get("/changes/{change_id:str}", permission=Permission.READ, sync_to_thread=True, include_in_schema=False)
+@get(
+    "/changes/{change_id:str}",
+    permission=Permission.READ,
+    subject=CHANGE,
+    sync_to_thread=True,
+    include_in_schema=False,
+)
 def change_page(request: Request[Any, Any, Any], ground: Ground, principal: Principal, change_id: str) -> Response[str]:
     return _change(request, ground, principal, change_id)
 
 
 # Who signs is the person whose password is in the form, whoever sends it: READ lets the form in, the verb checks.
-@post("/changes/{change_id:str}/sign", permission=Permission.READ, sync_to_thread=True, include_in_schema=False)
+@post(
+    "/changes/{change_id:str}/sign",
+    permission=Permission.READ,
+    subject=CHANGE,
+    sync_to_thread=True,
+    include_in_schema=False,
+)
 def sign(
     request: Request[Any, Any, Any], ground: Ground, principal: Principal, change_id: str, data: Form
 ) -> Response[str] | Redirect:
@@ -71,7 +84,13 @@ def sign(
     return Redirect(f"/changes/{part(change_id)}", status_code=303)
 
 
-@post("/changes/{change_id:str}/comment", permission=Permission.READ, sync_to_thread=True, include_in_schema=False)
+@post(
+    "/changes/{change_id:str}/comment",
+    permission=Permission.READ,
+    subject=CHANGE,
+    sync_to_thread=True,
+    include_in_schema=False,
+)
 def comment(
     request: Request[Any, Any, Any], ground: Ground, principal: Principal, change_id: str, data: Form
 ) -> Response[str] | Redirect:

@@ -8,6 +8,7 @@ import msgspec
 from litestar import Response, get
 from litestar.params import Parameter
 
+from tenure.access import ENDPOINT
 from tenure.deploy import endpoints
 from tenure.errors import NotFound
 from tenure.manage import evidence
@@ -28,7 +29,13 @@ LISTED_LIMIT = 12
 CHARTS = ("accuracy", "drift", "value", "traffic", "latency", "calibration")
 
 
-@get("/endpoints/{name:str}", permission=Permission.READ, sync_to_thread=True, include_in_schema=False)
+@get(
+    "/endpoints/{name:str}",
+    permission=Permission.READ,
+    subject=ENDPOINT,
+    sync_to_thread=True,
+    include_in_schema=False,
+)
 def page(
     ground: Ground, principal: Principal, name: str, every: Annotated[bool, Parameter(query="all")] = False
 ) -> Response[str]:
@@ -44,7 +51,7 @@ def page(
         return {
             "endpoint": endpoint,
             "champion": next((one for one in endpoint.releases if one.role == "champion"), None),
-            "docs_url": f"{ground.settings.gateway_url}/endpoints/{name}/docs",
+            "docs_url": f"{ground.settings.shown_scoring_url}/endpoints/{name}/docs",
             "progress": come,
             "windows": listed,
             "earlier": len(shown) - len(listed),
@@ -68,7 +75,13 @@ def page(
     return show(ground, principal, "endpoint.html", load, current="models")
 
 
-@get("/endpoints/{name:str}/months", permission=Permission.READ, sync_to_thread=True, include_in_schema=False)
+@get(
+    "/endpoints/{name:str}/months",
+    permission=Permission.READ,
+    subject=ENDPOINT,
+    sync_to_thread=True,
+    include_in_schema=False,
+)
 def months(ground: Ground, principal: Principal, name: str) -> Response[str]:
     """Calendar months, each judged over all of its rows: read from the predictions themselves, so it takes longer."""
     from tenure.monitor import report  # here, since it brings scipy
@@ -84,6 +97,7 @@ def months(ground: Ground, principal: Principal, name: str) -> Response[str]:
 @get(
     "/endpoints/{name:str}/charts/{chart:str}",
     permission=Permission.READ,
+    subject=ENDPOINT,
     sync_to_thread=True,
     include_in_schema=False,
 )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
+import msgspec
 from litestar import Request
 from litestar.enums import RequestEncodingType
 from litestar.params import Body
@@ -11,6 +12,7 @@ from litestar.params import Body
 from tenure import access
 from tenure.errors import InvalidInput
 
+Made = TypeVar("Made", bound=msgspec.Struct)
 Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
 
 
@@ -20,6 +22,21 @@ def text(form: dict[str, str], field: str) -> str:
     if not value:
         raise InvalidInput(f"The field '{field.replace('_', ' ')}' must be filled. It was empty.", where=field)
     return value
+
+
+def names(form: dict[str, str], field: str) -> list[str]:
+    """A field with names separated by commas or spaces; each once."""
+    return list(dict.fromkeys(form.get(field, "").replace(",", " ").split()))
+
+
+def record(kind: type[Made], **fields: Any) -> Made:
+    """A record of what a form says. Raises InvalidInput naming the first field that does not fit."""
+    try:
+        return msgspec.convert(fields, kind)
+    except msgspec.ValidationError as problem:
+        said, _, where = str(problem).partition(" - at ")
+        named = where.strip("`$.").replace("_", " ")
+        raise InvalidInput(f"The field '{named}' does not fit: {said}.", where=where.strip("`$.") or None) from None
 
 
 def gate_of(request: Request[Any, Any, Any]) -> access.Gate:

@@ -6,6 +6,7 @@ from typing import Any
 
 from litestar import Response, get
 
+from tenure.access import MODEL
 from tenure.errors import NotFound
 from tenure.manage import histories
 from tenure.records import moments
@@ -17,7 +18,9 @@ from tenure.store.ground import Ground
 from tenure.web.page import show
 
 
-@get("/models/{name:str}/as-of", permission=Permission.READ, sync_to_thread=True, include_in_schema=False)
+@get(
+    "/models/{name:str}/as-of", permission=Permission.READ, subject=MODEL, sync_to_thread=True, include_in_schema=False
+)
 def page(ground: Ground, principal: Principal, name: str, at: str = "") -> Response[str]:
     """The model as it stood; without a date as it stands now, told from the same sources."""
     moment = moments.last_instant(at, "at") if at else Instant(ground.clock())

@@ -12,6 +12,7 @@ from tenure.records.alerts import Alert
 from tenure.records.base import Record
 from tenure.records.endpoints import EndpointInfo
 from tenure.records.model_files import ModelFile
+from tenure.records.people import Permission, Principal
 from tenure.records.registry import ModelVersionInfo, RegisteredModelInfo
 from tenure.records.retraining import RetrainingRun
 from tenure.records.routing import ReleaseHealth
@@ -88,6 +89,11 @@ def all_of(tx: Transaction, settings: Settings) -> list[Known]:
         _known(tx, name, registered.get(name), files.get(name), [one for one in deployed if one.model == name])
         for name in sorted({*registered, *files})
     ]
+
+
+def seen_by(tx: Transaction, settings: Settings, principal: Principal) -> list[Known]:
+    """Every model that somebody may read, by name."""
+    return [known for known in all_of(tx, settings) if principal.may(Permission.READ, known.name)]
 
 
 def of(tx: Transaction, name: str, settings: Settings) -> Known | None:

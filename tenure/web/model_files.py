@@ -7,6 +7,7 @@ from typing import Any
 from litestar import Request, Response, get, post
 from litestar.response import Redirect
 
+from tenure.access import MODEL
 from tenure.errors import InvalidInput, NotFound, TenureError
 from tenure.manage import model_files
 from tenure.manage.model_files import Applied
@@ -33,13 +34,19 @@ approval:
 """
 
 
-@get("/models/{name:str}/file", permission=Permission.READ, sync_to_thread=True, include_in_schema=False)
+@get("/models/{name:str}/file", permission=Permission.READ, subject=MODEL, sync_to_thread=True, include_in_schema=False)
 def page(request: Asked, ground: Ground, principal: Principal, name: str, revision: int | None = None) -> Response[str]:
     """The file as it stands, or an earlier revision of it, ready to be changed."""
     return _page(request, ground, principal, name, revision=revision)
 
 
-@post("/models/{name:str}/file/change", permission=Permission.MANAGE, sync_to_thread=True, include_in_schema=False)
+@post(
+    "/models/{name:str}/file/change",
+    permission=Permission.MANAGE,
+    subject=MODEL,
+    sync_to_thread=True,
+    include_in_schema=False,
+)
 def change(request: Asked, ground: Ground, principal: Principal, name: str, data: Form) -> Response[str] | Redirect:
     """Say what a text would change, or apply it. What is wrong with it is said above it, with its line."""
     text = data.get("text", "").replace("\r\n", "\n")
@@ -87,7 +94,7 @@ def _page(
             "history": model_files.history(tx, name),
             "schema_url": ground.settings.control_url + model_schema.PATH,
             "csrf": csrf_of(request),
-            "may_change": Permission.MANAGE in principal.permissions,
+            "may_change": principal.may(Permission.MANAGE, name),
         }
 
     status = status_of(refusal) if refusal else 200

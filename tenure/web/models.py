@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from litestar import Response, get
 
+from tenure.access import LISTED, MODEL
 from tenure.errors import NotFound
 from tenure.manage import cards, evidence
 from tenure.records.base import Record
@@ -34,10 +35,10 @@ class VersionLine(Record):
     signed: list[SignatureBlock]
 
 
-@get("/models", permission=Permission.READ, sync_to_thread=True, include_in_schema=False)
+@get("/models", permission=Permission.READ, subject=LISTED, sync_to_thread=True, include_in_schema=False)
 def models_page(ground: Ground, principal: Principal) -> Response[str]:
     def load(tx: Transaction) -> dict[str, Any]:
-        known = lives.all_of(tx, ground.settings)
+        known = lives.seen_by(tx, ground.settings, principal)
         lines = [
             {
                 "known": one,
@@ -46,12 +47,12 @@ def models_page(ground: Ground, principal: Principal) -> Response[str]:
             }
             for one in known
         ]
-        return {"lines": lines, "control_url": ground.settings.control_url}
+        return {"lines": lines, "control_url": ground.settings.shown_url}
 
     return show(ground, principal, "models.html", load, current="models")
 
 
-@get("/models/{name:str}", permission=Permission.READ, sync_to_thread=True, include_in_schema=False)
+@get("/models/{name:str}", permission=Permission.READ, subject=MODEL, sync_to_thread=True, include_in_schema=False)
 def model_page(ground: Ground, principal: Principal, name: str) -> Response[str]:
     def load(tx: Transaction) -> dict[str, Any]:
         known = lives.of(tx, name, ground.settings)
@@ -67,7 +68,7 @@ def model_page(ground: Ground, principal: Principal, name: str) -> Response[str]
             "declared": _declared(applied.file) if applied else "",
             "changes": [stored.change for stored in changes.search(tx, model=name, limit=50)],
             "firing": lives.urgent(known.alerts),
-            "control_url": ground.settings.control_url,
+            "control_url": ground.settings.shown_url,
         }
 
     return show(ground, principal, "model.html", load, current="models")

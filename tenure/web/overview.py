@@ -6,6 +6,8 @@ from typing import Any
 
 from litestar import Response, get
 
+from tenure.access import LISTED
+from tenure.manage import people
 from tenure.records.base import Record
 from tenure.records.people import Permission, Principal
 from tenure.records.windows import Interval, Window
@@ -35,19 +37,29 @@ class ModelGlance(Record):
     value_columns: list[Column]
 
 
-@get("/", permission=Permission.READ, sync_to_thread=True, include_in_schema=False)
+@get("/", permission=Permission.READ, subject=LISTED, sync_to_thread=True, include_in_schema=False)
 def page(ground: Ground, principal: Principal) -> Response[str]:
     def load(tx: Transaction) -> dict[str, Any]:
-        glances = sorted(map(_glance, lives.all_of(tx, ground.settings)), key=lambda one: (-one.firing, -one.life.step))
+        glances = sorted(
+            map(_glance, lives.seen_by(tx, ground.settings, principal)), key=lambda one: (-one.firing, -one.life.step)
+        )
         return {
             "models": glances,
             "in_service": sum(1 for one in glances if one.champion),
             "predictions": sum(one.latest.predictions for one in glances if one.latest),
             "firing": sum(one.firing for one in glances),
-            "control_url": ground.settings.control_url,
+            "locked": _locked(tx, ground, principal),
+            "control_url": ground.settings.shown_url,
         }
 
     return show(ground, principal, "overview.html", load, current="overview")
+
+
+def _locked(tx: Transaction, ground: Ground, principal: Principal) -> list[str]:
+    """Whom wrong passwords keep out, for who administers."""
+    if not principal.may(Permission.ADMINISTER):
+        return []
+    return [person.printed_name for person in people.locked(tx, ground.clock())]
 
 
 def _glance(known: lives.Known) -> ModelGlance:

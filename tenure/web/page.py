@@ -11,7 +11,7 @@ from litestar import MediaType, Response
 
 from tenure.manage import inbox
 from tenure.records.base import Record, iso
-from tenure.records.people import Principal
+from tenure.records.people import Permission, Principal
 from tenure.store import alerts, changes
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
@@ -83,8 +83,8 @@ def _frame(tx: Transaction, principal: Principal, current: str) -> Frame:
         current=current,
         who=principal.name,
         signed_in=_is_person(principal),
-        firing=len(alerts.search(tx, state="firing", limit=COUNT_LIMIT)),
-        open_changes=len(opened),
+        firing=len(alerts.search(tx, state="firing", limit=COUNT_LIMIT, models=principal.models(Permission.READ))),
+        open_changes=sum(principal.may(Permission.READ, one.change.model) for one in opened),
         to_sign=inbox.count(tx, principal, opened),
     )
 

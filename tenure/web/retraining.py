@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from litestar import Response, get
 
+from tenure.access import RETRAINING
 from tenure.errors import NotFound
 from tenure.manage import evidence
 from tenure.records.people import Permission, Principal
@@ -25,7 +26,13 @@ CHAPTERS = {
 OPENING = "what_this_is"
 
 
-@get("/retraining/{retraining_id:str}", permission=Permission.READ, sync_to_thread=True, include_in_schema=False)
+@get(
+    "/retraining/{retraining_id:str}",
+    permission=Permission.READ,
+    subject=RETRAINING,
+    sync_to_thread=True,
+    include_in_schema=False,
+)
 def page(ground: Ground, principal: Principal, retraining_id: str) -> Response[str]:
     def load(tx: Transaction) -> dict[str, Any]:
         run = retraining_runs.get(tx, retraining_id)

@@ -135,7 +135,7 @@ def runs_page(
             "gone": gone or [],
             "sizes": SIZES,
             "views": list(VIEWS),
-            "control_url": ground.settings.control_url,
+            "control_url": ground.settings.shown_url,
             "first": not page and not last,
             "csrf": csrf_of(request),
             "may_write": Permission.TRACK in principal.permissions,

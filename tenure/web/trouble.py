@@ -8,8 +8,9 @@ from typing import Any
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
-from tenure.errors import GateNotMet, TenureError
+from tenure.errors import GateNotMet, NotSignedIn, TenureError
 from tenure.serving import answers
+from tenure.web.forms import gate_of
 from tenure.web.page import answer, bare_frame
 
 log = logging.getLogger("tenure.web")
@@ -40,6 +41,8 @@ def status_of(error: Exception) -> int:
 def on_error(request: Request[Any, Any, Any], error: Exception) -> Response[str]:
     """An error as a page, for people in front of a browser."""
     status = status_of(error)
+    if isinstance(error, NotSignedIn) and request.method == "GET":
+        return _sign_in(request, error)
     context = {
         "frame": bare_frame(request.scope.get("state", {}).get("principal")),
         "status": status,
@@ -50,6 +53,28 @@ def on_error(request: Request[Any, Any, Any], error: Exception) -> Response[str]
     if status == 500:
         log.error("unforeseen failure at %s %s", request.method, request.url.path, exc_info=error)
     return answer("trouble.html", context, status)
+
+
+def _sign_in(request: Request[Any, Any, Any], error: NotSignedIn) -> Response[str]:
+    """The form to sign in with, at the address that was asked for, which comes next.
+
+    When that address was the way back from a provider, why it did not lead in is said, and it is not taken again.
+    """
+    query, came_back = request.url.query, request.url.path.startswith("/sso")
+    return answer(
+        "sign_in.html",
+        {
+            "frame": bare_frame(),
+            "anybody": True,
+            "required": True,
+            "provider": gate_of(request).provider_name,
+            "refusal": error.message if came_back else "",
+            "name": "",
+            "next": "/" if came_back else request.url.path + (f"?{query}" if query else ""),
+            "csrf": "",
+        },
+        401,
+    )
 
 
 def _message(error: Exception, status: int) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from litestar import Response, get
 
+from tenure.access import MODEL
 from tenure.build import model_versions, provenance
 from tenure.errors import NotFound
 from tenure.manage import cards, contents, evidence, features, policies
@@ -47,6 +48,7 @@ class Stop(Record):
 @get(
     "/models/{name:str}/versions/{version:int}",
     permission=Permission.READ,
+    subject=MODEL,
     sync_to_thread=True,
     include_in_schema=False,
 )
@@ -84,6 +86,7 @@ def page(
 @get(
     "/models/{name:str}/versions/{version:int}/charts/{chart:str}",
     permission=Permission.READ,
+    subject=MODEL,
     sync_to_thread=True,
     include_in_schema=False,
 )

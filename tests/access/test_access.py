@@ -227,12 +227,20 @@ def test_the_gateway_has_no_people(ada: str):
     assert gateway.principal(HOST).kind == "owner"
 
 
-def test_only_cookies_and_passwords_take_long(gate: access.Gate):
-    assert not gate.takes_long(HOST)
-    assert not gate.takes_long(HOST | {"authorization": "Bearer x"})
-    assert gate.takes_long(HOST | {"authorization": "basic x"})
-    assert gate.takes_long(HOST | {"cookie": f"{access.COOKIE}=x"})
-    assert not gate.takes_long(HOST | {"cookie": "of-another-program=x"})
+def test_only_sessions_passwords_and_fresh_tokens_take_long(gate: access.Gate):
+    assert gate.at_once(HOST) == access.OWNER
+    assert gate.at_once(HOST | {"authorization": "Bearer internal-secret"}) == access.WORKER
+    assert gate.at_once(HOST | {"cookie": "of-another-program=x"}) == access.READER
+    for headers in (
+        {"authorization": "basic x"},
+        {"authorization": "Bearer tnr_x"},
+        {"cookie": f"{access.COOKIE}=x"},
+    ):
+        assert gate.at_once(HOST | headers) is None
+    with pytest.raises(NotAllowed, match="Host"):
+        gate.at_once({"host": "evil.example"})
+    with pytest.raises(NotSignedIn):
+        gate.at_once(HOST | {"authorization": "Bearer x"})
 
 
 def test_a_permission_is_needed():

@@ -16,6 +16,7 @@ from tenure.access import Gate
 from tenure.api import front, rooms
 from tenure.api.mlflow import app as mlflow_app
 from tenure.app import MLFLOW_PREFIXES
+from tenure.manage import set_up
 from tenure.records import model_yaml
 from tenure.records.base import DAY_US, Instant
 from tenure.records.model_files import ModelFile
@@ -80,6 +81,8 @@ UNTOLD: dict[str, str] = {
 RECORDED = ("change.opened", "change.approved")
 """Every move of a governed model is a change request, with or without signatures."""
 MORE: dict[str, str] = {
+    "POST /api/v1/set-up": "a person, and that the server has its first administrator",
+    "POST /set-up/done": "a person, and that the server has its first administrator",
     "POST /api/v1/changes/{change_id:str}/signatures": "the last signature also approves, and moves the version",
     "POST /changes/{change_id:str}/sign": "a signature against it also rejects, and moves the version",
     "POST /api/v1/changes/{change_id:str}/withdraw": "the version moves back",
@@ -150,7 +153,9 @@ def tell(tmp_path: Path) -> Any:
 
 
 def test_every_route_that_changes_something_tells_the_log_once(tell: Teller) -> None:
+    first_administrator(tell)
     people_and_sessions(tell)
+    roles_and_tokens(tell)
     mlflows_registry(tell)
     mlflows_tracking(tell)
     evidence_and_changes(tell)
@@ -186,6 +191,57 @@ def people_and_sessions(tell: Teller) -> None:
     form = {"name": "vera", "password": town.PASSWORD}
     tell("POST /sessions", "/sessions", "person.signed_in", data=form)
     tell("POST /sign-out", "/sign-out", "person.signed_out", data={"csrf": "x"}, auth=("vera", town.PASSWORD))
+
+
+def first_administrator(tell: Teller) -> None:
+    for number, (route, kind) in enumerate((("/api/v1/set-up", "json"), ("/set-up/done", "data"))):
+        secret = tell.ground.database.write(lambda tx: set_up.offer(tx, tell.ground.clock()))
+        first = {"token": secret, "name": f"root{number}", "printed_name": "Root", "password": town.PASSWORD}
+        tell(f"POST {route}", route, "person.created", "server.set_up", **{kind: first})
+        tell.ask.ok("PUT", f"/api/v1/people/root{number}/roles", json={"roles": []})
+
+
+def roles_and_tokens(tell: Teller) -> None:
+    """By the API and by the pages, for a service and for oneself."""
+    tell("POST /api/v1/services", "/api/v1/services", "service.created", json={"name": "etl", "purpose": "scores"})
+    form = {"service": "app", "purpose": "scores too"}
+    tell("POST /services/add", "/services/add", "service.created", data=form)
+    form = {"name": "ida", "printed_name": "Ida", "password": town.PASSWORD}
+    tell("POST /people/add", "/people/add", "person.created", data=form)
+    revoke = "/api/v1/grants/{grant_id:str}/revoke"
+    grant = tell("POST /api/v1/grants", "/api/v1/grants", "grant.given", json={"principal": "etl", "role": "scorer"})
+    tell(f"POST {revoke}", revoke.replace("{grant_id:str}", grant["grant_id"]), "grant.revoked")
+    tell("POST /grants/give", "/grants/give", "grant.given", data={"of": "etl", "role": "scorer"})
+    [held] = tell.ask.ok("GET", "/api/v1/grants?of=etl")
+    tell(
+        "POST /grants/{grant_id:str}/revoke", f"/grants/{held['grant_id']}/revoke", "grant.revoked", data={"csrf": "x"}
+    )
+    tell.ask.ok("POST", "/api/v1/grants", json={"principal": "etl", "role": "scorer"})
+    new = {"label": "nightly", "permissions": ["score"], "principal": "etl"}
+    token = tell("POST /api/v1/tokens", "/api/v1/tokens", "token.created", json=new)["token"]["token_id"]
+    revoke = "/api/v1/tokens/{token_id:str}/revoke"
+    tell(f"POST {revoke}", revoke.replace("{token_id:str}", token), "token.revoked")
+    form = {"label": "hourly", "may_score": "on", "days": "9"}
+    tell("POST /services/{name:str}/tokens", "/services/etl/tokens", "token.created", data=form)
+    newest = tell.ask.ok("GET", "/api/v1/tokens?of=etl")[0]["token_id"]
+    tell(
+        "POST /tokens/{token_id:str}/revoke", f"/tokens/{newest}/revoke", "token.revoked", data={"back": "/people/etl"}
+    )
+    ida = {"auth": ("ida", town.PASSWORD)}
+    form = {"label": "mine", "may_read": "on", "days": "9"}
+    tell("POST /account/tokens", "/account/tokens", "token.created", data=form, **ida)
+    other = "another long password"
+    route = "PUT /api/v1/account/password"
+    change = {"current": town.PASSWORD, "password": other}
+    tell(route, "/api/v1/account/password", "person.password_changed", json=change, **ida)
+    form = {"current": other, "password": town.PASSWORD}
+    told = "person.password_changed"
+    tell("POST /account/password", "/account/password", told, data=form, auth=("ida", other))
+    form = {"password": town.PASSWORD}
+    tell("POST /people/{name:str}/password", "/people/ida/password", told, data=form)
+    tell("POST /people/{name:str}/sign-out", "/people/ida/sign-out", "person.signed_out", data={"csrf": "x"})
+    route = "POST /api/v1/people/{name:str}/sign-out"
+    tell(route, "/api/v1/people/ida/sign-out", "person.signed_out")
 
 
 def mlflows_registry(tell: Teller) -> None:

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tenure.cli.main import COMMANDS, tenure
+from tenure.errors import NotAllowed, NotFound, NotSignedIn
 from tests.conftest import Running, free_port
 
 FILE = """
@@ -107,6 +108,27 @@ def test_people_and_the_audit_log(server: Running) -> None:
     verified = run(server, "audit", "verify")
     assert verified.exit_code == 0
     assert "whole" in verified.output
+
+
+def test_roles_and_tokens(server: Running) -> None:
+    assert run(server, "person", "add-service", "ci", "--purpose", "trains").exit_code == 0
+    for words in (["ci", "scorer"], ["ci", "engineer", "--model", "commanded"]):
+        assert run(server, "person", "grant", *words).exit_code == 0
+    assert "engineer for commanded" in run(server, "person", "list").output
+    made = run(server, "token", "create", "nightly", "--for", "ci", "--may", "read", "--days", "1")
+    secret = made.stdout.strip()
+    assert secret.startswith("tnr_")
+    assert secret not in made.stderr
+    assert "late" not in run(server, "endpoint", "list", "--token", secret).output
+    with pytest.raises(NotAllowed, match="'administer'"):
+        run(server, "person", "grant", "ci", "admin", "--token", secret)
+    token = json.loads(run(server, "token", "list", "--of", "ci", "--json").output)[0]
+    assert run(server, "token", "revoke", token["token_id"]).exit_code == 0
+    with pytest.raises(NotSignedIn):
+        run(server, "endpoint", "list", "--token", secret)
+    assert run(server, "person", "revoke", "ci", "engineer", "--model", "commanded").exit_code == 0
+    with pytest.raises(NotFound, match="does not hold the role"):
+        run(server, "person", "revoke", "ci", "engineer")
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ class Wire:
 def tenure(ask: Asker, approved: int, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Run a command against a server with an approved version; what it printed, in one line."""
     del approved
-    monkeypatch.setattr(asking, "Client", lambda _url: Wire(ask))
+    monkeypatch.setattr(asking, "Client", lambda _url, token=None: Wire(ask))
 
     def run(*arguments: str) -> str:
         done = CliRunner().invoke(command, list(arguments), catch_exceptions=False)

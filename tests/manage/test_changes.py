@@ -7,10 +7,11 @@ import pytest
 
 from tenure.build import model_versions
 from tenure.errors import Conflict, GateNotMet, InvalidInput, NotAllowed, NotFound
-from tenure.manage import cards, changes, guards, model_files, people, profiles, signatures
+from tenure.manage import cards, changes, grants, guards, model_files, people, profiles, signatures
 from tenure.records.base import Instant
 from tenure.records.cards import Card
 from tenure.records.endpoints import ReleaseInfo
+from tenure.records.people import NewGrant
 from tenure.store import audit, endpoints, releases
 from tenure.store.ground import Ground
 
@@ -149,6 +150,20 @@ def test_a_role_that_was_given_after_the_change_was_opened_does_not_sign(ground:
     with pytest.raises(NotAllowed, match="after this change was opened"):
         sign(ground, change, "bo", "validator")
     assert sign(ground, change, "bo", "business-owner").steps[1].signed == 1
+
+
+@pytest.mark.parametrize(("model", "signs"), [(MODEL, True), ("another", False)])
+def test_a_role_for_one_model_signs_there_alone(ground: Ground, model: str, signs: bool):
+    version = make_ready(ground)
+    before = Instant(NOW - 1)
+    given = NewGrant(principal="bo", role="validator", model=model)
+    ground.database.write(lambda tx: grants.give(tx, given, by="owner", now=before))
+    change = ask(ground, version)
+    if signs:
+        assert sign(ground, change, "bo", "validator").steps[0].signed == 1
+    else:
+        with pytest.raises(NotAllowed, match="does not hold the role 'validator' for 'late'"):
+            sign(ground, change, "bo", "validator")
 
 
 def test_a_role_that_nobody_asked_for_does_not_sign(ground: Ground):

@@ -93,7 +93,9 @@ class World:
                 "profiles": {n: kept.digest if (kept := profiles.get(tx, model.name, n)) else None for n in told},
                 "changes": {n: changes_of(tx, model.name, n) for n in told},
             }
-        found["people"] = {one.name: [held.role for held in one.roles] for one in people.list_all(tx)}
+        found["people"] = {
+            one.name: [held.role for held in one.roles] for one in people.list_all(tx, Instant(self.now))
+        }
         return found
 
     def name(self) -> str:

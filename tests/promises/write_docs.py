@@ -48,7 +48,7 @@ def commands_page() -> str:
         MADE,
         "# Commands",
         "",
-        "Every command that asks a server takes `--url` (or `TENURE_URL`) and `--json`.",
+        "Every command that asks a server takes `--url` (or `TENURE_URL`), `--token` (or `TENURE_TOKEN`) and `--json`.",
         "",
     ]
     for name in cli.COMMANDS:
@@ -73,7 +73,7 @@ def _command(path: str, command: click.Command) -> Iterator[str]:
         yield ""
         return
     for option in options:
-        if option.name not in ("url", "as_json"):
+        if option.name not in ("url", "token", "as_json"):
             yield f"- `{'/'.join(option.opts)}` {option.help or ''}"
     yield ""
 

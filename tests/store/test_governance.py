@@ -1,11 +1,13 @@
 """People, files, cards and profiles as stored, on both databases."""
 
+from msgspec.structs import asdict
+
 from tenure.manage import model_files as files
 from tenure.records.base import Instant
 from tenure.records.cards import Card
-from tenure.records.people import Person, RoleHeld
+from tenure.records.people import Grant, Person, RoleHeld
 from tenure.records.profiles import Profile
-from tenure.store import cards, model_files, people, profiles
+from tenure.store import cards, grants, model_files, people, profiles
 from tenure.store.ground import Ground
 
 NOW = Instant(1_750_000_000_000_000)
@@ -21,11 +23,14 @@ def test_every_model_has_its_latest_file(each_ground: Ground):
 
 
 def test_a_person_keeps_roles_and_gains_an_epoch(each_ground: Ground):
-    person = Person(name="ada", printed_name="Ada", roles=[RoleHeld(role="validator", since_at=1)], created_at=NOW)
+    person = Person(name="ada", printed_name="Ada", roles=[], created_at=NOW)
     each_ground.database.write(lambda tx: people.add(tx, person, "hash"))
     assert each_ground.database.read(people.list_all) == [person]
-    roles = [RoleHeld(role="validator", since_at=1), RoleHeld(role="admin", since_at=2)]
-    each_ground.database.write(lambda tx: people.set_roles(tx, "ada", roles))
+    roles = [RoleHeld(role="validator", since_at=1), RoleHeld(role="engineer", since_at=2, model="late")]
+    for number, held in enumerate(roles):
+        given = Grant(grant_id=str(number), principal="ada", granted_by="owner", **asdict(held))
+        each_ground.database.write(lambda tx, given=given: grants.add(tx, given))
+    each_ground.database.write(lambda tx: people.end_sessions(tx, "ada"))
     each_ground.database.write(lambda tx: people.set_password(tx, "ada", "other"))
     each_ground.database.write(lambda tx: people.end_sessions(tx, "ada"))
     account = each_ground.database.read(lambda tx: people.get(tx, "ada"))

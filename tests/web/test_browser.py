@@ -43,6 +43,7 @@ PATHS = [
     f"/retraining/{town.RETRAINING}",
     "/webhooks",
     f"/webhooks/{hooks.BUSY}",
+    "/people",
     "/sign-in",
 ]
 ALL_DRAWN = "[...document.querySelectorAll('[data-chart]')].every(one => one.dataset.state === 'drawn')"

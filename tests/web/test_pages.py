@@ -48,6 +48,7 @@ PAGES = [
     "/webhooks",
     f"/webhooks/{hooks.BUSY}",
     f"/webhooks/{hooks.QUIET}",
+    "/people",
     "/sign-in",
 ]
 EVIL = "<script>alert('x')</script><img src=x onerror=alert(1)>\"' onmouseover='alert(2)"

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from tenure import access
 from tenure.api.mlflow import (
@@ -28,7 +30,8 @@ from tenure.api.mlflow.routes import Asked, Route
 from tenure.api.mlflow.together import Together
 from tenure.api.mlflow.wire import Reader
 from tenure.errors import InvalidInput, TooLarge
-from tenure.records.people import Permission
+from tenure.records.people import Principal
+from tenure.serving import answers
 from tenure.store.ground import Ground
 
 Scope = MutableMapping[str, Any]
@@ -96,9 +99,9 @@ def _compiled(path: str) -> re.Pattern[str]:
 TABLE = _Table(ROUTES)
 
 
-def declared() -> dict[str, Permission]:
-    """The permission of every route, by method and path."""
-    return {f"{route.method} {route.path}": route.permission for route in ROUTES}
+def declared() -> dict[str, access.Declared]:
+    """What every route asks for and is about, by method and path."""
+    return {f"{route.method} {route.path}": access.Declared(route.permission, route.subject) for route in ROUTES}
 
 
 def make_app(ground: Ground) -> ASGIApp:
@@ -115,23 +118,44 @@ def make_app(ground: Ground) -> ASGIApp:
                 path = "/api/" + path[len(AJAX) :]
             entry, parts = TABLE.find(scope["method"], path)
             route, principal = entry.route, scope["state"]["principal"]
-            access.require(principal, route.permission)
-            asked = Asked(ground, principal.name, ground.clock())
+            everywhere = route.permission in principal.permissions
+            if not everywhere:
+                _require_somewhere(principal, route)
+            asked = Asked(ground, principal.name, ground.clock(), principal)
             if route.kind == "stream":
+                if not everywhere:
+                    _require_for_models(principal, route, artifacts.query_of(scope))
                 await route.handler(asked, scope, receive, send, parts)
                 return
             sent = await _body(receive, limit_bytes)
             request = _request(entry.reader, scope, sent, parts)
+            if not everywhere:
+                _require_for_models(principal, route, msgspec.structs.asdict(request))
             small = route.kind == "small" and len(sent) <= SMALL_BYTES
             handled = _written_together(together, route, request, asked) if small else _handled(route, request, asked)
             status, body = 200, respond.answer(await handled)
         except Exception as error:
             status, body = respond.refusal(error)
         headers = [respond.JSON, (b"content-length", b"%d" % len(body))]
+        headers += answers.CHALLENGE if status == 401 else []
         await send({"type": "http.response.start", "status": int(status), "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
     return app
+
+
+def _require_somewhere(principal: Principal, route: Route) -> None:
+    """Let in who has the permission for some model, if the route says which model it is about. Raises NotAllowed."""
+    if route.subject is None or not principal.may_somewhere(route.permission):
+        access.require(principal, route.permission)
+
+
+def _require_for_models(principal: Principal, route: Route, given: Mapping[str, Any]) -> None:
+    """What is asked for names its models; for each of them the permission is needed. Raises NotAllowed."""
+    assert route.subject is not None
+    for field in route.subject.fields:
+        name = given.get(field)
+        access.require(principal, route.permission, name if isinstance(name, str) else None)
 
 
 async def _written_together(together: Together, route: Route, request: Any, asked: Asked) -> Any:

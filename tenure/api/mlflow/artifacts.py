@@ -11,6 +11,7 @@ from urllib.parse import parse_qs
 
 import msgspec
 
+from tenure import access
 from tenure.api.mlflow import direct, respond
 from tenure.api.mlflow.places import (
     asked_key,
@@ -222,6 +223,7 @@ async def _send_json(send: Send, body: bytes) -> None:
 FILE = f"{FILES}artifacts/{{path:path}}"
 MODEL = f"{V2}logged-models/{{model_id}}/artifacts"
 READ = Permission.READ
+OF_NAME = access.of_model("name", place="query")
 ROUTES = (
     Route("GET", f"{FILES}artifacts", list_proxied, Listed, "apart", READ),
     Route("GET", FILE, download, kind="stream", permission=READ),
@@ -232,5 +234,5 @@ ROUTES = (
     Route("GET", f"{MODEL}/files", get_model_artifact, kind="stream", permission=READ),
     Route("POST", f"{V2}upload-artifact", upload_of_run, kind="stream"),
     Route("GET", "/get-artifact", get_artifact, kind="stream", permission=READ),
-    Route("GET", "/model-versions/get-artifact", get_version_artifact, kind="stream", permission=READ),
+    Route("GET", "/model-versions/get-artifact", get_version_artifact, kind="stream", permission=READ, subject=OF_NAME),
 )

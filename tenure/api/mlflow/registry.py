@@ -9,6 +9,7 @@ import asyncio
 
 import msgspec
 
+from tenure import access
 from tenure.api.mlflow.registry_records import (
     ModelVersion,
     RegisteredModel,
@@ -164,11 +165,13 @@ def delete_model(tx: Transaction, sent: Named, asked: Asked) -> None:
     registered_models.delete(tx, name, by=asked.by, now=asked.now)
 
 
-def search_models(tx: Transaction, sent: Search, _asked: Asked) -> FoundModels:
+def search_models(tx: Transaction, sent: Search, asked: Asked) -> FoundModels:
+    """A page may hold fewer than were asked for, when who asks may not see all; the token leads on all the same."""
     found, token = registered_models.search(
         tx, text=sent.filter, order_by=sent.order_by, max_results=sent.max_results, page_token=sent.page_token
     )
-    return FoundModels(registered_models=told_models(tx, found), next_page_token=token)
+    seen = [one for one in found if _may_read(asked, one.name)]
+    return FoundModels(registered_models=told_models(tx, seen), next_page_token=token)
 
 
 def get_latest(tx: Transaction, sent: GetLatest, _asked: Asked) -> FoundVersions:
@@ -225,7 +228,11 @@ def _register(new: NewVersion, asked: Asked) -> ModelVersionInfo:
 
 
 async def create_version(sent: CreateVersion, asked: Asked) -> OneVersion:
-    """The files are read and pinned between two transactions, so that no other write waits for them."""
+    """The files are read and pinned between two transactions, so that no other write waits for them.
+
+    A source is a run's or another model's, so who registers it must be allowed to read everywhere.
+    """
+    access.require(asked.principal, Permission.READ)
     database = asked.ground.database
 
     def resolve(tx: Transaction) -> NewVersion:
@@ -251,11 +258,12 @@ def get_version(tx: Transaction, sent: Version, _asked: Asked) -> OneVersion:
     return _one(model_versions.get(tx, sent.name, sent.version))
 
 
-def search_versions(tx: Transaction, sent: Search, _asked: Asked) -> FoundVersions:
+def search_versions(tx: Transaction, sent: Search, asked: Asked) -> FoundVersions:
     found, token = model_versions.search(
         tx, text=sent.filter, order_by=sent.order_by, max_results=sent.max_results, page_token=sent.page_token
     )
-    return FoundVersions(model_versions=[told_version(one) for one in found], next_page_token=token)
+    seen = [one for one in found if _may_read(asked, one.name)]
+    return FoundVersions(model_versions=[told_version(one) for one in seen], next_page_token=token)
 
 
 def get_download_uri(tx: Transaction, sent: Version, _asked: Asked) -> DownloadUri:
@@ -294,35 +302,42 @@ def _one(info: ModelVersionInfo) -> OneVersion:
     return OneVersion(model_version=told_version(info))
 
 
-def manages(method: str, path: str, handler: object, request: type[msgspec.Struct]) -> Route:
+def manages(method: str, path: str, handler: object, request: type[msgspec.Struct], subject: access.Subject) -> Route:
     """A route that may change what answers at an endpoint: it opens its own transactions."""
     assert callable(handler)
-    return Route(method, path, handler, request, "apart", Permission.TRACK)
+    return Route(method, path, handler, request, "apart", Permission.TRACK, subject)
+
+
+def _may_read(asked: Asked, name: str) -> bool:
+    """Whether who asks may see a model in a list of many."""
+    return asked.principal.may(Permission.READ, name)
 
 
 MODELS = f"{V2}registered-models/"
 VERSIONS = f"{V2}model-versions/"
+OF_NAME = access.of_model("name", place="body")
+BOTH_NAMES = access.of_model("name", "new_name", place="body")
 ROUTES = (
-    writes("POST", f"{MODELS}create", create_model, CreateModel),
-    reads("GET", f"{MODELS}get", get_model, Named),
-    reads("GET", f"{MODELS}search", search_models, Search),
-    writes("POST", f"{MODELS}rename", rename_model, Rename),
-    writes("PATCH", f"{MODELS}update", describe_model, Describe),
-    writes("DELETE", f"{MODELS}delete", delete_model, Named),
-    reads("GET", f"{MODELS}get-latest-versions", get_latest, GetLatest),
-    reads("POST", f"{MODELS}get-latest-versions", get_latest, GetLatest),
-    writes("POST", f"{MODELS}set-tag", set_model_tag, SetTag),
-    writes("DELETE", f"{MODELS}delete-tag", delete_model_tag, DeleteTag),
-    manages("POST", f"{MODELS}alias", set_alias, SetAlias),
-    manages("DELETE", f"{MODELS}alias", delete_alias, Alias),
-    reads("GET", f"{MODELS}alias", get_by_alias, Alias),
-    manages("POST", f"{VERSIONS}create", create_version, CreateVersion),
-    reads("GET", f"{VERSIONS}get", get_version, Version),
-    reads("GET", f"{VERSIONS}search", search_versions, Search),
-    reads("GET", f"{VERSIONS}get-download-uri", get_download_uri, Version),
-    writes("PATCH", f"{VERSIONS}update", describe_version, DescribeVersion),
-    writes("DELETE", f"{VERSIONS}delete", delete_version, Version),
-    writes("POST", f"{VERSIONS}transition-stage", set_stage, SetStage),
-    writes("POST", f"{VERSIONS}set-tag", set_version_tag, SetVersionTag),
-    writes("DELETE", f"{VERSIONS}delete-tag", delete_version_tag, DeleteVersionTag),
+    writes("POST", f"{MODELS}create", create_model, CreateModel, OF_NAME),
+    reads("GET", f"{MODELS}get", get_model, Named, OF_NAME),
+    reads("GET", f"{MODELS}search", search_models, Search, access.LISTED),
+    writes("POST", f"{MODELS}rename", rename_model, Rename, BOTH_NAMES),
+    writes("PATCH", f"{MODELS}update", describe_model, Describe, OF_NAME),
+    writes("DELETE", f"{MODELS}delete", delete_model, Named, OF_NAME),
+    reads("GET", f"{MODELS}get-latest-versions", get_latest, GetLatest, OF_NAME),
+    reads("POST", f"{MODELS}get-latest-versions", get_latest, GetLatest, OF_NAME),
+    writes("POST", f"{MODELS}set-tag", set_model_tag, SetTag, OF_NAME),
+    writes("DELETE", f"{MODELS}delete-tag", delete_model_tag, DeleteTag, OF_NAME),
+    manages("POST", f"{MODELS}alias", set_alias, SetAlias, OF_NAME),
+    manages("DELETE", f"{MODELS}alias", delete_alias, Alias, OF_NAME),
+    reads("GET", f"{MODELS}alias", get_by_alias, Alias, OF_NAME),
+    manages("POST", f"{VERSIONS}create", create_version, CreateVersion, OF_NAME),
+    reads("GET", f"{VERSIONS}get", get_version, Version, OF_NAME),
+    reads("GET", f"{VERSIONS}search", search_versions, Search, access.LISTED),
+    reads("GET", f"{VERSIONS}get-download-uri", get_download_uri, Version, OF_NAME),
+    writes("PATCH", f"{VERSIONS}update", describe_version, DescribeVersion, OF_NAME),
+    writes("DELETE", f"{VERSIONS}delete", delete_version, Version, OF_NAME),
+    writes("POST", f"{VERSIONS}transition-stage", set_stage, SetStage, OF_NAME),
+    writes("POST", f"{VERSIONS}set-tag", set_version_tag, SetVersionTag, OF_NAME),
+    writes("DELETE", f"{VERSIONS}delete-tag", delete_version_tag, DeleteVersionTag, OF_NAME),
 )

@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 import msgspec
 
+from tenure.access import Subject
 from tenure.records.base import Instant
-from tenure.records.people import Permission
+from tenure.records.people import Permission, Principal
 from tenure.store.ground import Ground
 
 V2 = "/api/2.0/mlflow/"
@@ -36,6 +37,7 @@ class Asked:
     ground: Ground
     by: str
     now: Instant
+    principal: Principal
 
     @property
     def cut(self) -> bool:
@@ -53,10 +55,17 @@ class Route:
     request: type[msgspec.Struct] = Nothing
     kind: Kind = "write"
     permission: Permission = Permission.TRACK
+    subject: Subject | None = None
 
 
-def reads(method: str, path: str, handler: Callable[..., Any], request: type[msgspec.Struct]) -> Route:
-    return Route(method, path, handler, request, "read", Permission.READ)
+def reads(
+    method: str,
+    path: str,
+    handler: Callable[..., Any],
+    request: type[msgspec.Struct],
+    subject: Subject | None = None,
+) -> Route:
+    return Route(method, path, handler, request, "read", Permission.READ, subject)
 
 
 def writes_small(method: str, path: str, handler: Callable[..., Any], request: type[msgspec.Struct]) -> Route:
@@ -64,5 +73,11 @@ def writes_small(method: str, path: str, handler: Callable[..., Any], request: t
     return Route(method, path, handler, request, "small")
 
 
-def writes(method: str, path: str, handler: Callable[..., Any], request: type[msgspec.Struct]) -> Route:
-    return Route(method, path, handler, request)
+def writes(
+    method: str,
+    path: str,
+    handler: Callable[..., Any],
+    request: type[msgspec.Struct],
+    subject: Subject | None = None,
+) -> Route:
+    return Route(method, path, handler, request, subject=subject)

@@ -129,7 +129,7 @@ def test_server_info_offers_nothing_beyond_the_plain_protocol(wire: Wire) -> Non
 
 def test_every_route_declares_a_permission_and_a_reader_cannot_write(wire: Wire) -> None:
     assert len(declared()) == len(ROUTES) >= 64
-    assert all(isinstance(permission, Permission) for permission in declared().values())
+    assert all(isinstance(asked.permission, Permission) for asked in declared().values())
     writing = {route.permission for route in ROUTES if route.kind in ("write", "small")}
     assert writing.isdisjoint(READER.permissions)
 
