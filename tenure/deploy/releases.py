@@ -68,7 +68,7 @@ def start(tx: Transaction, endpoint: Endpoint, new: NewRelease, *, by: str, now:
                 f"as {release.role}."
             )
     if new.role != "shadow":
-        guards.check_release(tx, endpoint.model, new.version)
+        guards.check_release(tx, endpoint.model, new.version, now=now)
     release = ReleaseInfo(
         release_id=new_id(now),
         endpoint=endpoint.name,

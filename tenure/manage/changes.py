@@ -6,7 +6,7 @@ from typing import Any
 
 from tenure.build import model_versions
 from tenure.errors import Conflict, GateNotMet, InvalidInput, NotAllowed, NotFound
-from tenure.manage import envelopes, facts, gates, lifecycle, policies, signatures, voiding
+from tenure.manage import envelopes, facts, gates, lifecycle, published, signatures, voiding
 from tenure.manage.passwords import Reauthenticated
 from tenure.manage.voiding import void_stale
 from tenure.records.base import Instant, iso, new_id
@@ -60,9 +60,10 @@ def open_change(tx: Transaction, new: NewChange, *, by: str, now: Instant, check
         )
     if new.kind == "retire":
         _refuse_if_in_service(tx, new)
-    found = facts.gather(tx, new.model, new.version, checked)
+    force = published.for_model(tx, new.model, now)
+    found = facts.gather(tx, new.model, new.version, checked, force)
     if new.kind == "approve":
-        evaluation = gates.judge("approve", found, now)
+        evaluation = gates.judge("approve", found, now, force)
         gates.require(evaluation.rules, f"Version {new.version} of {new.model!r} cannot be approved yet")
         gates.keep(tx, evaluation)
     steps = _steps(new.kind, applied)
@@ -77,7 +78,7 @@ def open_change(tx: Transaction, new: NewChange, *, by: str, now: Instant, check
         opened_at=now,
         closed_at=None,
         ended_because="",
-        subject=facts.subject(found, _policy()),
+        subject=facts.subject(found, force.bound()),
         steps=[StepStatus(role=step.role, needed=step.signatures, signed=0) for step in steps],
         signatures=[],
     )
@@ -111,8 +112,9 @@ def sign(
     if change.state != "open":
         raise Conflict(f"Only an open change can be signed. This one is {change.state}: {change.ended_because}.")
     person = _who_signs(tx, proof, new)
-    found = facts.gather(tx, change.model, change.version, checked)
-    subject = facts.subject(found, _policy())
+    force = published.for_model(tx, change.model, now)
+    found = facts.gather(tx, change.model, change.version, checked, force)
+    subject = facts.subject(found, force.bound())
     if change.kind == "approve" and subject != change.subject:
         moved = ", ".join(
             part for part in subject.__struct_fields__ if _part(subject, part) != _part(change.subject, part)
@@ -135,7 +137,7 @@ def sign(
         signed_at=iso(now),
         reauthenticated_by=proof.by,
         reauthenticated_at=iso(proof.at),
-        policy_version=policies.VERSION,
+        policy_version=force.title,
     )
     signature = Signature(
         signature_id=new_id(now),
@@ -306,10 +308,6 @@ def _approve(
         if rival.change.kind == change.kind:
             because = f"change {change.change_id} was approved first"
             voiding.end(tx, rival.change, "invalidated", because, by=by, now=now)
-
-
-def _policy() -> str:
-    return f"{policies.VERSION} {policies.digest()}"
 
 
 def _part(subject: object, name: str) -> object:

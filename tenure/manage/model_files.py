@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from tenure.errors import NotAllowed
-from tenure.manage import voiding
+from tenure.manage import marks, voiding
 from tenure.records import parsing
 from tenure.records.base import Instant, Record
 from tenure.records.digests import digest_of
@@ -29,9 +29,12 @@ class Applied(Record):
 def parse(raw: bytes | dict[str, Any]) -> ModelFile:
     """JSON bytes, or a mapping such as YAML gives, as a model's file.
 
-    Raises InvalidInput with the path of what does not fit, and for an unknown key with what was probably meant.
+    Raises InvalidInput with the path of what does not fit, for an unknown key with what was probably meant,
+    and for features that are derived in a circle or from what the file does not declare.
     """
-    return parsing.parse(raw, ModelFile, named="The model's file")
+    file = parsing.parse(raw, ModelFile, named="The model's file")
+    marks.check(file)
+    return file
 
 
 def apply(tx: Transaction, file: ModelFile, *, by: str, now: Instant, dry_run: bool = False) -> Applied:

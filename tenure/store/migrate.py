@@ -43,7 +43,7 @@ def _make(database: Database) -> None:
     with database.engine.begin() as connection:
         tables.metadata.create_all(connection)
         versions.create(connection)
-        for statement in guards.statements("sqlite"):
+        for statement in [*guards.statements("sqlite"), *guards.of_policies("sqlite")]:
             connection.exec_driver_sql(statement)
         connection.execute(sa.insert(versions).values(version_num=HEAD))
 
