@@ -32,6 +32,7 @@ from tenure.api import (
     provenance,
     retraining,
     service,
+    vault,
     webhooks,
     windows,
 )
@@ -50,6 +51,7 @@ ROOMS = (
     features,
     changes,
     policies,
+    vault,
     endpoints,
     outcomes,
     windows,

@@ -17,6 +17,7 @@ COMMANDS = {
     "model": ("tenure.cli.models", "Models: list, show."),
     "version": ("tenure.cli.versions", "Versions: show, approve, sign, promote."),
     "policy": ("tenure.cli.policies", "Policies: check, publish, list, dry-run, exceptions."),
+    "vault": ("tenure.cli.vault", "Protected attributes: put, list."),
     "endpoint": ("tenure.cli.endpoints", "Endpoints: create, list, show, score, report."),
     "alert": ("tenure.cli.alerts", "Alerts: list, acknowledge."),
     "retrain": ("tenure.cli.retraining", "Retraining runs: list, show."),

@@ -9,8 +9,9 @@ from urllib.parse import quote
 
 import click
 
-from tenure.cli.asking import server_option, show, when
+from tenure.cli.asking import kind_of, server_option, show, when
 from tenure.errors import InvalidInput
+from tenure.sdk.client import Client
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -138,6 +139,42 @@ def dry_run(file: Path, since: str, until: str | None, client: Any, as_json: boo
         f"would have been refused; {answer['not_about']} it is not about; {answer['lacking']} lack a fact that it needs"
     )
     show(answer, as_json, ["at (UTC)", "gate", "version", "then", "with it", "why", "facts missing"], rows, title)
+
+
+@command.command("proxy-test")
+@click.argument("model")
+@click.argument("version", type=int)
+@click.option("--data", "file", type=FILE, required=True, help="Rows with the version's columns: .csv or .parquet.")
+@click.option("--key", required=True, help="The column by which the vault knows the rows, such as a customer's number.")
+@click.option("--attribute", "attributes", multiple=True, help="Only this one; repeat it. Default: all in the vault.")
+@click.option("--purpose", required=True, help="Why the protected attributes are read; it is told in the audit log.")
+@server_option
+def proxy_test(
+    model: str,
+    version: int,
+    file: Path,
+    key: str,
+    attributes: tuple[str, ...],
+    purpose: str,
+    client: Any,
+    as_json: bool,
+) -> None:
+    """How well a version's features together predict each protected attribute, and which tells most on its own."""
+    wanted = {"key": key, "purpose": purpose, "attribute": list(attributes)}
+    path = f"/api/v1/models/{quote(model, safe='')}/versions/{version}/proxy-tests"
+    with Client(client.url, timeout_s=900.0) as patient:
+        found = patient.send_file("POST", path, file.read_bytes(), kind_of(file), wanted)
+    rows = [
+        (
+            one["attribute"],
+            f"{one['auc']:.3f} ({one['low']:.3f} to {one['high']:.3f})",
+            one["measure"],
+            one["rows"],
+            ", ".join(f"{part['feature']} {part['value']:.2f}" for part in one["features"][:3]),
+        )
+        for one in found
+    ]
+    show(found, as_json, ["attribute", "AUC (95 %)", "measure", "rows", "strongest alone"], rows, f"{model} {version}")
 
 
 @command.command("except")

@@ -26,6 +26,8 @@ OF_A_PERSON = frozenset(
     }
 )
 ADMIN = "admin"
+STEWARD = "steward"
+"""Keeps protected attributes, and may ask whether features stand in for them."""
 RESERVED = frozenset({"owner", "visitor", "tenure-worker"})
 
 
@@ -84,9 +86,11 @@ def end_sessions(tx: Transaction, name: str, *, by: str, now: Instant) -> None:
 
 def principal_of(person: Person) -> Principal:
     """What a person who is signed in may do."""
-    admin = any(held.role == ADMIN for held in person.roles)
-    permissions = OF_A_PERSON | {Permission.ADMINISTER} if admin else OF_A_PERSON
-    return Principal(name=person.name, kind="person", permissions=permissions)
+    held = {one.role for one in person.roles}
+    more = {Permission.ADMINISTER} if ADMIN in held else set()
+    if STEWARD in held:
+        more.add(Permission.PROTECT)
+    return Principal(name=person.name, kind="person", permissions=OF_A_PERSON | more)
 
 
 def hashed(password: str) -> str:

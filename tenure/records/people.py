@@ -21,6 +21,9 @@ class Permission(StrEnum):
     MANAGE = "manage"
     SIGN = "sign"
     ADMINISTER = "administer"
+    AUDIT = "audit"
+    PROTECT = "protect"
+    OUTCOME = "outcome"
 
 
 class Principal(Record):

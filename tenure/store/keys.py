@@ -44,6 +44,12 @@ def open_key(folder: Path) -> SigningKey:
     return SigningKey(private, _key_id(private))
 
 
+def passing_key() -> SigningKey:
+    """A key that is written nowhere, for a process that must sign and open nothing of the server's."""
+    private = Ed25519PrivateKey.generate()
+    return SigningKey(private, _key_id(private))
+
+
 def _make(path: Path) -> None:
     pem = Ed25519PrivateKey.generate().private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
