@@ -38,6 +38,8 @@ PATHS = [
     "/audit",
     "/changes",
     f"/retraining/{town.RETRAINING}",
+    "/policies",
+    "/policies/punctual/1?since=2025-01-01",
     "/webhooks",
     f"/webhooks/{hooks.BUSY}",
     "/sign-in",
