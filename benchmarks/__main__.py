@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-NAMES = ("startup", "tracking", "searching", "growth", "artifacts", "scoring", "profiling")
+NAMES = ("startup", "tracking", "searching", "growth", "artifacts", "scoring", "profiling", "gates")
 
 
 def main() -> None:

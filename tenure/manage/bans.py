@@ -47,13 +47,15 @@ def judge(
     ]
 
 
+def unconditional(force: InForce) -> list[tuple[PublishedPolicy, Ban]]:
+    """The bans in force that have no condition."""
+    return [(policy, ban) for policy, ban in force.bans() if ban.condition is None]
+
+
 def counting(force: InForce, found: Facts) -> list[tuple[PublishedPolicy, Ban]]:
     """The bans in force whose condition is true of a version. One that cannot be answered counts as true."""
-    bans = force.bans()
-    if not any(ban.condition for _, ban in bans):
-        return bans
     asked = cel.Asked(msgspec.to_builtins(found))
-    return [(policy, ban) for policy, ban in bans if not ban.condition or _is_true(asked.ask(ban.condition))]
+    return [(policy, ban) for policy, ban in force.bans() if not ban.condition or _is_true(asked.ask(ban.condition))]
 
 
 def _is_true(answer: cel.Answer) -> bool:

@@ -31,8 +31,10 @@ from tenure.records.facts import (
     ProxyFact,
 )
 from tenure.records.model_files import AppliedFile
+from tenure.records.profiles import Profile
 from tenure.records.provenance import Code, Environment
 from tenure.records.registry import ModelVersionInfo
+from tenure.store import cards as kept_cards
 from tenure.store import changes, model_files, profiles, proxy_tests
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
@@ -80,7 +82,7 @@ def gather(
     applied = model_files.current(tx, model)
     file = applied.file if applied else None
     stored = profiles.get(tx, model, version)
-    card = cards.current(tx, model, version)
+    card = cards.filled(info, kept_cards.current(tx, model, version), file=file, baseline=_profile(stored))
     known = upstream.known(tx, model, applied)
     marks_found = marks.of_columns(model, known)
     columns = [bans.Column(column.name, column.type) for column in info.inputs]
@@ -95,18 +97,18 @@ def gather(
         governed=bool(file and file.approval),
         authors=_authors(info, applied, card, stored, force),
         model_file_digest=applied.digest if applied else "",
-        features=bans.judge(columns, file, marks_found, known, force, []),
+        features=bans.judge(columns, file, marks_found, known, force, bans.unconditional(force)),
         upstream=upstream.facts_of(tx, [marks_found[name] for name, _ in columns if name in marks_found], known),
         card=CardFact(revision=card.revision, digest=card.digest, missing=card.missing),
         baseline=_baseline(info, stored),
         artifact=_artifact(info, checked),
-        approval=_approval(tx, info, applied) if released else None,
+        approval=_approval(tx, info, applied, stored) if released else None,
         proxies=_proxies(tx, info),
         **_provenance(tx, info),
     )
-    counting = bans.counting(force, found)
-    if not counting:
+    if all(ban.condition is None for _, ban in force.bans()):
         return found
+    counting = bans.counting(force, found)
     return msgspec.structs.replace(found, features=bans.judge(columns, file, marks_found, known, force, counting))
 
 
@@ -133,14 +135,20 @@ def subject(facts: Facts, policy: str) -> Subject:
     )
 
 
-def _approval(tx: Transaction, info: ModelVersionInfo, applied: AppliedFile | None) -> ApprovalFact:
+def _profile(stored: StoredProfile | None) -> Profile | None:
+    return stored.profile if stored else None
+
+
+def _approval(
+    tx: Transaction, info: ModelVersionInfo, applied: AppliedFile | None, stored: StoredProfile | None
+) -> ApprovalFact:
     approved = approved_change(tx, info.name, info.version)
     subject = approved.change.subject if approved else None
     return ApprovalFact(
         required=bool(applied and applied.file.approval),
         state=info.state,
         artifact_unchanged=bool(subject and subject.artifact and subject.artifact == info.digest),
-        baseline_unchanged=bool(subject and subject.profile == (profiles.digest(tx, info.name, info.version) or "")),
+        baseline_unchanged=bool(subject and subject.profile == (stored.digest if stored else "")),
     )
 
 

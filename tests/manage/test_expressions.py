@@ -100,10 +100,11 @@ def test_what_is_built_to_be_slow_is_refused_at_once(expression: str):
 def test_what_grows_with_the_facts_is_cut_at_the_gate():
     facts = {"features": [{"name": f"f{number}"} for number in range(3000)]}
     began = time.perf_counter()
-    answer = cel.ask("features.all(a, features.exists(b, a.name == b.name))", facts)
+    for expression in ("features.all(a, features.exists(b, a.name == b.name))", "features.filter(a, true).size() > 1"):
+        answer = cel.ask(expression, facts)
+        assert not answer.held
+        assert "steps" in answer.problem
     assert time.perf_counter() - began < 1.0
-    assert not answer.held
-    assert "steps" in answer.problem
 
 
 def test_the_most_work_that_is_allowed_ends_soon():
