@@ -214,3 +214,13 @@ def test_the_child_gets_the_rows_and_no_secret(monkeypatch: pytest.MonkeyPatch):
         proxies.run(proxies.Order(columns={"a": [1.0]}, attribute=["u"]))
     assert not [name for name in given["env"] if name.startswith("TENURE")]
     assert given["command"][1:] == ["-m", "tenure.manage.proxy_job"]
+
+
+@pytest.mark.slow
+def test_the_child_measures_what_it_gets_through_the_pipe():
+    group = np.random.default_rng(1).integers(0, 2, 400)
+    carrier: Any = [("x", "y")[one] for one in group]
+    race: Any = [("u", "v")[one] for one in group]
+    found = proxies.run(proxies.Order(columns={"carrier": carrier}, attribute=race))
+    assert (found.auc, found.features[0].feature) == (1.0, "carrier")
+    assert proxies.run(proxies.Order(columns={"a": [1.0]}, attribute=["u"])).problem
