@@ -16,6 +16,7 @@ NAMES = (
     "profiling",
     "auditing",
     "access",
+    "gates",
 )
 
 

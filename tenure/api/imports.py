@@ -107,7 +107,13 @@ def import_version(source: str, data: VersionSent, ground: Ground, principal: Pr
     folder = None if data.deleted else ground.opened(location)
     pinned = manifests.pin(folder.store, folder.key) if folder and folder.key else manifests.NOTHING
     sent = msgspec.structs.replace(data, storage_location=location)
-    ground.database.write(lambda tx: imports.take_version(tx, source, sent, pinned, by=principal.name, now=now))
+
+    def take(tx: Transaction) -> None:
+        imports.take_version(tx, source, sent, pinned, by=principal.name, now=now)
+        if not sent.deleted:
+            guards.check_registered(tx, sent.name, sent.version, now=now)
+
+    ground.database.write(take)
     return {"digest": pinned.digest or None}
 
 

@@ -6,10 +6,12 @@ import functools
 import json
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
 
+from tenure.errors import InvalidInput
 from tenure.sdk.client import Client
 
 Row = Sequence[Any]
@@ -57,3 +59,11 @@ def when(instant: int | None) -> str:
 
 def number(value: float | None, digits: int = 3) -> str:
     return "" if value is None else f"{value:,.{digits}f}"
+
+
+def kind_of(file: Path) -> str:
+    """The content type of a table by its file's ending. Raises InvalidInput for another than .csv and .parquet."""
+    kinds = {".csv": "text/csv", ".parquet": "application/vnd.apache.parquet"}
+    if file.suffix.lower() not in kinds:
+        raise InvalidInput(f"The file must end in {' or '.join(kinds)}. Got {file.name!r}.")
+    return kinds[file.suffix.lower()]

@@ -16,6 +16,8 @@ COMMANDS = {
     "apply": ("tenure.cli.apply", "Apply a model's file (YAML)."),
     "model": ("tenure.cli.models", "Models: list, show."),
     "version": ("tenure.cli.versions", "Versions: ask for changes, sign, discuss, inbox, evidence."),
+    "policy": ("tenure.cli.policies", "Policies: check, publish, list, dry-run, exceptions."),
+    "vault": ("tenure.cli.vault", "Protected attributes: put, list."),
     "endpoint": ("tenure.cli.endpoints", "Endpoints: create, list, show, score, report."),
     "alert": ("tenure.cli.alerts", "Alerts: list, acknowledge."),
     "retrain": ("tenure.cli.retraining", "Retraining runs: list, show."),

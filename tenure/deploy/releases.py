@@ -74,7 +74,7 @@ def start(tx: Transaction, endpoint: Endpoint, new: NewRelease, *, by: str, now:
     """Open a release of any role, count the epoch up, and say so in the audit log."""
     version = _startable(tx, endpoint, new.version)
     if new.role != "shadow":
-        guards.check_release(tx, endpoint.model, new.version)
+        guards.check_release(tx, endpoint.model, new.version, now=now)
     release = ReleaseInfo(
         release_id=new_id(now),
         endpoint=endpoint.name,

@@ -1,21 +1,27 @@
 """The one place that knows CEL: an expression over facts, and whether it held.
 
 It fails closed: an expression that cannot be read, that needs a fact which is not there, or whose answer is anything
-but true or false, did not hold.
+but true or false, did not hold. A fact that is None counts as not there, since CEL itself finds nothing wrong with
+`feature.semantic != 'race'` of a feature of which nobody said what it means.
 """
 
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Mapping
 from functools import lru_cache
 from importlib.machinery import ExtensionFileLoader
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tenure.errors import InvalidInput
+from tenure.manage import expressions, kinds
+from tenure.manage.expressions import MOST_STEPS
+
 ENGINE = f"common-expression-language {version('common-expression-language')}"
-MAX_LENGTH = 2000
-MAX_NESTING = 40  # the parser itself recurses: thousands of parentheses end the process
+ASSUMED_ITEMS = 200
+"""How long the lists of facts are taken to be when an expression is published; at a gate their own length counts."""
 
 
 class Answer(NamedTuple):
@@ -25,34 +31,94 @@ class Answer(NamedTuple):
     problem: str
 
 
-def ask(expression: str, facts: dict[str, Any]) -> Answer:
+class Asked:
+    """Facts that several expressions are asked of: they are handed to the engine once."""
+
+    def __init__(self, facts: Mapping[str, Any]) -> None:
+        self.facts: dict[str, Any] = there(dict(facts))
+        self._longest = _longest(self.facts)
+        self._context = _engine().Context(self.facts)
+
+    def ask(self, expression: str) -> Answer:
+        """Whether an expression is true of the facts. It ends within a bounded number of steps, or is not begun."""
+        try:
+            most = _steps(expression, self._longest)
+        except InvalidInput as problem:
+            return Answer(False, problem.message)
+        if most > MOST_STEPS:
+            return Answer(False, f"it may take more than {MOST_STEPS:,} steps on facts of this size")
+        try:
+            answer = _compiled(expression).execute(self._context)
+        except Exception as problem:
+            return Answer(False, f"it could not be evaluated ({type(problem).__name__}: {problem})")
+        if answer is True:
+            return Answer(True, "")
+        return Answer(False, "" if answer is False else "its answer is neither true nor false")
+
+    def also(self, name: str, value: Any) -> Asked:
+        """The same facts with one more, under a name of its own."""
+        return Asked({**self.facts, name: value})
+
+
+def ask(expression: str, facts: Mapping[str, Any]) -> Answer:
     """Whether an expression is true of the facts.
 
     >>> ask("size(card.missing) == 0", {"card": {"missing": []}})
     Answer(held=True, problem='')
     >>> ask("card.complete", {"card": {}}).held
     False
+    >>> ask("card.owner != 'ann'", {"card": {"owner": None}}).held
+    False
     """
-    if len(expression) > MAX_LENGTH or _nesting(expression) > MAX_NESTING:
-        return Answer(False, f"an expression may have {MAX_LENGTH} characters and {MAX_NESTING} nested brackets")
+    return Asked(facts).ask(expression)
+
+
+def check(expression: str) -> list[str]:
+    """The facts that an expression reads. Raises InvalidInput when it cannot be read, does not fit the typed facts, or
+    may take too long."""
+    tree = expressions.read(expression)
+    read = kinds.check(tree, expression)
+    least = expressions.steps(tree, ASSUMED_ITEMS)
+    if least > MOST_STEPS:
+        raise InvalidInput(
+            f"The expression may take {least:,} steps with lists of {ASSUMED_ITEMS} items; at most {MOST_STEPS:,} are "
+            "allowed. Walk fewer lists within each other."
+        )
     try:
-        answer = _compiled(expression).execute(facts)
+        _compiled(expression)
     except Exception as problem:
-        return Answer(False, f"it could not be evaluated ({type(problem).__name__}: {problem})")
-    if answer is True:
-        return Answer(True, "")
-    return Answer(False, "" if answer is False else "its answer is neither true nor false")
+        raise InvalidInput(f"The expression cannot be compiled: {problem}.") from None
+    return read
 
 
-def _nesting(expression: str) -> int:
-    depth = deepest = 0
-    for character in expression:
-        depth += (character in "([{") - (character in ")]}")
-        deepest = max(deepest, depth)
-    return deepest
+def there(value: Any) -> Any:
+    """Facts without those that are None, or a list with such an item: a look at one of them is an error then, and the
+    rule does not hold."""
+    if isinstance(value, dict):  # not Mapping: to ask that of thousands of values takes longer than the engine does
+        return {name: there(inner) for name, inner in value.items() if not _is_missing(inner)}
+    if isinstance(value, list | tuple):
+        return [there(item) for item in value]
+    return value
 
 
-@lru_cache(maxsize=256)
+def _is_missing(value: Any) -> bool:
+    return value is None or (isinstance(value, list) and None in value)
+
+
+def _longest(value: Any) -> int:
+    if isinstance(value, dict):
+        return max(len(value), *(_longest(inner) for inner in value.values()), 0)
+    if isinstance(value, list):
+        return max(len(value), *(_longest(item) for item in value), 0)
+    return 0
+
+
+@lru_cache(maxsize=4096)
+def _steps(expression: str, longest: int) -> int:
+    return expressions.steps(expressions.read(expression), longest)
+
+
+@lru_cache(maxsize=1024)
 def _compiled(expression: str) -> Any:
     return _engine().compile(expression)
 

@@ -19,7 +19,7 @@ from tenure.manage import (
     facts,
     gates,
     lifecycle,
-    policies,
+    published,
     signatures,
     steps,
     voiding,
@@ -63,11 +63,13 @@ NO_SIGNATURES = "the approval of the version allows it; no further signature is 
 
 
 class Seen(NamedTuple):
-    """A version as it stands: the digests that signatures bind to, what its gate says, and who made it."""
+    """A version as it stands: the digests that signatures bind to, what its gate says, who made it, and by which
+    policies it is judged."""
 
     subject: Subject
     evaluation: GateEvaluation | None
     authors: list[str]
+    policies: str
 
 
 def open_change(
@@ -168,7 +170,7 @@ def sign(
     refusal = eligibility.refusal(stored, person, new.role, new.meaning, also_authors=seen.authors)
     if refusal is not None:
         raise refusal
-    signature = _put(tx, stored, seen.subject, person, new, proof=proof, key=key, now=now)
+    signature = _put(tx, stored, seen, person, new, proof=proof, key=key, now=now)
     _conclude(tx, get(tx, change_id), signature, by=person.name, now=now)
     return get(tx, change_id)
 
@@ -279,14 +281,16 @@ def _look(
     now: Instant,
 ) -> Seen:
     """The version as signatures of this kind bind to it. Where a gate is asked, its facts are those that are bound."""
-    found = facts.gather(tx, model, version, checked)
-    subject, evaluation = facts.subject(found, _policy()), None
-    if kind == "approve" or (kind == "register" and kind in policies.GATES):
-        evaluation = gates.judge(kind, found, now)
+    force = published.for_model(tx, model, now)
+    found = facts.gather(tx, model, version, checked, force)
+    subject, evaluation = facts.subject(found, force.bound()), None
+    if kind in ("approve", "register"):
+        evaluation = gates.judge(kind, found, now, force)
     elif kind in ("promote", "deploy") and target is not None and target.to != "shadow":
-        evaluation = gates.judge(kind, facts.gather_for_release(tx, model, version), now)
+        released = facts.gather(tx, model, version, checked, force, released=True)
+        evaluation = gates.judge(kind, released, now, force)
         subject = msgspec.structs.replace(subject, facts=evaluation.facts_digest)
-    return Seen(subject, evaluation, found.authors)
+    return Seen(subject, evaluation, found.authors, force.title)
 
 
 def _moved(subject: Subject, change: Change) -> str:
@@ -306,7 +310,7 @@ def _who_signs(tx: Transaction, proof: Reauthenticated, new: NewSignature) -> Pe
 def _put(
     tx: Transaction,
     stored: StoredChange,
-    subject: Subject,
+    seen: Seen,
     person: Person,
     new: NewSignature,
     *,
@@ -322,7 +326,7 @@ def _put(
         kind=change.kind,
         model=change.model,
         version=change.version,
-        subject=subject,
+        subject=seen.subject,
         person=person.name,
         printed_name=person.printed_name,
         role=new.role,
@@ -331,7 +335,7 @@ def _put(
         signed_at=iso(now),
         reauthenticated_by=proof.by,
         reauthenticated_at=iso(proof.at),
-        policy_version=policies.VERSION,
+        policy_version=seen.policies,
         target=change.target,
         steps=stored.steps,
     )
@@ -359,7 +363,3 @@ def _conclude(tx: Transaction, change: Change, signature: Signature, *, by: str,
         if change.kind == "retire":
             _refuse_if_in_service(tx, change.model, change.version)
         concluding.approve(tx, change, "every step is signed", by=by, now=now)
-
-
-def _policy() -> str:
-    return f"{policies.VERSION} {policies.digest()}"

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from tenure.build import model_versions, provenance
 from tenure.errors import NotFound
-from tenure.manage import cards, contents
+from tenure.manage import bans, cards, contents, marks, upstream
+from tenure.manage.in_force import InForce
 from tenure.records.cards import CardInfo
 from tenure.records.changes import Subject
 from tenure.records.digests import digest_of
@@ -26,11 +29,14 @@ from tenure.records.facts import (
     EnvironmentFact,
     Facts,
     FeatureFact,
+    ProxyFact,
 )
-from tenure.records.model_files import AppliedFile, Feature, ModelFile
+from tenure.records.model_files import AppliedFile
+from tenure.records.profiles import Profile
 from tenure.records.provenance import Code, Environment
 from tenure.records.registry import ModelVersionInfo
-from tenure.store import changes, model_files, profiles, runs
+from tenure.store import cards as kept_cards
+from tenure.store import changes, model_files, profiles, proxy_tests, runs
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
 from tenure.store.profiles import StoredProfile
@@ -70,55 +76,46 @@ def compare_bytes(opened: Opened | None, info: ModelVersionInfo) -> BytesChecked
     )
 
 
-def gather(tx: Transaction, model: str, version: int, checked: BytesChecked | None) -> Facts:
-    """What a version is judged by when it is to be approved."""
+def gather(
+    tx: Transaction, model: str, version: int, checked: BytesChecked | None, force: InForce, *, released: bool = False
+) -> Facts:
+    """Everything that is known about a version, under the policies that are in force.
+
+    With `released`, how it stands since its approval too: what it is judged by when it is to be released.
+    """
     info = model_versions.get(tx, model, version)
     applied = model_files.current(tx, model)
+    file = applied.file if applied else None
     stored = profiles.get(tx, model, version)
-    card = cards.current(tx, model, version)
-    return Facts(
+    card = cards.filled(info, kept_cards.current(tx, model, version), file=file, baseline=_profile(stored))
+    known = upstream.known(tx, model, applied)
+    marks_found = marks.of_columns(model, known)
+    columns = [bans.Column(column.name, column.type) for column in info.inputs]
+    found = Facts(
         model=model,
         version=version,
-        jurisdictions=applied.file.jurisdictions if applied else [],
-        purpose=applied.file.purpose if applied else "",
-        authors=_authors(tx, info, applied, card, stored),
+        jurisdictions=file.jurisdictions if file else [],
+        purpose=file.purpose if file else "",
+        purposes=file.purposes if file else None,
+        scoring=file.scoring if file else None,
+        tier=file.tier if file else None,
+        governed=bool(file and file.approval),
+        authors=_authors(tx, info, applied, card, stored, force),
         model_file_digest=applied.digest if applied else "",
-        features=features(info, applied.file if applied else None),
+        features=bans.judge(columns, file, marks_found, known, force, bans.unconditional(force)),
+        upstream=upstream.facts_of(tx, [marks_found[name] for name, _ in columns if name in marks_found], known),
         card=CardFact(revision=card.revision, digest=card.digest, missing=card.missing),
         baseline=_baseline(info, stored),
         artifact=_artifact(info, checked),
+        approval=_approval(tx, info, applied, stored) if released else None,
         contents=_contents(tx, info),
+        proxies=_proxies(tx, info),
         **_provenance(tx, info),
     )
-
-
-def gather_for_release(tx: Transaction, model: str, version: int) -> Facts:
-    """What a version is judged by when it is to be released: the same, and how it stands since its approval."""
-    info = model_versions.get(tx, model, version)
-    applied = model_files.current(tx, model)
-    approved = approved_change(tx, model, version)
-    subject = approved.change.subject if approved else None
-    approval = ApprovalFact(
-        required=bool(applied and applied.file.approval),
-        state=info.state,
-        artifact_unchanged=bool(subject and subject.artifact and subject.artifact == info.digest),
-        baseline_unchanged=bool(subject and subject.profile == (profiles.digest(tx, model, version) or "")),
-    )
-    return Facts(
-        model=model,
-        version=version,
-        jurisdictions=applied.file.jurisdictions if applied else [],
-        purpose=applied.file.purpose if applied else "",
-        authors=[],
-        model_file_digest=applied.digest if applied else "",
-        features=features(info, applied.file if applied else None),
-        card=None,
-        baseline=None,
-        artifact=None,
-        approval=approval,
-        contents=_contents(tx, info),
-        **_provenance(tx, info),
-    )
+    if all(ban.condition is None for _, ban in force.bans()):
+        return found
+    counting = bans.counting(force, found)
+    return msgspec.structs.replace(found, features=bans.judge(columns, file, marks_found, known, force, counting))
 
 
 def approved_change(tx: Transaction, model: str, version: int) -> changes.StoredChange | None:
@@ -127,37 +124,9 @@ def approved_change(tx: Transaction, model: str, version: int) -> changes.Stored
     return found[0] if found else None
 
 
-def features(info: ModelVersionInfo, file: ModelFile | None) -> list[FeatureFact]:
-    """The version's input columns, each with what the model's file declares about it.
-
-    A ban goes by semantic type: a column of the same semantic type as a forbidden one is forbidden too, whatever its
-    name. A ban for some purposes counts for every purpose, since a file's purpose is free text.
-    """
-    declared = file.features if file else {}
-    jurisdictions = file.jurisdictions if file else []
-    bans = {
-        feature.semantic: because
-        for feature in declared.values()
-        if feature.semantic and (because := _ban(feature, jurisdictions))
-    }
-    found = []
-    for column in info.inputs:
-        feature = declared.get(column.name)
-        because = (_ban(feature, jurisdictions) or bans.get(feature.semantic or "", "")) if feature else ""
-        found.append(
-            FeatureFact(
-                name=column.name,
-                type=column.type,
-                declared=feature is not None,
-                available=feature.available if feature else None,
-                kind=feature.kind if feature else None,
-                semantic=feature.semantic if feature else None,
-                source=feature.source if feature else None,
-                forbidden=bool(because) if feature else None,
-                forbidden_because=because,
-            )
-        )
-    return found
+def features(tx: Transaction, info: ModelVersionInfo, force: InForce) -> list[FeatureFact]:
+    """The version's input columns, each with what the model's file declares about it and whether it is forbidden."""
+    return gather(tx, info.name, info.version, None, force).features or []
 
 
 def subject(facts: Facts, policy: str) -> Subject:
@@ -172,14 +141,38 @@ def subject(facts: Facts, policy: str) -> Subject:
     )
 
 
-def _ban(feature: Feature, jurisdictions: list[str]) -> str:
-    """Why a feature is forbidden where the model is used; empty when it is not. A file without jurisdictions is used
-    everywhere."""
-    ban = feature.forbidden
-    if ban is None:
-        return ""
-    reaches = not ban.within or not jurisdictions or set(ban.within) & set(jurisdictions)
-    return ban.reason if reaches else ""
+def _profile(stored: StoredProfile | None) -> Profile | None:
+    return stored.profile if stored else None
+
+
+def _approval(
+    tx: Transaction, info: ModelVersionInfo, applied: AppliedFile | None, stored: StoredProfile | None
+) -> ApprovalFact:
+    approved = approved_change(tx, info.name, info.version)
+    subject = approved.change.subject if approved else None
+    return ApprovalFact(
+        required=bool(applied and applied.file.approval),
+        state=info.state,
+        artifact_unchanged=bool(subject and subject.artifact and subject.artifact == info.digest),
+        baseline_unchanged=bool(subject and subject.profile == (stored.digest if stored else "")),
+    )
+
+
+def _proxies(tx: Transaction, info: ModelVersionInfo) -> list[ProxyFact] | None:
+    """The newest proxy test of each attribute; None when none was made."""
+    tests = proxy_tests.newest(tx, info.name, info.version)
+    return [
+        ProxyFact(
+            attribute=test.attribute,
+            auc=test.auc,
+            low=test.low,
+            high=test.high,
+            rows=test.rows,
+            strongest=test.strongest,
+            digest=test.digest,
+        )
+        for test in tests
+    ] or None
 
 
 def _authors(
@@ -188,10 +181,15 @@ def _authors(
     applied: AppliedFile | None,
     card: CardInfo,
     stored: StoredProfile | None,
+    force: InForce,
 ) -> list[str]:
-    """Who trained the version, registered it or made its evidence, and so may not sign for it."""
+    """Who trained the version, registered it, made its evidence or the policies that it is judged by.
+
+    They may not sign for it.
+    """
     trained = runs.get_many(tx, [info.run_id]) if info.run_id else []
     names = {info.user_id, card.edited_by, *(run.info.user_id for run in trained)}
+    names |= {policy.published_by for policy in force.policies}
     if applied:
         names.add(applied.applied_by)
     if stored:
@@ -210,6 +208,11 @@ def _baseline(info: ModelVersionInfo, stored: StoredProfile | None) -> BaselineF
         has_scores=profile.score is not None,
         judged_rows=judged.rows if judged else None,
         roc_auc=judged.roc_auc if judged else None,
+        roc_auc_low=judged.roc_auc_low if judged else None,
+        roc_auc_high=judged.roc_auc_high if judged else None,
+        brier=judged.brier if judged else None,
+        positives=judged.positives if judged else None,
+        value_per_row=judged.value_per_row if judged else None,
     )
 
 

@@ -8,7 +8,7 @@ from tenure.build import features as build_features
 from tenure.build import logged_models, model_versions
 from tenure.build.features import Measured
 from tenure.errors import NotFound
-from tenure.manage import facts
+from tenure.manage import facts, published
 from tenure.records.facts import FeatureFact
 from tenure.records.features import FeatureRow, FeatureTable, MeasuredFeature, MeasuredFeatures
 from tenure.records.model_files import ModelFile
@@ -31,7 +31,7 @@ def of_version(ground: Ground, tx: Transaction, name: str, version: int) -> Feat
     applied = model_files.current(tx, name)
     file = applied.file if applied else None
     measured = build_features.of_version(ground.opened(info.storage_location), info)
-    return table(measured, facts.features(info, file), file)
+    return table(measured, facts.features(tx, info, published.for_model(tx, name, ground.clock())), file)
 
 
 def of_logged_model(ground: Ground, tx: Transaction, model_id: str) -> FeatureTable:

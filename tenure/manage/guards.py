@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from tenure.build import sources
-from tenure.errors import NotAllowed
-from tenure.manage import facts, gates
+from tenure.errors import InvalidInput, NotAllowed
+from tenure.manage import gates, published
+from tenure.records.base import Instant
 from tenure.store import model_files, prompts
 from tenure.store.database import Transaction
 
@@ -60,18 +61,33 @@ def check_new_name(tx: Transaction, name: str) -> None:
         )
 
 
-def check_alias(tx: Transaction, name: str, alias: str, version: int) -> None:
+def check_alias(tx: Transaction, name: str, alias: str, version: int, *, now: Instant) -> None:
     """Refuse `champion` and `challenger` for a version of a governed model that may not be released."""
     if alias in GUARDED_ALIASES:
-        check_release(tx, name, version)
+        check_release(tx, name, version, now=now)
 
 
-def check_release(tx: Transaction, model: str, version: int) -> None:
+def check_release(tx: Transaction, model: str, version: int, *, now: Instant) -> None:
     """Raise GateNotMet, with every rule that failed, unless a version may be released.
 
     For a governed model it must be approved, be what was approved, and use no feature that is known too late or
-    forbidden by the model's file as it stands now. A model that is not under governance passes.
+    forbidden by the model's file and the policies as they stand now. What it was decided on is stored. A model that is
+    not under governance passes.
     """
     if is_governed(tx, model):
-        found = facts.gather_for_release(tx, model, version)
-        gates.require(gates.ask("deploy", found), f"Version {version} of {model!r} may not be released")
+        evaluation = gates.evaluate(tx, "deploy", model, version, now=now)
+        gates.require(evaluation.rules, f"Version {version} of {model!r} may not be released")
+        gates.keep(tx, evaluation)
+
+
+def check_registered(tx: Transaction, model: str, version: int, *, now: Instant) -> None:
+    """Refuse a version that was registered in this transaction, so that nothing of it is stored, when a published rule
+    for the gate `register` says no. Without such a rule, and for a model that is not under governance, it passes.
+    """
+    if not is_governed(tx, model) or not published.for_model(tx, model, now).rules("register"):
+        return
+    evaluation = gates.evaluate(tx, "register", model, version, now=now)
+    failed = [one.explanation for one in evaluation.rules if one.stops]
+    if failed:
+        raise InvalidInput(f"This version of {model!r} is not registered: {' '.join(failed)}")
+    gates.keep(tx, evaluation)

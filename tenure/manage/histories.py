@@ -274,4 +274,4 @@ def _people(events: Iterable[AuditEvent], at: int) -> list[PersonThen]:
             people[event.subject] = msgspec.structs.replace(people[event.subject], roles=event.detail["after"])
         elif event.action in ("grant.given", "grant.revoked") and event.subject in people:
             people[event.subject] = _granted(people[event.subject], event)
-    return [people[name] for name in sorted(people)]
+    return [msgspec.structs.replace(people[name], roles=sorted(people[name].roles)) for name in sorted(people)]

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from tenure.errors import Conflict, NotAllowed, NotFound
-from tenure.manage import voiding
+from tenure.manage import marks, voiding
 from tenure.records import parsing
 from tenure.records.base import Instant, Record, iso
 from tenure.records.digests import digest_of
@@ -36,9 +36,12 @@ class Revision(Record):
 def parse(raw: bytes | dict[str, Any]) -> ModelFile:
     """JSON bytes, or a mapping such as YAML gives, as a model's file.
 
-    Raises InvalidInput with the path of what does not fit, and for an unknown key with what was probably meant.
+    Raises InvalidInput with the path of what does not fit, for an unknown key with what was probably meant,
+    and for features that are derived in a circle or from what the file does not declare.
     """
-    return parsing.parse(raw, ModelFile, named="The model's file")
+    file = parsing.parse(raw, ModelFile, named="The model's file")
+    marks.check(file)
+    return file
 
 
 def apply(

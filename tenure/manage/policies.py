@@ -13,6 +13,8 @@ from tenure.records.facts import Facts, FeatureFact
 
 VERSION = "tenure-baseline@1"
 GATES = ("approve", "deploy", "promote")
+ALL_GATES = ("register", *GATES)
+"""The built-in policy asks nothing of a version that is only to be registered; a published one may."""
 _RELEASE = ("deploy", "promote")
 _UNAPPROVED = "!approval.required || approval.state != 'approved'"
 
@@ -74,10 +76,15 @@ def _undeclared(features: list[FeatureFact]) -> list[str]:
 
 def _forbidden(facts: Facts) -> str:
     where = ", ".join(facts.jurisdictions) or "every jurisdiction"
-    banned = [feature for feature in facts.features or [] if feature.forbidden]
     said = [
         f"Feature {feature.name!r} is forbidden in {where}: {feature.forbidden_because}; train without it."
-        for feature in banned
+        for feature in facts.features or []
+        if feature.forbidden
+    ]
+    said += [
+        f"Whether feature {feature.name!r} is forbidden cannot be told: {feature.forbidden_because}"
+        for feature in facts.features or []
+        if feature.forbidden is None and feature.declared
     ]
     return " ".join(said) or " ".join(_undeclared(facts.features or [])) or "The model has no input columns by name."
 

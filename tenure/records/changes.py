@@ -17,12 +17,24 @@ Reason = Annotated[str, Meta(min_length=3, max_length=2000)]
 
 
 class RuleResult(Record):
-    """One rule of a policy at a gate: its expression, whether it held, and otherwise what would satisfy it."""
+    """One rule of a policy at a gate: its expression, whether it held, and otherwise what would satisfy it.
+
+    A rule that did not hold passes all the same when `exception` names the exception that allows it; with the severity
+    `warn` it stops nothing. `facts` are those that it reads, as they were, when it did not hold.
+    """
 
     rule: str
     expression: str
     passed: bool
     explanation: str
+    policy: str = "tenure-baseline@1"
+    severity: str = "refuse"
+    exception: str = ""
+    facts: dict[str, Any] = {}
+
+    @property
+    def stops(self) -> bool:
+        return not self.passed and self.severity == "refuse"
 
 
 class GateEvaluation(Record):

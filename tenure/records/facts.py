@@ -12,7 +12,11 @@ from tenure.records.base import Record
 class FeatureFact(Record):
     """One input column of the version and what the model's file says about it.
 
-    `available` is None when the file does not name the column. `forbidden` holds within the file's jurisdictions.
+    `available` is None when the file does not name the column. `forbidden` holds within the file's jurisdictions, by
+    the file itself and by every policy in force; None when it cannot be told, and `forbidden_because` says why.
+    `semantics` and `sources` are its own and those of all that it is derived from, through other models' scores too;
+    `scores_of` names those models. They are None when the way back cannot be walked. `excepted_by`: the exceptions
+    without which it would be forbidden.
     """
 
     name: str
@@ -24,6 +28,11 @@ class FeatureFact(Record):
     source: str | None
     forbidden: bool | None
     forbidden_because: str
+    derived_from: list[str] | None = None
+    semantics: list[str] | None = None
+    sources: list[str] | None = None
+    scores_of: list[str] | None = None
+    excepted_by: list[str] = []
 
 
 class CardFact(Record):
@@ -41,6 +50,11 @@ class BaselineFact(Record):
     has_scores: bool
     judged_rows: int | None
     roc_auc: float | None
+    roc_auc_low: float | None = None
+    roc_auc_high: float | None = None
+    brier: float | None = None
+    positives: int | None = None
+    value_per_row: float | None = None
 
 
 class ArtifactFact(Record):
@@ -104,8 +118,37 @@ class DataFact(Record):
     sha256: str | None
 
 
+class UpstreamFact(Record):
+    """Another model whose score this version takes, at first hand or through further models. `champion` is None when
+    it has none."""
+
+    model: str
+    governed: bool
+    champion: int | None
+    champion_state: str | None
+
+
+class ProxyFact(Record):
+    """How well the version's features together predict a protected attribute.
+
+    `auc`: 0.5 is guessing, 1 an exact proxy; for numbers the chance that of two rows the higher one is predicted
+    higher. `low` and `high` bound it at 95 %. `strongest` is the feature that tells most on its own.
+    """
+
+    attribute: str
+    auc: float
+    low: float
+    high: float
+    rows: int
+    strongest: str
+    digest: str
+
+
 class Facts(Record):
-    """`code`, `environment`, `data` and `seed` are what the clients told of the version's logged model and run."""
+    """`code`, `environment`, `data` and `seed` are what the clients told of the version's logged model and run.
+
+    `purposes`, `scoring` and `tier` are as the model's file declares them. `proxies` is None before any proxy test.
+    """
 
     model: str
     version: int
@@ -123,6 +166,12 @@ class Facts(Record):
     environment: EnvironmentFact | None = None
     data: list[DataFact] | None = None
     seed: int | None = None
+    purposes: list[str] | None = None
+    scoring: str | None = None
+    tier: str | None = None
+    governed: bool | None = None
+    upstream: list[UpstreamFact] | None = None
+    proxies: list[ProxyFact] | None = None
 
 
 class BytesChecked(Record):

@@ -7,6 +7,10 @@ HELP = {
     "ModelFile.purpose": "What the model is for, in one sentence that somebody who is affected by it would understand.",
     "ModelFile.owner": "Who answers for it: an address that somebody reads.",
     "ModelFile.jurisdictions": "Where it is used, such as US or EU. None means everywhere, so every ban reaches it.",
+    "ModelFile.purposes": "Short words for what it is used for, such as `credit`, which policies go by. None means "
+    "every purpose.",
+    "ModelFile.scoring": "Whether it answers one by one (`online`) or a file at a time (`batch`).",
+    "ModelFile.tier": "How much depends on it, in your own word, such as `high`.",
     "ModelFile.features": "Every input column by name, with what is known about it. A column that is missing here is "
     "refused at approval, since nobody said when it is known.",
     "ModelFile.prediction": "What the model answers and which later fact it is judged by.",
@@ -23,6 +27,8 @@ HELP = {
     "`after_departure`, says that it comes too late.",
     "Feature.semantic": "What it means, such as `age` or `postal_code`. Bans go by this, not by the column's name.",
     "Feature.source": "Where it comes from: a system or a supplier.",
+    "Feature.derived_from": "What it is computed from: columns of this file, or `model:<name>` for another model's "
+    "score. What is forbidden stays forbidden in all that is derived from it.",
     "Feature.freshness_minutes": "How old a value may be when it is used, in minutes.",
     "Feature.range": "The least and the greatest value that make sense, both included.",
     "Feature.forbidden": "Where it may not be used, and why.",

@@ -33,7 +33,11 @@ class Forbidden(Declared):
 
 class Feature(Declared):
     """What is known about one column. `after_outcome` and `after_departure` style names are free text;
-    only `at_scoring` may be used online. `freshness_minutes` tells readers how old a value may be by then."""
+    only `at_scoring` may be used online. `freshness_minutes` tells readers how old a value may be by then.
+
+    `derived_from`: what it is computed from, other columns of this file or `model:<name>` for another model's score.
+    What is forbidden stays forbidden in all that is derived from it, whatever its name.
+    """
 
     kind: Literal["numeric", "categorical", "boolean", "datetime", "text"] | None = None
     available: str = "at_scoring"
@@ -42,6 +46,7 @@ class Feature(Declared):
     freshness_minutes: Annotated[float, Meta(ge=0)] | None = None
     range: tuple[float, float] | None = None
     forbidden: Forbidden | None = None
+    derived_from: Annotated[list[Annotated[str, Meta(min_length=1, max_length=500)]], Meta(max_length=200)] = []
 
 
 class Prediction(Declared):
@@ -190,12 +195,17 @@ class ModelFile(Declared):
 
     `approval` puts it under governance. `registration`, `deployment` and `promotion` ask for signatures of their own;
     without them a version is judged when it is approved, and its approval allows the rest.
+    `purposes` are short words that policies go by, such as `credit`; a file without any counts for every purpose, as
+    one without `jurisdictions` counts for every jurisdiction. `tier` is how much depends on it, in your own words.
     """
 
     model: str
     purpose: Annotated[str, Meta(min_length=1)]
     owner: Annotated[str, Meta(min_length=1)]
     jurisdictions: list[str] = []
+    purposes: list[Role] = []
+    scoring: Literal["online", "batch"] = "online"
+    tier: Role | None = None
     features: dict[str, Feature] = {}
     prediction: Prediction | None = None
     value: str | None = None

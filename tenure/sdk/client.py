@@ -104,6 +104,13 @@ class Client:
         """Send bytes as they come, as to one of MLflow's artifact paths."""
         _content(self._send("PUT", self.url + path, content=chunks))
 
+    def send_file(
+        self, method: str, path: str, body: bytes, content_type: str, params: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Send a table of rows, such as CSV, and return the JSON that is answered."""
+        kept = {name: value for name, value in (params or {}).items() if value not in (None, [])}
+        return _content(self._send(method, self.url + path, params=kept, content=body, content_type=content_type))
+
     def delete(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
         """As `get`."""
         return _content(self._send("DELETE", self.url + path, params=params))
@@ -228,10 +235,11 @@ class Client:
         params: Mapping[str, Any] | None = None,
         *,
         content: Iterable[bytes] | bytes | None = None,
+        content_type: str | None = None,
     ) -> Any:
         import httpx
 
-        headers = {}
+        headers = {"Content-Type": content_type} if content_type else {}
         if data is not None:
             content, headers = msgspec.json.encode(data), {"Content-Type": "application/json"}
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import sqlalchemy as sa
 
+from tenure.records.base import Instant
 from tenure.records.changes import GateEvaluation
 from tenure.store import tables
 from tenure.store.database import Transaction
@@ -41,5 +42,16 @@ def of_version(tx: Transaction, model: str, version: int) -> list[GateEvaluation
         sa.select(_column.body)
         .where(_column.model == model, _column.version == version)
         .order_by(_column.evaluated_at.desc(), _column.evaluation_id.desc())
+    )
+    return [msgspec.json.decode(body, type=GateEvaluation) for body in tx.execute(query).scalars()]
+
+
+def since(tx: Transaction, since: Instant, until: Instant, *, limit: int) -> list[GateEvaluation]:
+    """Evaluations from an instant on and before another, newest first."""
+    query = (
+        sa.select(_column.body)
+        .where(_column.evaluated_at >= since, _column.evaluated_at < until)
+        .order_by(_column.evaluated_at.desc(), _column.evaluation_id.desc())
+        .limit(limit)
     )
     return [msgspec.json.decode(body, type=GateEvaluation) for body in tx.execute(query).scalars()]

@@ -97,6 +97,12 @@ def read_public(pem: str) -> Ed25519PublicKey:
     return public
 
 
+def passing_key() -> SigningKey:
+    """A key that is written nowhere, for a process that must sign and open nothing of the server's."""
+    private = Ed25519PrivateKey.generate()
+    return SigningKey(private, key_id_of(private.public_key()))
+
+
 def _make(path: Path) -> None:
     draft = path.with_suffix(f".{os.getpid()}")
     _write(draft, _new_private())

@@ -11,6 +11,7 @@ from tenure.store import guards, tables
 from tenure.store.database import Database
 
 FOLDER = Path(__file__).parent / "migrations"
+GUARDS = (guards.statements, guards.of_checkpoints, guards.of_policies)
 HEAD = max(path.name[:4] for path in (FOLDER / "versions").glob("[0-9]*.py"))
 MIGRATION_LOCK = 0x7E40_0001
 
@@ -43,7 +44,7 @@ def _make(database: Database) -> None:
     with database.engine.begin() as connection:
         tables.metadata.create_all(connection)
         versions.create(connection)
-        for statement in [*guards.statements("sqlite"), *guards.of_checkpoints("sqlite")]:
+        for statement in (part for made in GUARDS for part in made("sqlite")):
             connection.exec_driver_sql(statement)
         connection.execute(sa.insert(versions).values(version_num=HEAD))
 

@@ -456,6 +456,69 @@ password_failures = Table(
     Index("ix_password_failures_by_person", "person_id", "at"),
 )
 
+# --- manage: policies ---
+
+policies = Table(
+    "policies",
+    metadata,
+    _text("name", key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    _text("body"),  # JSON of records.policies.Policy
+    _text("digest"),
+    _text("published_by"),
+    _number("published_at"),
+)
+policy_withdrawals = Table(
+    "policy_withdrawals",
+    metadata,
+    _text("name", key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    _text("from_date"),  # ISO date: from this day on the version does not count
+    _text("reason"),
+    _text("withdrawn_by"),
+    _number("withdrawn_at"),
+)
+policy_drafts = Table(
+    "policy_drafts",
+    metadata,
+    _text("name", key=True),
+    _text("body"),
+    _text("saved_by"),
+    _number("saved_at"),
+)
+policy_exceptions = Table(
+    "policy_exceptions",
+    metadata,
+    _text("exception_id", key=True),
+    _text("model"),
+    _text("subject"),  # <policy>/<rule>, semantic:<type> or source:<name>
+    _text("state"),  # requested | approved | refused | revoked
+    _text("body"),  # JSON of records.policies.PolicyException
+    _number("requested_at"),
+    Index("ix_policy_exceptions_by_model", "model", "state"),
+)
+vault = Table(
+    "vault",
+    metadata,
+    _text("attribute", key=True),
+    Column("body", LargeBinary, nullable=False),  # keys and values, sealed with a key derived from the data folder's
+    _number("row_count"),
+    _text("digest"),  # keyed: of the values, for whoever has the key
+    _text("put_by"),
+    _number("put_at"),
+)
+proxy_tests = Table(
+    "proxy_tests",
+    metadata,
+    _text("test_id", key=True),
+    _text("model"),
+    Column("version", Integer, nullable=False),
+    _text("attribute"),
+    _text("body"),  # JSON of records.policies.ProxyTest
+    _number("made_at"),
+    Index("ix_proxy_tests_by_version", "model", "version", "attribute"),
+)
+
 # --- deploy -----------------------------------------------------------------------------------------------------
 
 endpoints = Table(

@@ -152,7 +152,8 @@ def test_an_address_with_a_slash_at_its_end_reaches_the_same_routes(ask: Asker):
 
 
 def test_few_unsafe_routes_are_open_to_a_visitor():
-    """Signing in, one's own account, signatures, whose password is in the body, and comments, which need a name."""
+    """Signing in, one's own account, signatures and decisions, whose password is in the body, comments, which need
+    a name, and questions that change nothing."""
     routes = {
         path
         for room in ROOMS
@@ -170,6 +171,9 @@ def test_few_unsafe_routes_are_open_to_a_visitor():
         "/api/v1/tokens/{token_id:str}/revoke",
         "/api/v1/changes/{change_id:str}/signatures",
         "/api/v1/changes/{change_id:str}/comments",
+        "/api/v1/policies/check",
+        "/api/v1/policies/dry-run",
+        "/api/v1/policy-exceptions/{exception_id:str}/decision",
     }
 
 

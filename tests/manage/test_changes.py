@@ -289,7 +289,7 @@ def test_an_approved_version_is_suspended_comes_back_and_is_retired(ground: Grou
     assert sign(ground, suspension, "bo", "business-owner").state == "approved"
     assert state_of(ground, version) == "suspended"
     with pytest.raises(GateNotMet, match="is suspended, not approved"):
-        ground.database.read(lambda tx: guards.check_release(tx, MODEL, version))
+        ground.database.write(lambda tx: guards.check_release(tx, MODEL, version, now=NOW))
     again = ask(ground, version, at=Instant(NOW + 30))
     sign(ground, again, "vera", "validator")
     sign(ground, again, "bo", "business-owner")
@@ -331,12 +331,12 @@ def test_an_approved_baseline_stays(ground: Ground):
 def test_only_approved_versions_of_a_governed_model_are_released(ground: Ground):
     version = make_ready(ground)
     with pytest.raises(GateNotMet) as caught:
-        ground.database.read(lambda tx: guards.check_alias(tx, MODEL, "champion", version))
+        ground.database.write(lambda tx: guards.check_alias(tx, MODEL, "champion", version, now=NOW))
     assert "tenure version approve" in caught.value.message
     assert "POST /api/v1/changes" in caught.value.message
-    ground.database.read(lambda tx: guards.check_alias(tx, MODEL, "latest-tested", version))
+    ground.database.write(lambda tx: guards.check_alias(tx, MODEL, "latest-tested", version, now=NOW))
     approve(ground, version)
-    ground.database.read(lambda tx: guards.check_alias(tx, MODEL, "champion", version))
+    ground.database.write(lambda tx: guards.check_alias(tx, MODEL, "champion", version, now=NOW))
 
 
 def test_a_feature_that_is_forbidden_later_stops_the_release_of_an_approved_version(ground: Ground):
@@ -345,12 +345,12 @@ def test_a_feature_that_is_forbidden_later_stops_the_release_of_an_approved_vers
     features = {**FILE["features"], "wind": {"forbidden": {"reason": "sensor recalled"}}}
     apply_file(ground, features=features)
     with pytest.raises(GateNotMet, match="'wind' is forbidden in US: sensor recalled"):
-        ground.database.read(lambda tx: guards.check_release(tx, MODEL, version))
+        ground.database.write(lambda tx: guards.check_release(tx, MODEL, version, now=NOW))
 
 
 def test_a_model_without_rules_is_not_held_up(ground: Ground):
     version = make_version(ground)
-    ground.database.read(lambda tx: guards.check_release(tx, MODEL, version))
+    ground.database.write(lambda tx: guards.check_release(tx, MODEL, version, now=NOW))
     ground.database.read(lambda tx: guards.check_registry_write(tx, "delete_version", MODEL, version))
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tenure.build import manifests, model_versions, registered_models
-from tenure.manage import contents, facts, pickle_reader
+from tenure.manage import contents, facts, pickle_reader, published
 from tenure.records.contents import Contents, Scan
 from tenure.records.registry import ModelVersionInfo, NewVersion
 from tenure.store import scans
@@ -146,10 +146,14 @@ def test_data_alone_runs_no_code(ground: Ground) -> None:
 
 def test_what_the_files_are_is_a_fact_once_their_bytes_are_checked(ground: Ground) -> None:
     info = version_with(ground, {"model.pkl": EVIL})
-    before = ground.database.read(lambda tx: facts.gather(tx, info.name, info.version, None))
+    before = ground.database.read(
+        lambda tx: facts.gather(tx, info.name, info.version, None, published.for_model(tx, info.name, BEFORE))
+    )
     assert before.contents is None
     checked = facts.check_bytes(ground, info.name, info.version)
-    known = ground.database.read(lambda tx: facts.gather(tx, info.name, info.version, checked)).contents
+    known = ground.database.read(
+        lambda tx: facts.gather(tx, info.name, info.version, checked, published.for_model(tx, info.name, BEFORE))
+    ).contents
     assert known is not None
     assert (known.runs_code, known.pickles, known.unread) == (True, ["model.pkl"], [])
 

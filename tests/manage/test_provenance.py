@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from tenure.build import datasets, logged_models, manifests, model_versions, registered_models, runs
-from tenure.manage import cel, facts
+from tenure.manage import cel, facts, published
 from tenure.records.facts import Facts
 from tenure.records.provenance import parts_of, provenance_of
 from tenure.records.registry import NewVersion
@@ -53,7 +53,7 @@ def make_version(ground: Ground, of_run: dict[str, str], of_model: dict[str, str
 
 
 def gathered(ground: Ground, version: int, model: str = "bare") -> Facts:
-    return ground.database.read(lambda tx: facts.gather(tx, model, version, None))
+    return ground.database.read(lambda tx: facts.gather(tx, model, version, None, published.for_model(tx, model, NOW)))
 
 
 def holds(expression: str, found: Facts) -> bool:

@@ -41,6 +41,8 @@ PATHS = [
     "/models/flight-delay/as-of?at=2100-01-01",
     "/changes",
     f"/retraining/{town.RETRAINING}",
+    "/policies",
+    "/policies/punctual/1?since=2025-01-01",
     "/webhooks",
     f"/webhooks/{hooks.BUSY}",
     "/people",

@@ -45,6 +45,10 @@ PAGES = [
     "/changes?state=open",
     "/inbox",
     f"/retraining/{town.RETRAINING}",
+    "/policies",
+    "/policies/punctual/1",
+    "/policies/punctual/1?since=2025-01-01",
+    "/policies/later/1",
     "/webhooks",
     f"/webhooks/{hooks.BUSY}",
     f"/webhooks/{hooks.QUIET}",
@@ -313,3 +317,25 @@ def test_an_event_links_to_what_it_is_about(pages: Client) -> None:
     text = pages.get(f"/audit/{event['sequence']}").text
     assert f'href="/models/flight-delay/versions/{event["subject"].rpartition("/")[2]}"' in text
     assert event["hash"] in text
+
+
+def test_policies_are_told_in_words_with_their_exceptions(pages: Client) -> None:
+    text = pages.get("/policies").text
+    for words in ("punctual", "version 1", "tenure-baseline@1", "punctual/very-accurate", "watched every week"):
+        assert words in text
+    text = pages.get("/policies/punctual/1").text
+    for words in ("in force", "very accurate", "must be at least 0.95", "warns only", "semantic type"):
+        assert words in text
+    assert "yet to begin" in pages.get("/policies/later/1").text
+    text = pages.get("/policies/punctual/1?since=2025-01-01").text
+    assert "Would be refused" in text
+    assert "flight-delay 1" in text
+    assert pages.get("/policies/punctual/1?since=soon").status_code == 400
+    assert pages.get("/policies/punctual/9").status_code == 404
+
+
+def test_a_versions_gate_shows_policy_rule_and_exception(pages: Client) -> None:
+    text = pages.get("/models/flight-delay/versions/3").text
+    assert 'href="/policies/punctual/1"' in text
+    assert "Allowed until 2040-01-01 by exception" in text
+    assert "Run a proxy test for age." in text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from datetime import date
 from typing import Any
 
 import msgspec
@@ -11,13 +12,14 @@ import msgspec
 from tenure.build import datasets as build_datasets
 from tenure.build import experiments, manifests, metrics, model_versions, registered_models, runs
 from tenure.deploy import endpoints, promotions, releases
-from tenure.manage import cards, changes, facts, model_files, people, profiles
+from tenure.manage import cards, changes, exceptions, facts, model_files, people, profiles, published
 from tenure.manage.passwords import Reauthenticated
 from tenure.records.base import DAY_US, Instant
 from tenure.records.cards import Card
 from tenure.records.changes import Change, NewChange, NewSignature
 from tenure.records.endpoints import NewEndpoint, NewRelease
 from tenure.records.people import NewPerson
+from tenure.records.policies import Decision, NewException
 from tenure.records.provenance import parts_of
 from tenure.records.registry import NewVersion
 from tenure.records.retraining import Dossier, RetrainingRun, StepTaken
@@ -89,6 +91,7 @@ class Town:
         )
         file = model_files.parse({**FILE, "purpose": self.text(FILE["purpose"]), "owner": self.text(FILE["owner"])})
         self.write(lambda tx: model_files.apply(tx, file, by="ann", now=self.now()))
+        self.make_policies()
         for number in (1, 2, 3):
             self.make_version(number, run_ids[number - 1])
         endpoint = NewEndpoint(name=MODEL, model=MODEL)
@@ -117,6 +120,46 @@ class Town:
             new = NewPerson(name=name, printed_name=self.text(printed), password=PASSWORD, roles=roles)
             password_hash = people.hashed(PASSWORD)
             self.write(lambda tx, new=new, kept=password_hash: people.create(tx, new, kept, by="owner", now=self.now()))
+
+    def make_policies(self) -> None:
+        """A policy that counts, with a warning and an exception, and one that is yet to begin; all from the day before,
+        since pages look at a clock that stands."""
+        yesterday = iter(range(int(NOW) - DAY_US, int(NOW), 90_000_000))
+        warning = {
+            "name": "tested-for-proxies",
+            "gates": ["approve"],
+            "require": "proxies.exists(one, one.attribute == 'age')",
+            "explain": self.text("Run a proxy test for age."),
+            "severity": "warn",
+        }
+        accurate = {
+            "name": "very-accurate",
+            "gates": ["approve"],
+            "require": "baseline.roc_auc >= 0.95",
+            "explain": self.text("The AUC is {baseline.roc_auc} and must be at least 0.95; train better."),
+        }
+        ban = {"semantic": "age", "reason": self.text("Age is nobody's fault"), "jurisdictions": ["US"]}
+        told = {"policy": "punctual", "purpose": self.text("Warn reliably"), "rules": [warning, accurate]}
+        later = {**told, "policy": "later", "valid_from": "2040-01-01", "forbid": [ban], "rules": []}
+        for body in ({**told, "forbid": [ban]}, later):
+            policy = published.parse(body)
+            self.write(lambda tx, policy=policy: published.publish(tx, policy, by="root", now=Instant(next(yesterday))))
+        new = NewPerson(name="root", printed_name=self.text("Root"), password=PASSWORD, roles=["admin"])
+        self.write(lambda tx: people.create(tx, new, "no hash", by="owner", now=Instant(next(yesterday))))
+        wanted = NewException(
+            model=MODEL,
+            subject="punctual/very-accurate",
+            owner=self.text("bo"),
+            reason=self.text("until there is more weather data"),
+            expires=date(2040, 1, 1),
+        )
+        asked = self.write(lambda tx: exceptions.request(tx, wanted, by="ann", now=Instant(next(yesterday))))
+        account = self.ground.database.read(lambda tx: people.get(tx, "root"))
+        proof = Reauthenticated(account, "password (argon2id)", Instant(next(yesterday)))
+        word = Decision(person="root", password="-", decision="approve", reason=self.text("watched every week"))
+        self.write(
+            lambda tx: exceptions.decide(tx, asked.exception_id, word, proof=proof, now=Instant(next(yesterday)))
+        )
 
     def make_runs(self) -> list[str]:
         return [self.write(lambda tx, index=index: self.make_run(tx, index)) for index in range(7)]

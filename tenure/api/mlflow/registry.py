@@ -224,7 +224,13 @@ def _register(new: NewVersion, asked: Asked) -> ModelVersionInfo:
     opened = ground.opened(new.storage_location)
     with ground.registrations.pinning(opened.place if opened else None):
         pinned = manifests.pin(*opened) if opened else manifests.NOTHING
-        return ground.database.write(lambda tx: model_versions.register(tx, new, pinned, by=asked.by, now=asked.now))
+
+        def register(tx: Transaction) -> ModelVersionInfo:
+            made = model_versions.register(tx, new, pinned, by=asked.by, now=asked.now)
+            guards.check_registered(tx, made.name, made.version, now=asked.now)
+            return made
+
+        return ground.database.write(register)
 
 
 async def create_version(sent: CreateVersion, asked: Asked) -> OneVersion:

@@ -9,7 +9,7 @@ import pytest
 from tenure.api.mlflow import registry
 from tenure.build import model_versions, registered_models
 from tenure.errors import NotAllowed
-from tenure.manage import model_files
+from tenure.manage import model_files, published
 from tenure.records.model_files import Approval, ModelFile, Step
 from tests.api.mlflow.conftest import Wire
 from tests.api.mlflow.test_registry import registered
@@ -119,3 +119,19 @@ def test_a_model_without_governance_takes_every_alias_stage_and_deletion(each_wi
     assert call["DELETE"]("model-versions/delete", **V1).status == 200
     assert call["POST"]("registered-models/rename", name="delay", new_name="free").status == 200
     assert call["DELETE"]("registered-models/delete", name="free").status == 200
+
+
+def test_a_rule_for_registration_is_told_plainly_and_nothing_of_the_version_stays(wire: Wire) -> None:
+    registered(wire)
+    govern(wire, "delay")
+    rule = {"name": "seeded", "gates": ["register"], "require": "seed >= 0", "explain": "Log a seed with the run."}
+    policy = published.parse({"policy": "reproducible", "purpose": "Train again alike", "rules": [rule]})
+    wire.ground.database.write(lambda tx: published.publish(tx, policy, by="root", now=wire.ground.clock()))
+    before = held(wire)
+
+    answer = wire.post("model-versions/create", name="delay", source=before[1][0][3])
+
+    assert (answer.status, answer.json()["error_code"]) == (400, "INVALID_PARAMETER_VALUE")
+    assert "reproducible@1/seeded: Log a seed with the run. Found seed: not known." in answer.json()["message"]
+    assert held(wire) == before
+    registered(wire, "free")  # a model without governance is not asked
