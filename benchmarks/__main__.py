@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-NAMES = ("startup", "tracking", "searching", "growth", "artifacts", "provenance", "scoring", "profiling")
+NAMES = ("startup", "tracking", "searching", "growth", "artifacts", "provenance", "lineage", "scoring", "profiling")
 
 
 def main() -> None:

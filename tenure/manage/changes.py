@@ -6,7 +6,7 @@ from typing import Any
 
 from tenure.build import model_versions
 from tenure.errors import Conflict, GateNotMet, InvalidInput, NotAllowed, NotFound
-from tenure.manage import envelopes, facts, gates, lifecycle, policies, signatures, voiding
+from tenure.manage import decisions, envelopes, facts, gates, lifecycle, policies, signatures, voiding
 from tenure.manage.passwords import Reauthenticated
 from tenure.manage.voiding import void_stale
 from tenure.records.base import Instant, iso, new_id
@@ -22,7 +22,7 @@ from tenure.records.changes import (
 from tenure.records.facts import BytesChecked
 from tenure.records.model_files import AppliedFile
 from tenure.records.people import Person
-from tenure.store import audit, changes, model_files, people, releases
+from tenure.store import audit, changes, model_files, people
 from tenure.store import signatures as kept
 from tenure.store.changes import StepAsked, StoredChange
 from tenure.store.database import Transaction
@@ -43,7 +43,8 @@ def open_change(tx: Transaction, new: NewChange, *, by: str, now: Instant, check
     """Ask for a change. An approval is refused while its gate says no.
 
     `checked` comes from `facts.check_bytes`, which is called before the transaction. Writes the gate's evaluation and
-    one audit event. Raises GateNotMet with every rule that failed; Conflict when the version's state does not allow it.
+    one audit event. Raises GateNotMet with every rule that failed; Conflict when the version's state does not allow it,
+    or something depends on a version that is to go and nothing was decided about it.
     """
     applied = _governed_file(tx, new.model)
     if new.kind == "promote":
@@ -58,8 +59,7 @@ def open_change(tx: Transaction, new: NewChange, *, by: str, now: Instant, check
         raise Conflict(
             f"To {new.kind} a version it must be {allowed}. Version {new.version} of {new.model!r} is {version.state}."
         )
-    if new.kind == "retire":
-        _refuse_if_in_service(tx, new)
+    decided = decisions.check(tx, new)
     found = facts.gather(tx, new.model, new.version, checked)
     if new.kind == "approve":
         evaluation = gates.judge("approve", found, now)
@@ -80,12 +80,15 @@ def open_change(tx: Transaction, new: NewChange, *, by: str, now: Instant, check
         subject=facts.subject(found, _policy()),
         steps=[StepStatus(role=step.role, needed=step.signatures, signed=0) for step in steps],
         signatures=[],
+        decisions=decided,
+        accepted=new.accept,
     )
     changes.add(tx, change, steps, sorted({*found.authors, by}))
     state = lifecycle.when_opened(new.kind, version.state)
     if state != version.state:
         model_versions.set_state(tx, new.model, new.version, state, now)
     detail = {"kind": new.kind, "version": voiding.subject_of(change), "reason": new.reason, "state": state}
+    detail |= decisions.told(change)
     audit.append(tx, "change.opened", subject=change.change_id, by=by, at=now, detail=detail)
     return change
 
@@ -217,16 +220,6 @@ def _governed_file(tx: Transaction, model: str) -> AppliedFile:
             "model's file and apply it with `tenure apply model.yaml`."
         )
     return applied
-
-
-def _refuse_if_in_service(tx: Transaction, new: NewChange) -> None:
-    serving = [one for one in releases.open_ones(tx) if (one.model, one.version) == (new.model, new.version)]
-    if serving:
-        places = ", ".join(f"{release.endpoint!r} as {release.role}" for release in serving)
-        raise Conflict(
-            f"Version {new.version} of {new.model!r} is in service at {places} and cannot be retired. "
-            "Promote another version or end its release first."
-        )
 
 
 def _steps(kind: str, applied: AppliedFile) -> list[StepAsked]:

@@ -37,11 +37,31 @@ class GateEvaluation(Record):
     evaluated_at: int
 
 
+class Decision(Record, forbid_unknown_fields=True):
+    """What becomes of something that depends on a version that goes: `dependent` such as `endpoint:late`.
+
+    `accept`: it is hit, and that is accepted. `replace`: it is taken care of before; `note` says by what.
+    """
+
+    dependent: str
+    decide: Literal["accept", "replace"]
+    note: Annotated[str, Meta(max_length=2000)] = ""
+
+    def __post_init__(self) -> None:
+        if self.decide == "replace" and len(self.note.strip()) < 3:
+            raise ValueError("Say in 'note' what replaces it")
+
+
 class NewChange(Record, forbid_unknown_fields=True):
+    """`decisions` are needed to suspend or retire what others depend on, one for each of them. In an emergency
+    `accept: all` suspends at once, with `reason` as the note of every decision; that it was so is recorded."""
+
     kind: ChangeKind
     model: str
     version: int
     reason: Reason
+    decisions: list[Decision] = []
+    accept: Literal["all"] | None = None
 
 
 class Subject(Record):
@@ -88,6 +108,10 @@ class Change(Record):
     signatures: list[Signature]
     approved_under: str | None = None
     """The change whose signed envelope approved this one, when no person signed it."""
+    decisions: list[Decision] = []
+    """What was decided about everything that depends on the version."""
+    accepted: Literal["all"] | None = None
+    """`all`: the decisions were not made one by one, but by one word in an emergency."""
 
 
 class NewSignature(Record, forbid_unknown_fields=True):

@@ -20,6 +20,7 @@ HELP = {
     "`after_departure`, says that it comes too late.",
     "Feature.semantic": "What it means, such as `age` or `postal_code`. Bans go by this, not by the column's name.",
     "Feature.source": "Where it comes from: a system or a supplier.",
+    "Feature.derived_from": "What it is made from: names of columns, or `model:<name>` for another model's score.",
     "Feature.freshness_minutes": "How old a value may be when it is used, in minutes.",
     "Feature.range": "The least and the greatest value that make sense, both included.",
     "Feature.forbidden": "Where it may not be used, and why.",

@@ -35,6 +35,7 @@ class Feature(Declared):
     available: str = "at_scoring"
     semantic: str | None = None
     source: str | None = None
+    derived_from: list[str] = []
     freshness_minutes: Annotated[float, Meta(ge=0)] | None = None
     range: tuple[float, float] | None = None
     forbidden: Forbidden | None = None

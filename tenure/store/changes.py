@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import sqlalchemy as sa
 
 from tenure.records.base import Instant, Record
-from tenure.records.changes import Change, ChangeState, StepStatus, Subject
+from tenure.records.changes import Change, ChangeState, Decision, StepStatus, Subject
 from tenure.store import signatures, tables
 from tenure.store.database import Transaction
 
@@ -33,6 +33,8 @@ class _Body(Record):
     ended_because: str = ""
     approved_under: str | None = None
     evidence: dict[str, Any] = {}
+    decisions: list[Decision] = []
+    accepted: Literal["all"] | None = None
 
 
 class StoredChange(Record):
@@ -45,7 +47,13 @@ class StoredChange(Record):
 
 def add(tx: Transaction, change: Change, steps: list[StepAsked], authors: list[str]) -> None:
     """Store a new change request."""
-    body = _Body(steps=steps, subject=change.subject, authors=authors)
+    body = _Body(
+        steps=steps,
+        subject=change.subject,
+        authors=authors,
+        decisions=change.decisions,
+        accepted=change.accepted,
+    )
     tx.execute(
         sa.insert(tables.changes).values(
             change_id=change.change_id,
@@ -140,6 +148,8 @@ def _stored(tx: Transaction, row: Any) -> StoredChange:
         ],
         signatures=signed,
         approved_under=body.approved_under,
+        decisions=body.decisions,
+        accepted=body.accepted,
     )
     return StoredChange(change=change, steps=body.steps, authors=body.authors)
 
