@@ -110,7 +110,11 @@ def _maker(relation: Relation, kind: NodeKind) -> Callable[[tuple[Any, ...]], No
 
 def _node(kind: NodeKind) -> Callable[[tuple[Any, ...]], Node]:
     mark = "@" if kind == "dataset" else "/"
-    return lambda key: Node(kind=kind, id=mark.join(map(str, key)))
+
+    def made(key: tuple[Any, ...]) -> Node:
+        return Node(kind=kind, id=key[0] if len(key) == 1 else f"{key[0]}{mark}{key[1]}")
+
+    return made
 
 
 def _check(name: str, value: int, most: int) -> None:

@@ -5,11 +5,13 @@ No edge is stored a second time, so none can differ from what it tells of. Every
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 
 from tenure.records.lineage import NodeKind
 from tenure.records.model_files import ModelFile
@@ -17,7 +19,6 @@ from tenure.store import tables
 from tenure.store.database import Transaction
 from tenure.store.model_versions import DELETED
 
-CHUNK = 300
 ROW_LIMIT = 20_000
 """Rows of one relation that are read for one step of a walk; who has more is told "at least"."""
 Keys = Sequence[tuple[Any, ...]]
@@ -197,31 +198,42 @@ def edges(tx: Transaction, relation: Relation, keys: Keys, *, down: bool) -> tup
     The second answer is whether there are more than `ROW_LIMIT`.
     """
     at = relation.source_key if down else relation.target_key
-    found: list[EdgeRow] = []
     split = len(relation.source_key)
-    for start in range(0, len(keys), CHUNK):
-        query = (
-            sa.select(*relation.source_key, *relation.target_key, relation.detail, relation.ended)
-            .select_from(relation.rows)
-            .where(_any_of(at, keys[start : start + CHUNK]), *relation.where)
-            .limit(ROW_LIMIT + 1 - len(found))
-        )
-        if relation.newest is not None:
-            query = query.order_by(relation.newest.desc())
-        found += [
-            EdgeRow(tuple(row[:split]), tuple(row[split:-2]), row[-2] or "", row[-1] is not None)
-            for row in tx.execute(query)
-            if all(row[:-2])  # what a version or a logged model does not come from is NULL or empty
-        ]
-        if len(found) > ROW_LIMIT:
-            return found[:ROW_LIMIT], True
-    return found, False
+    query = (
+        sa.select(*relation.source_key, *relation.target_key, relation.detail, relation.ended)
+        .select_from(relation.rows)
+        .where(one_of(tx, at, keys), *relation.where)
+        .limit(ROW_LIMIT + 1)
+    )
+    if relation.newest is not None:
+        query = query.order_by(relation.newest.desc())
+    rows = tx.execute(query).all()
+    found = [
+        EdgeRow(tuple(row[:split]), tuple(row[split:-2]), row[-2] or "", row[-1] is not None)
+        for row in rows[:ROW_LIMIT]
+        if all(row[:-2])  # what a version or a logged model does not come from is NULL or empty
+    ]
+    return found, len(rows) > ROW_LIMIT
 
 
-def _any_of(columns: Columns, keys: Keys) -> sa.ColumnElement[bool]:
-    if len(columns) == 1:
-        return columns[0].in_([key[0] for key in keys])
-    return sa.tuple_(*columns).in_(list(keys))
+def one_of(tx: Transaction, columns: Columns, keys: Keys) -> sa.ColumnElement[bool]:
+    """Whether these columns are one of the keys, which travel as one value for each column, however many there are.
+
+    As values of their own, 20,000 keys take SQLAlchemy ten times as long as the database.
+    """
+    if tx.dialect.name == "sqlite":
+        each = sa.func.json_each(json.dumps(keys)).table_valued("value")
+        chosen = [sa.func.json_extract(each.c.value, f"$[{at}]") for at in range(len(columns))]
+        wanted = sa.select(*chosen).select_from(each)
+    else:
+        wanted = sa.select(*(_unnested(column, [key[at] for key in keys]) for at, column in enumerate(columns)))
+    return columns[0].in_(wanted) if len(columns) == 1 else sa.tuple_(*columns).in_(wanted)
+
+
+def _unnested(column: sa.ColumnElement[Any], values: list[Any]) -> sa.ColumnElement[Any]:
+    plain = sa.Text() if isinstance(column.type, sa.Text) else sa.BigInteger()
+    each = sa.func.unnest(sa.cast(values, postgresql.ARRAY(plain)))
+    return each.collate("C") if isinstance(plain, sa.Text) else each
 
 
 class Wearer(NamedTuple):

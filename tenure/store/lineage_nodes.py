@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from tenure.records.lineage import NodeKind
 from tenure.store import tables
 from tenure.store.database import Transaction
-from tenure.store.lineage import CHUNK, Columns, Keys
+from tenure.store.lineage import Columns, Keys, one_of
 from tenure.store.model_versions import DELETED
 
 
@@ -62,15 +62,9 @@ _TABLES: dict[NodeKind, _Table] = {
 def rows(tx: Transaction, kind: NodeKind, keys: Keys) -> list[NodeRow]:
     """The nodes of a kind that are there, of those with these keys."""
     table = _TABLES[kind]
-    found: list[NodeRow] = []
-    for start in range(0, len(keys), CHUNK):
-        part = keys[start : start + CHUNK]
-        one = len(table.key) == 1
-        chosen = table.key[0].in_([key[0] for key in part]) if one else sa.tuple_(*table.key).in_(list(part))
-        told = (table.name, table.state, table.owner, table.from_at, table.until_at)
-        query = sa.select(*table.key, *told).where(chosen, *table.where)
-        found += [NodeRow(tuple(row[:-5]), *row[-5:]) for row in tx.execute(query)]
-    return found
+    told = (table.name, table.state, table.owner, table.from_at, table.until_at)
+    query = sa.select(*table.key, *told).where(one_of(tx, table.key, keys), *table.where)
+    return [NodeRow(tuple(row[:-5]), *row[-5:]) for row in tx.execute(query).all()]
 
 
 def aliases_of(tx: Transaction, models: Sequence[str]) -> list[tuple[str, str, int]]:

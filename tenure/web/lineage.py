@@ -20,6 +20,7 @@ from tenure.web.page import link, part, show
 from tenure.web.trouble import status_of
 
 PANEL_NODES, PAGE_NODES, PAGE_DEPTH = 24, 80, 10
+HIT_SHOWN = 200
 HEADINGS = {
     "endpoint": "Endpoints",
     "release": "Releases in service",
@@ -119,7 +120,11 @@ def impact_page(
         groups = [(HEADINGS[of], [one for one in found.affected if one.kind == of]) for of in HEADINGS] if found else []
         return {
             "found": found,
-            "groups": [(heading, [(one, affected_page(one)) for one in hit]) for heading, hit in groups if hit],
+            "groups": [
+                (heading, len(hit), [(one, affected_page(one)) for one in hit[:HIT_SHOWN]])
+                for heading, hit in groups
+                if hit
+            ],
             "kinds": ASKED,
             "kind": kind or "version",
             "identifier": identifier,
@@ -127,7 +132,6 @@ def impact_page(
             "lineage_path": _lineage_of(kind, identifier) if found else "",
         }
 
-    # The status is known once the page has been read, so a refusal is looked for first.
     answer = show(ground, principal, "impact.html", load, current="models")
     if refused:
         answer.status_code = status_of(refused[0])

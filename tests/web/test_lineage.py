@@ -133,7 +133,7 @@ def test_names_of_others_are_words_only(ground: Ground) -> None:
     assert made.run_id not in text
 
 
-def test_what_is_cut_is_said(ground: Ground, pages: Client) -> None:
+def test_what_is_cut_is_said(ground: Ground, pages: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     def many(tx: chain.Transaction) -> None:
         for _ in range(90):
             number = model_versions.next_number(tx, "fraud")
@@ -144,6 +144,8 @@ def test_what_is_cut_is_said(ground: Ground, pages: Client) -> None:
     assert "Not shown: " in pages.get("/models/fraud/versions/1/lineage").text
     found = ground.database.read(lambda tx: lineage.of(tx, node_of("version", "fraud/1"), limit=40))
     assert len(found.nodes) <= 41
+    monkeypatch.setattr("tenure.web.lineage.HIT_SHOWN", 10)
+    assert "The first 10 of 92." in pages.get("/impact?kind=version&id=fraud/1").text
 
 
 def test_every_node_and_every_edge_is_drawn_and_no_two_boxes_touch(ground: Ground) -> None:
