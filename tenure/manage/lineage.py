@@ -40,7 +40,7 @@ def of(
     ways = {"up": [False], "down": [True], "both": [False, True]}[direction]
     share = max(1, limit // len(ways))
     reader = Reader(tx)
-    breadth = breadth or max(5, share // 8)
+    breadth = breadth or max(8, share // 5)
     walked = [walks.walk([start], reader, down=down, depth=depth, limit=share, breadth=breadth) for down in ways]
     nodes = list(dict.fromkeys(node for one in walked for node in one.nodes))
     edges = list({(edge.source, edge.target, edge.how): edge for one in walked for edge in one.edges}.values())

@@ -11,7 +11,7 @@ from tenure.records.model_files import ModelFile
 from tenure.store.lineage import Answering, Wearer
 
 MARK = "model:"
-HOW = "its score is in"
+HOW = "gives its score to"
 
 
 def sources_of(file: ModelFile, feature: str) -> set[str]:

@@ -60,9 +60,11 @@ RELATIONS: tuple[Relation, ...] = (
         "run",
         (_dataset.name, _dataset.digest),
         (_input.run_id,),
-        tables.datasets.join(tables.run_inputs, _dataset.dataset_id == _input.dataset_id),
+        tables.datasets.join(tables.run_inputs, _dataset.dataset_id == _input.dataset_id).join(
+            tables.runs, tables.runs.c.run_id == _input.run_id
+        ),
         detail=_input.context,
-        newest=_input.run_id,
+        newest=tables.runs.c.start_time,
     ),
     Relation(
         "read by",

@@ -19,7 +19,7 @@ from tenure.web.lineage_picture import Picture, kind_of, lineage_page_of, named,
 from tenure.web.page import link, part, show
 from tenure.web.trouble import status_of
 
-PANEL_NODES, PAGE_NODES, PAGE_DEPTH = 24, 80, 10
+PANEL_NODES, PAGE_NODES, PAGE_DEPTH = 24, 100, 10
 HIT_SHOWN = 200
 HEADINGS = {
     "endpoint": "Endpoints",

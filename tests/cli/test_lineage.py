@@ -57,7 +57,7 @@ def test_a_tree_shows_both_ways(filled: Running) -> None:
     down = run(filled, "lineage", "show", "dataset:applications@c3d4", "--direction", "down").output
     assert "registered as version scored 1" in down
     assert "came from" not in down
-    assert "its score is in (risk) version taker 1" in run(filled, "lineage", "show", "scored").output
+    assert "gives its score to (risk) version taker 1" in run(filled, "lineage", "show", "scored").output
 
 
 def test_the_answer_is_there_for_scripts(filled: Running) -> None:
@@ -69,7 +69,7 @@ def test_the_answer_is_there_for_scripts(filled: Running) -> None:
 def test_impact_says_what_is_hit_and_why(filled: Running) -> None:
     told = run(filled, "lineage", "impact", "scored").output
     assert "If model scored goes" in told
-    assert "model scored → its score is in (risk) version taker 1" in told
+    assert "model scored → gives its score to (risk) version taker 1" in told
     assert "source bureau → used as age by version taker 1" in run(filled, "lineage", "impact", "source:bureau").output
     assert "nothing there" in run(filled, "lineage", "impact", "package:numpy<2").output
 

@@ -63,7 +63,7 @@ def test_a_dataset_that_goes_hits_everything_that_was_made_of_it(each_ground: Gr
         "read by run forest",
         "made logged model forest",
         "registered as version fraud 1",
-        "its score is in (high) version credit 1",
+        "gives its score to (high) version credit 1",
         "in service as champion",
         "serves endpoint credit-live",
     ]

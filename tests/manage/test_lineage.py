@@ -43,14 +43,14 @@ def test_all_that_came_of_a_dataset_is_found_with_how(each_ground: Ground) -> No
         "version:fraud/1 copied as version:fraud-eu/1",
         "version:fraud/1 in service as release:r-fraud-1-champion",
         "release:r-fraud-1-champion serves endpoint:fraud-live",
-        "version:fraud/1 its score is in version:credit/1",
+        "version:fraud/1 gives its score to version:credit/1",
         "version:credit/1 in service as release:r-credit-1-champion",
         "release:r-credit-1-champion serves endpoint:credit-live",
         f"version:fraud/1 retrained by retraining:{RETRAINING}",
         f"retraining:{RETRAINING} made version:fraud/2",
     }
     assert found.cut == []
-    scored = next(edge for edge in found.edges if edge.how == "its score is in")
+    scored = next(edge for edge in found.edges if edge.how == "gives its score to")
     assert scored.detail == "high", "through the column in between"
 
 
@@ -82,12 +82,12 @@ def test_a_score_counts_from_when_its_taker_was_there(each_ground: Ground) -> No
 
     each_ground.database.write(replace)
     of_old = look(each_ground, "version:credit/1", "up")
-    ended = {str(edge.source): edge.ended for edge in of_old.edges if edge.how == "its score is in"}
+    ended = {str(edge.source): edge.ended for edge in of_old.edges if edge.how == "gives its score to"}
     assert ended == {"version:fraud/1": True, "version:fraud/2": False, "model:fraud": False}
     scored = {edge for edge in edges(look(each_ground, "version:credit/3", "up")) if "its score" in edge}
     assert scored == {
-        "version:fraud/2 its score is in version:credit/3",
-        "model:fraud its score is in version:credit/3",
+        "version:fraud/2 gives its score to version:credit/3",
+        "model:fraud gives its score to version:credit/3",
     }
 
 
@@ -179,5 +179,5 @@ def test_a_model_that_takes_its_own_score_ends(ground: Ground) -> None:
     )
     ground.database.write(lambda tx: chain.model_files.apply(tx, file, by="ann", now=NOW))
     found = look(ground, "version:fraud/1")
-    assert "version:fraud/1 its score is in version:fraud/2" in edges(found)
+    assert "version:fraud/1 gives its score to version:fraud/2" in edges(found)
     assert all(edge.source != edge.target for edge in found.edges)

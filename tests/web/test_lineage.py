@@ -62,8 +62,8 @@ def test_the_picture_marks_where_one_is_and_links_to_the_rest(pages: Client) -> 
     ):
         assert f'href="{path}' in text
     listed = text[text.index("What led to it</h2>") :]
-    assert "its score is in version credit 1" not in listed
-    assert "version fraud 1 its score is in (high)" in listed
+    assert "gives its score to version credit 1" not in listed
+    assert "version fraud 1 gives its score to (high)" in listed
     led = pages.get("/models/fraud/versions/1/lineage?direction=up").text
     assert "What came of it</h2>" not in led
 
@@ -85,7 +85,7 @@ def test_the_version_page_shows_the_nearest_and_where_the_rest_is(pages: Client)
 def test_impact_says_why(pages: Client) -> None:
     text = html.unescape(pages.get("/impact?kind=version&id=fraud/1").text)
     assert "If version fraud 1 goes" in text
-    assert "version fraud 1 → its score is in (high) version credit 1 → in service as champion → serves" in text
+    assert "version fraud 1 → gives its score to (high) version credit 1 → in service as champion → serves" in text
 
 
 @pytest.mark.parametrize(
