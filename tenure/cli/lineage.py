@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -66,6 +67,21 @@ def impact(what: str, client: Any, as_json: bool) -> None:
         click.echo(f"Not told what they were made with, so perhaps hit as well: {', '.join(answer['unknown'])}.")
     if answer["cut"] and not as_json:
         click.echo("There is more than was walked through; ask about something further down.")
+
+
+@command.command("export")
+@click.argument("node")
+@click.option("--direction", type=click.Choice(["up", "down", "both"]), default="both", show_default=True)
+@server_option
+def export(node: str, direction: str, client: Any, as_json: bool) -> None:
+    """Print a node's lineage as events of the OpenLineage standard: JSON, an event a line; a list with --json."""
+    kind, identifier = read(node)
+    events = client.get(f"/api/v1/openlineage/{kind}/{quote(identifier, safe='/')}", {"direction": direction})
+    if as_json:
+        show(events, as_json)
+        return
+    for event in events:
+        click.echo(json.dumps(event))
 
 
 def read(text: str) -> tuple[str, str]:

@@ -16,7 +16,7 @@ COMMANDS = {
     "apply": ("tenure.cli.apply", "Apply a model's file (YAML)."),
     "model": ("tenure.cli.models", "Models: list, show."),
     "version": ("tenure.cli.versions", "Versions: show, approve, sign, promote."),
-    "lineage": ("tenure.cli.lineage", "Lineage: show, impact."),
+    "lineage": ("tenure.cli.lineage", "Lineage: show, impact, export."),
     "endpoint": ("tenure.cli.endpoints", "Endpoints: create, list, show, score, report."),
     "alert": ("tenure.cli.alerts", "Alerts: list, acknowledge."),
     "retrain": ("tenure.cli.retraining", "Retraining runs: list, show."),

@@ -73,5 +73,6 @@ def _info(node: Node, row: NodeRow | None) -> NodeInfo:
         state="" if row.state == "active" else row.state,
         from_at=row.from_at,
         until_at=row.until_at,
+        made_at=row.made_at,
         ended=ended,
     )

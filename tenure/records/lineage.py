@@ -52,7 +52,7 @@ class Edge(Record):
 class NodeInfo(Record):
     """A node with what people call it. `owner` is who made it, or the endpoint of a release. `gone`: it was deleted.
 
-    `from_at` and `until_at` are of a release, in microseconds UTC.
+    `from_at` and `until_at` are of a release, `made_at` is when it was made, in microseconds UTC; None when not known.
     """
 
     node: Node
@@ -61,6 +61,7 @@ class NodeInfo(Record):
     state: str = ""
     from_at: int | None = None
     until_at: int | None = None
+    made_at: int | None = None
     ended: bool = False
     gone: bool = False
 

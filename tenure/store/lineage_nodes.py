@@ -15,7 +15,10 @@ from tenure.store.model_versions import DELETED
 
 
 class NodeRow(NamedTuple):
-    """`from_at` and `until_at` are of a release (µs); `owner` is who made it, or the endpoint that it belongs to."""
+    """A node as its table has it; instants in µs, `from_at` and `until_at` of a release alone.
+
+    `owner` is who made it, the endpoint of a release or a retraining, or the model of an endpoint.
+    """
 
     key: tuple[Any, ...]
     name: str
@@ -23,6 +26,7 @@ class NodeRow(NamedTuple):
     owner: str
     from_at: int | None
     until_at: int | None
+    made_at: int | None
 
 
 class _Table(NamedTuple):
@@ -33,6 +37,7 @@ class _Table(NamedTuple):
     from_at: sa.ColumnElement[Any] = sa.null()
     until_at: sa.ColumnElement[Any] = sa.null()
     where: tuple[sa.ColumnElement[bool], ...] = ()
+    made_at: sa.ColumnElement[Any] = sa.null()
 
 
 _NONE = sa.literal("")
@@ -41,30 +46,45 @@ _model, _version, _release = tables.registered_models.c, tables.model_versions.c
 _endpoint, _retraining = tables.endpoints.c, tables.retraining_runs.c
 _TABLES: dict[NodeKind, _Table] = {
     "dataset": _Table((_dataset.name, _dataset.digest), _dataset.name, _NONE, _dataset.source_type),
-    "run": _Table((_run.run_id,), _run.name, _run.lifecycle_stage, _run.user_id),
-    "logged_model": _Table((_logged.model_id,), _logged.name, _logged.lifecycle_stage, _NONE),
-    "model": _Table((_model.name,), _model.name, _NONE, _NONE),
+    "run": _Table((_run.run_id,), _run.name, _run.lifecycle_stage, _run.user_id, made_at=_run.start_time * 1000),
+    "logged_model": _Table(
+        (_logged.model_id,), _logged.name, _logged.lifecycle_stage, _NONE, made_at=_logged.creation_time * 1000
+    ),
+    "model": _Table((_model.name,), _model.name, _NONE, _NONE, made_at=_model.creation_time * 1000),
     "version": _Table(
         (_version.name, _version.version),
         _version.name,
         _version.state,
         _version.user_id,
         where=(_version.current_stage != DELETED,),
+        made_at=_version.creation_time * 1000,
     ),
     "release": _Table(
-        (_release.release_id,), _release.role, _NONE, _release.endpoint, _release.from_at, _release.until_at
+        (_release.release_id,),
+        _release.role,
+        _NONE,
+        _release.endpoint,
+        _release.from_at,
+        _release.until_at,
+        made_at=_release.from_at,
     ),
-    "endpoint": _Table((_endpoint.name,), _endpoint.name, _NONE, _endpoint.model),
-    "retraining": _Table((_retraining.retraining_id,), _retraining.model, _retraining.state, _retraining.endpoint),
+    "endpoint": _Table((_endpoint.name,), _endpoint.name, _NONE, _endpoint.model, made_at=_endpoint.created_at),
+    "retraining": _Table(
+        (_retraining.retraining_id,),
+        _retraining.model,
+        _retraining.state,
+        _retraining.endpoint,
+        made_at=_retraining.started_at,
+    ),
 }
 
 
 def rows(tx: Transaction, kind: NodeKind, keys: Keys) -> list[NodeRow]:
     """The nodes of a kind that are there, of those with these keys."""
     table = _TABLES[kind]
-    told = (table.name, table.state, table.owner, table.from_at, table.until_at)
+    told = (table.name, table.state, table.owner, table.from_at, table.until_at, table.made_at)
     query = sa.select(*table.key, *told).where(one_of(tx, table.key, keys), *table.where)
-    return [NodeRow(tuple(row[:-5]), *row[-5:]) for row in tx.execute(query).all()]
+    return [NodeRow(tuple(row[:-6]), *row[-6:]) for row in tx.execute(query).all()]
 
 
 def aliases_of(tx: Transaction, models: Sequence[str]) -> list[tuple[str, str, int]]:

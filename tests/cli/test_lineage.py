@@ -66,6 +66,12 @@ def test_the_answer_is_there_for_scripts(filled: Running) -> None:
     assert answer["cut"][0]["because"] == "depth"
 
 
+def test_events_for_catalogues_are_one_a_line(filled: Running) -> None:
+    lines = run(filled, "lineage", "export", "scored/1", "--direction", "up").output.splitlines()
+    assert [json.loads(line)["job"]["name"] for line in lines] == ["trained:boosted", "registered:scored 1"]
+    assert len(json.loads(run(filled, "lineage", "export", "scored/1", "--json").output)) == 2
+
+
 def test_impact_says_what_is_hit_and_why(filled: Running) -> None:
     told = run(filled, "lineage", "impact", "scored").output
     assert "If model scored goes" in told

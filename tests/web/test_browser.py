@@ -33,6 +33,8 @@ PATHS = [
     "/models/flight-delay",
     "/models/flight-delay/file",
     "/models/flight-delay/versions/1",
+    "/models/flight-delay/versions/2/lineage",
+    "/impact?kind=version&id=flight-delay/2",
     "/runs",
     "/endpoints/flight-delay",
     "/alerts",
