@@ -17,6 +17,7 @@ NAMES = (
     "auditing",
     "access",
     "gates",
+    "lineage",
 )
 
 

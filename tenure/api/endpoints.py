@@ -9,6 +9,7 @@ from litestar.params import Parameter
 
 from tenure.access import ENDPOINT, LISTED, of_model
 from tenure.deploy import endpoints, promotions, releases, routing
+from tenure.manage import facts
 from tenure.records.endpoints import EndpointInfo, NewEndpoint, NewRelease, Promotion, ReleaseInfo
 from tenure.records.people import Permission, Principal
 from tenure.store.ground import Ground
@@ -40,6 +41,8 @@ def get_endpoint(ground: Ground, name: str) -> EndpointInfo:
 def add_release(ground: Ground, principal: Principal, name: str, data: NewRelease) -> ReleaseInfo:
     """Put a version into service as challenger or shadow."""
     now = ground.clock()
+    model = ground.database.read(lambda tx: releases.found(tx, name)).model
+    facts.require_intact(ground, model, data.version)
     release = ground.database.write(lambda tx: releases.add(tx, name, data, by=principal.name, now=now))
     routing.publish(ground)
     return release
@@ -78,6 +81,7 @@ def end_release(
 def promote(ground: Ground, principal: Principal, model: str, version: int, data: Promotion) -> list[EndpointInfo]:
     """Make a version champion or challenger of its model; answers the model's endpoints as they are then."""
     now = ground.clock()
+    facts.require_intact(ground, model, version)
     ground.database.write(
         lambda tx: promotions.promote(
             tx, model, version, to=data.to, reason=data.reason, by=principal.name, now=now, share=data.share

@@ -18,6 +18,7 @@ COMMANDS = {
     "version": ("tenure.cli.versions", "Versions: ask for changes, sign, discuss, inbox, evidence."),
     "policy": ("tenure.cli.policies", "Policies: check, publish, list, dry-run, exceptions."),
     "vault": ("tenure.cli.vault", "Protected attributes: put, list."),
+    "lineage": ("tenure.cli.lineage", "Lineage: show, impact, export."),
     "endpoint": ("tenure.cli.endpoints", "Endpoints: create, list, show, score, report."),
     "alert": ("tenure.cli.alerts", "Alerts: list, acknowledge."),
     "retrain": ("tenure.cli.retraining", "Retraining runs: list, show."),

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from tenure.cli.asking import server_option, show, when
+from tenure.cli.decisions import decision_options
 
 
 @click.group("version")
@@ -55,20 +56,28 @@ def approve(model: str, version: int, reason: str, client: Any, as_json: bool) -
 @click.argument("model")
 @click.argument("version", type=int)
 @click.option("--reason", required=True, help="Why it must not answer for now.")
+@click.option(
+    "--accept-all", is_flag=True, help="In an emergency: accept at once that everything depending on it is hit."
+)
+@decision_options
 @server_option
-def suspend(model: str, version: int, reason: str, client: Any, as_json: bool) -> None:
+def suspend(
+    model: str, version: int, reason: str, accept_all: bool, decisions: list[Any], client: Any, as_json: bool
+) -> None:
     """Open a change request that suspends an approved version: one signature takes it out of service."""
-    _open(client, "suspend", model, version, reason, as_json)
+    more = {"accept": "all"} if accept_all else {}
+    _open(client, "suspend", model, version, reason, as_json, decisions=decisions, **more)
 
 
 @command.command("retire")
 @click.argument("model")
 @click.argument("version", type=int)
-@click.option("--reason", required=True, help="Why it is never needed again.")
+@click.option("--reason", required=True, help="Why it is not needed any more.")
+@decision_options
 @server_option
-def retire(model: str, version: int, reason: str, client: Any, as_json: bool) -> None:
+def retire(model: str, version: int, reason: str, decisions: list[Any], client: Any, as_json: bool) -> None:
     """Open a change request that retires a version for good."""
-    _open(client, "retire", model, version, reason, as_json)
+    _open(client, "retire", model, version, reason, as_json, decisions=decisions)
 
 
 @command.command("register")

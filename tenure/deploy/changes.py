@@ -22,7 +22,7 @@ def follow(tx: Transaction, change: Change, *, now: Instant) -> None:
     """Carry out a change that was approved. One that is open, or ended otherwise, does nothing."""
     if change.state != "approved":
         return
-    if change.kind == "suspend":
+    if change.kind in ("suspend", "retire"):
         releases.take_out(tx, change, now=now)
     elif change.kind == "promote":
         promotions.carry_out(tx, change, now=now)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tenure.build import model_versions
 from tenure.deploy import routing
 from tenure.errors import Conflict, InvalidInput, NotAllowed, NotFound
-from tenure.manage import changes, guards
+from tenure.manage import changes, decisions, guards
 from tenure.records.base import Instant, new_id
 from tenure.records.changes import Change, NewChange, Target
 from tenure.records.endpoints import Endpoint, NewRelease, ReleaseInfo
@@ -103,10 +103,15 @@ def close(tx: Transaction, release: ReleaseInfo, *, reason: str, by: str, now: I
 
 
 def take_out(tx: Transaction, change: Change, *, now: Instant) -> None:
-    """A version that is suspended answers nowhere any more: end all its releases."""
+    """A version that is suspended or retired answers nowhere any more: end all its releases.
+
+    Raises Conflict, so that nothing is signed, for a retirement whose decisions do not fit what there is.
+    """
+    words = {"suspend": "suspended", "retire": "retired"}
+    decisions.check_carried_out(tx, change)
     ended = [one for one in releases.open_ones(tx) if (one.model, one.version) == (change.model, change.version)]
     for release in ended:
-        close(tx, release, reason=f"suspended: {change.reason}", by=change.opened_by, now=now)
+        close(tx, release, reason=f"{words[change.kind]}: {change.reason}", by=change.opened_by, now=now)
     if ended:
         routing.bump(tx)
 

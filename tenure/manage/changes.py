@@ -14,6 +14,7 @@ from tenure.build import model_versions
 from tenure.errors import Conflict, GateNotMet, NotAllowed, NotFound
 from tenure.manage import (
     concluding,
+    decisions,
     eligibility,
     envelopes,
     facts,
@@ -42,7 +43,7 @@ from tenure.records.changes import (
 )
 from tenure.records.facts import BytesChecked
 from tenure.records.people import Person
-from tenure.store import audit, changes, people, releases
+from tenure.store import audit, changes, people
 from tenure.store import signatures as kept
 from tenure.store.changes import StoredChange
 from tenure.store.database import Transaction
@@ -88,8 +89,7 @@ def open_change(
     if new.kind != "promote" or version.state in OUT_OF_SERVICE:  # of others the gate tells more
         _require_state(new, version.state)
     _require_registered(tx, new, signed_first=applied.file.registration is not None)
-    if new.kind == "retire":
-        _refuse_if_in_service(tx, new.model, new.version)
+    decided = decisions.check(tx, new)
     asked = steps.asked(tx, new.kind, target, applied.file)
     seen = _look(tx, new.kind, new.model, new.version, target, checked, now)
     if seen.evaluation is not None:
@@ -111,6 +111,8 @@ def open_change(
         steps=[StepStatus(role=step.role, needed=step.signatures, signed=0, people=step.people) for step in asked],
         signatures=[],
         target=target,
+        decisions=decided,
+        accepted=new.accept,
     )
     changes.add(tx, change, asked, sorted({*seen.authors, by}))
     state = lifecycle.when_opened(new.kind, version.state)
@@ -118,6 +120,7 @@ def open_change(
         model_versions.set_state(tx, new.model, new.version, state, now)
     detail = {"kind": new.kind, "version": voiding.subject_of(change), "reason": new.reason, "state": state}
     detail |= {"target": msgspec.to_builtins(target)} if target else {}
+    detail |= decisions.told(change)
     audit.append(tx, "change.opened", subject=change.change_id, by=by, at=now, detail=detail)
     if not asked:
         concluding.approve(tx, change, NO_SIGNATURES, by=by, now=now)
@@ -253,16 +256,6 @@ def _require_registered(tx: Transaction, new: NewChange, *, signed_first: bool) 
         )
 
 
-def _refuse_if_in_service(tx: Transaction, model: str, version: int) -> None:
-    serving = [one for one in releases.open_ones(tx) if (one.model, one.version) == (model, version)]
-    if serving:
-        places = ", ".join(f"{release.endpoint!r} as {release.role}" for release in serving)
-        raise Conflict(
-            f"Version {version} of {model!r} is in service at {places} and cannot be retired. "
-            "Promote another version or end its release first."
-        )
-
-
 def _refusal(new: NewChange, target: Target | None) -> str:
     about = f"Version {new.version} of {new.model!r}"
     if new.kind == "promote" and target is not None:
@@ -286,8 +279,10 @@ def _look(
     subject, evaluation = facts.subject(found, force.bound()), None
     if kind in ("approve", "register"):
         evaluation = gates.judge(kind, found, now, force)
-    elif kind in ("promote", "deploy") and target is not None and target.to != "shadow":
-        released = facts.gather(tx, model, version, checked, force, released=True)
+    if kind in ("promote", "deploy") and checked is not None:
+        facts.refuse_broken(checked)
+    if kind in ("promote", "deploy") and target is not None and target.to != "shadow":
+        released = facts.gather(tx, model, version, None, force, released=True)  # the same, whoever read the bytes
         evaluation = gates.judge(kind, released, now, force)
         subject = msgspec.structs.replace(subject, facts=evaluation.facts_digest)
     return Seen(subject, evaluation, found.authors, force.title)
@@ -360,6 +355,4 @@ def _conclude(tx: Transaction, change: Change, signature: Signature, *, by: str,
     if signature.meaning == "rejection":
         voiding.end(tx, change, "rejected", f"rejected by {by}", by=by, now=now)
     elif all(step.signed >= step.needed for step in change.steps):
-        if change.kind == "retire":
-            _refuse_if_in_service(tx, change.model, change.version)
         concluding.approve(tx, change, "every step is signed", by=by, now=now)

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from tenure.build import model_versions, provenance
-from tenure.errors import NotFound
+from tenure.errors import Conflict, NotFound
 from tenure.manage import bans, cards, contents, marks, upstream
 from tenure.manage.in_force import InForce
 from tenure.records.cards import CardInfo
@@ -51,6 +51,25 @@ def check_bytes(ground: Ground, model: str, version: int) -> BytesChecked:
     info = ground.database.read(lambda tx: model_versions.get(tx, model, version))
     contents.scan_missing(ground, info)
     return compare_bytes(ground.opened(info.storage_location), info)
+
+
+def require_intact(ground: Ground, model: str, version: int) -> None:
+    """Raise Conflict unless every pinned file of a version is there with its digest: asked before it is released.
+
+    What a gateway fetches and a scorer loads is checked again; this says it before anybody relies on it.
+    """
+    info = ground.database.read(lambda tx: model_versions.get(tx, model, version))
+    refuse_broken(compare_bytes(ground.opened(info.storage_location), info))
+
+
+def refuse_broken(checked: BytesChecked) -> None:
+    """Raise Conflict when some of a version's files are not what was registered."""
+    if checked.problems:
+        raise Conflict(
+            f"Version {checked.version} of {checked.model!r} cannot be put into service: "
+            f"{'; '.join(checked.problems)}. "
+            "Restore the files in the artifact store, or register a new version."
+        )
 
 
 def compare_bytes(opened: Opened | None, info: ModelVersionInfo) -> BytesChecked:

@@ -64,14 +64,35 @@ class Target(Record, forbid_unknown_fields=True):
     share: Annotated[float, Meta(ge=0, lt=1)] = 0.0
 
 
+class Decision(Record, forbid_unknown_fields=True):
+    """What becomes of something that depends on a version that goes: `dependent` such as `endpoint:late`.
+
+    `accept`: it is hit, and that is accepted. `replace`: it is taken care of before; `note` says by what.
+    """
+
+    dependent: str
+    decide: Literal["accept", "replace"]
+    note: Annotated[str, Meta(max_length=2000)] = ""
+
+    def __post_init__(self) -> None:
+        if self.decide == "replace" and len(self.note.strip()) < 3:
+            raise ValueError("Say in 'note' what replaces it")
+
+
 class NewChange(Record, forbid_unknown_fields=True):
-    """`target` is for the kinds deploy and promote; without one a promotion makes the version champion."""
+    """`target` is for the kinds deploy and promote; without one a promotion makes the version champion.
+
+    `decisions` are needed to suspend or retire what others depend on, one for each of them. In an emergency
+    `accept: all` suspends at once, with `reason` as the note of every decision; that it was so is recorded.
+    """
 
     kind: ChangeKind
     model: str
     version: int
     reason: Reason
     target: Target | None = None
+    decisions: list[Decision] = []
+    accept: Literal["all"] | None = None
 
 
 class Subject(Record):
@@ -158,6 +179,10 @@ class Change(Record):
     approved_under: str | None = None
     """The change whose signed envelope approved this one, when no person signed it."""
     target: Target | None = None
+    decisions: list[Decision] = []
+    """What was decided about everything that depends on the version."""
+    accepted: Literal["all"] | None = None
+    """`all`: the decisions were not made one by one, but by one word in an emergency."""
 
 
 class NewSignature(Record, forbid_unknown_fields=True):

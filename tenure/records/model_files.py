@@ -43,10 +43,10 @@ class Feature(Declared):
     available: str = "at_scoring"
     semantic: str | None = None
     source: str | None = None
+    derived_from: Annotated[list[Annotated[str, Meta(min_length=1, max_length=500)]], Meta(max_length=200)] = []
     freshness_minutes: Annotated[float, Meta(ge=0)] | None = None
     range: tuple[float, float] | None = None
     forbidden: Forbidden | None = None
-    derived_from: Annotated[list[Annotated[str, Meta(min_length=1, max_length=500)]], Meta(max_length=200)] = []
 
 
 class Prediction(Declared):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import sqlalchemy as sa
 
 from tenure.records.base import Instant, Record
-from tenure.records.changes import Change, ChangeState, StepAsked, StepStatus, Subject, Target
+from tenure.records.changes import Change, ChangeState, Decision, StepAsked, StepStatus, Subject, Target
 from tenure.store import signatures, tables
 from tenure.store.database import Transaction
 
@@ -23,6 +23,8 @@ class _Body(Record):
     approved_under: str | None = None
     evidence: dict[str, Any] = {}
     target: Target | None = None
+    decisions: list[Decision] = []
+    accepted: Literal["all"] | None = None
 
 
 class StoredChange(Record):
@@ -35,7 +37,14 @@ class StoredChange(Record):
 
 def add(tx: Transaction, change: Change, steps: list[StepAsked], authors: list[str]) -> None:
     """Store a new change request."""
-    body = _Body(steps=steps, subject=change.subject, authors=authors, target=change.target)
+    body = _Body(
+        steps=steps,
+        subject=change.subject,
+        authors=authors,
+        target=change.target,
+        decisions=change.decisions,
+        accepted=change.accepted,
+    )
     tx.execute(
         sa.insert(tables.changes).values(
             change_id=change.change_id,
@@ -143,6 +152,8 @@ def _stored(tx: Transaction, row: Any) -> StoredChange:
         signatures=signed,
         approved_under=body.approved_under,
         target=body.target,
+        decisions=body.decisions,
+        accepted=body.accepted,
     )
     return StoredChange(change=change, steps=body.steps, authors=body.authors)
 

@@ -117,6 +117,7 @@ datasets = Table(
     _text("schema", null=True),
     _text("profile", null=True),
     sa.UniqueConstraint("experiment_id", "name", "digest"),
+    Index("ix_datasets_by_name", "name", "digest"),
 )
 run_inputs = Table(
     "run_inputs",
@@ -125,6 +126,7 @@ run_inputs = Table(
     Column("dataset_id", Integer, ForeignKey("datasets.dataset_id"), primary_key=True),
     _text("tags"),  # JSON: list of {key, value}
     _text("context", null=True),  # what the tag mlflow.data.context says: training, evaluation, …
+    Index("ix_run_inputs_by_dataset", "dataset_id"),
 )
 run_models = Table(
     "run_models",
@@ -203,6 +205,7 @@ aliases = Table(
     _text("alias", key=True),
     Column("version", Integer, nullable=False),
 )
+IS_COPY = "source LIKE 'models:/%/%'"
 model_versions = Table(
     "model_versions",
     metadata,
@@ -225,6 +228,9 @@ model_versions = Table(
     _text("signature", null=True),  # MLflow's input and output schema, as JSON
     Index("ix_model_versions_by_location", "storage_location"),
     Index("ix_model_versions_by_logged_model", "model_id"),
+    Index("ix_model_versions_by_run", "run_id"),
+    # Of copies alone: another source may be longer than an index of Postgres takes.
+    Index("ix_model_versions_by_source", "source", postgresql_where=sa.text(IS_COPY), sqlite_where=sa.text(IS_COPY)),
 )
 model_version_tags = Table(
     "model_version_tags",
@@ -543,6 +549,7 @@ releases = Table(
     _number("from_at"),
     _number("until_at", null=True),
     Index("ix_releases_by_endpoint", "endpoint", "until_at"),
+    Index("ix_releases_by_version", "model", "version"),
 )
 
 # --- monitor ----------------------------------------------------------------------------------------------------
@@ -653,6 +660,7 @@ retraining_runs = Table(
     _number("started_at"),
     _number("ended_at", null=True),
     Index("ix_retraining_by_endpoint", "endpoint", "started_at"),
+    Index("ix_retraining_by_model", "model", "champion_version"),
 )
 jobs = Table(
     "jobs",

@@ -10,15 +10,15 @@ from tenure.access import MODEL
 from tenure.build import model_versions, provenance
 from tenure.errors import NotFound
 from tenure.manage import cards, contents, evidence, features, policies
-from tenure.records.base import Record
 from tenure.records.people import Permission, Principal
 from tenure.records.registry import ModelVersionInfo
-from tenure.store import changes, endpoints, gates, profiles, releases, retraining_runs, runs
+from tenure.store import changes, gates, profiles, retraining_runs
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
 from tenure.web.chart_data import Distributions
 from tenure.web.drawing import Form, Theme, drawn
 from tenure.web.features import panel
+from tenure.web.lineage import panel as lineage_panel
 from tenure.web.page import part, show
 from tenure.web.provenance import panel as provenance_panel
 
@@ -33,16 +33,6 @@ FIELDS = {
     "data_dependencies": "Data it depends on",
     "owner": "Owner",
 }
-
-
-class Stop(Record):
-    """One place on a version's way from data to traffic."""
-
-    kind: str
-    name: str
-    path: str = ""
-    under: str = ""
-    here: bool = False
 
 
 @get(
@@ -72,7 +62,7 @@ def page(
             "signed": evidence.blocks(tx, name, version),
             "evaluation": evaluations[0] if evaluations else None,
             "policy": policies.VERSION,
-            "lineage": _lineage(tx, info),
+            "lineage": lineage_panel(tx, name, version),
             "provenance": provenance_panel(provenance.of_version(tx, info)),
             "retraining": _made_by(tx, info),
             "features": panel(features.of_version(ground, tx, name, version), path, sort, down),
@@ -98,33 +88,6 @@ def version_chart(
     if stored is None or chart not in CHARTS:
         raise NotFound(f"Version {version} of {name!r} has no baseline, or there is no chart {chart!r} of one.")
     return drawn(ground, chart, Distributions(baseline=stored.profile), form=form, theme=theme, width=width)
-
-
-def _lineage(tx: Transaction, info: ModelVersionInfo) -> list[list[Stop]]:
-    """Datasets, the run, this version, and the releases that carried it; one list for each step of the way."""
-    found = runs.get_many(tx, [info.run_id]) if info.run_id else []
-    datasets = [
-        Stop(kind="dataset", name=given.dataset.name, under=given.dataset.digest)
-        for run in found
-        for given in run.inputs.dataset_inputs
-    ]
-    made_in = [
-        Stop(kind="run", name=run.info.run_name, path=f"/runs/{part(run.info.run_id)}", under=run.info.user_id)
-        for run in found
-    ]
-    here = Stop(kind="version", name=f"{info.name} {info.version}", under=(info.digest or "")[:19], here=True)
-    carried = [
-        Stop(
-            kind=f"{release.role} at",
-            name=release.endpoint,
-            path=f"/endpoints/{part(release.endpoint)}",
-            under="in service" if release.until_at is None else "ended",
-        )
-        for endpoint in endpoints.list_all(tx, model=info.name)
-        for release in releases.history(tx, endpoint.name)
-        if release.version == info.version
-    ]
-    return [stops for stops in (datasets, made_in, [here], carried) if stops]
 
 
 def _made_by(tx: Transaction, info: ModelVersionInfo) -> str | None:

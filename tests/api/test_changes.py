@@ -66,7 +66,7 @@ def test_one_signature_suspends_at_once(ask: Asker, approved: int, ground: Groun
     for name in ("vera", "vic"):
         sign(ask, change, name)
     before = ask.ok("GET", "/api/v1/endpoints/late-eu")["epoch"]
-    done = sign(ask, open_change(ask, "suspend"), "bo")
+    done = sign(ask, open_change(ask, "suspend", accept="all"), "bo")
     assert (done["state"], done["signatures"][0]["meaning"]) == ("approved", "suspension")
     endpoint = ask.ok("GET", "/api/v1/endpoints/late-eu")
     assert endpoint["releases"] == []
@@ -121,3 +121,13 @@ def test_the_evidence_and_the_keys_are_all_that_an_auditor_needs(ask: Asker, app
     keys.rotate(ground.settings.folder)
     assert keys.open_key(ground.settings.folder).public_pems[1] == published[0]["public_key"]
     ask.refused("GET", f"/api/v1/models/{MODEL}/versions/9/evidence", 404)
+
+
+def test_files_that_are_not_what_was_registered_go_into_service_by_no_door(ask: Asker, approved: int, ground: Ground):
+    [file] = [one for one in ground.artifacts.files("1/models") if one.key.endswith("model.pkl")]
+    ground.artifacts.write(file.key, [b"something else"])
+    promotion = {"to": "champion", "reason": "the time has come"}
+    said = ask.refused("POST", f"/api/v1/models/{MODEL}/versions/1/promote", 409, json=promotion)
+    assert "model.pkl has other content than when it was registered" in said["message"]
+    change = {"kind": "promote", "model": MODEL, "version": 1, "reason": "the time has come"}
+    assert "cannot be put into service" in ask.refused("POST", "/api/v1/changes", 409, json=change)["message"]

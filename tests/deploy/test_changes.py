@@ -42,9 +42,11 @@ def make_approved(ground: Ground, versions: int = 1, **file: Any) -> None:
     )
 
 
-def ask(ground: Ground, kind: Any, version: int = 1, target: Target | None = None, *, by: str = "ann") -> Change:
+def ask(
+    ground: Ground, kind: Any, version: int = 1, target: Target | None = None, *, by: str = "ann", accept: Any = None
+) -> Change:
     checked = facts.check_bytes(ground, "delay", version)
-    new = NewChange(kind=kind, model="delay", version=version, reason="the time has come", target=target)
+    new = NewChange(kind=kind, model="delay", version=version, reason="now", target=target, accept=accept)
     return ground.database.write(lambda tx: carried.open_change(tx, new, by=by, now=NOW, checked=checked))
 
 
@@ -139,7 +141,7 @@ def test_a_shadow_answers_nobody_and_needs_no_signature(ground: Ground) -> None:
     make_version(ground)
     ask(ground, "deploy", 2, Target(to="shadow", endpoint="delay-eu"))
     assert serving(ground) == [(2, "shadow")]
-    assert ("deploy", 2, "approved", "the time has come") in asked(ground)
+    assert ("deploy", 2, "approved", "now") in asked(ground)
 
 
 def test_a_new_endpoint_waits_where_people_sign_for_deployments(ground: Ground) -> None:
@@ -175,7 +177,7 @@ def test_a_suspension_ends_a_promotion_that_waits_and_takes_the_version_out(grou
     promote(ground, 1)
     govern(ground, promotion=SIGNED, owner="else@example.com")
     waiting = ask(ground, "promote", target=Target(to="champion"))
-    suspension = ask(ground, "suspend")
+    suspension = ask(ground, "suspend", accept="all")
     sign_and_follow(ground, suspension)
     assert serving(ground) == []
     assert ground.database.read(lambda tx: changes.get(tx, waiting.change_id)).state == "invalidated"

@@ -390,7 +390,7 @@ def test_a_file_does_not_take_governance_off(ground: Ground):
     apply_file(ground, approval={"steps": [{"role": "validator"}]})
 
 
-def test_a_version_in_service_is_not_retired(ground: Ground):
+def test_a_version_in_service_is_not_retired_unless_it_was_decided(ground: Ground):
     version = make_ready(ground)
     approve(ground, version)
     release = ReleaseInfo(
@@ -407,7 +407,7 @@ def test_a_version_in_service_is_not_retired(ground: Ground):
     )
     ground.database.write(lambda tx: endpoints.add(tx, "late", MODEL, by="ann", now=NOW))
     ground.database.write(lambda tx: releases.add(tx, release))
-    with pytest.raises(Conflict, match="in service at 'late' as champion"):
+    with pytest.raises(Conflict, match=r"endpoint:late \(in service as champion → serves endpoint late\)"):
         ask(ground, version, "retire", at=Instant(NOW + 20))
     ground.database.write(lambda tx: releases.end(tx, "r-1", NOW))
     assert ask(ground, version, "retire", at=Instant(NOW + 20)).state == "open"

@@ -28,6 +28,10 @@ PAGES = [
     "/models/churn-2026%20%28trial%29",
     "/models/flight-delay/versions/1",
     "/models/flight-delay/versions/3",
+    "/models/flight-delay/versions/2/lineage",
+    "/lineage/endpoint/flight-delay",
+    "/impact",
+    "/impact?kind=version&id=flight-delay/2",
     "/runs",
     "/endpoints/flight-delay",
     "/endpoints/flight-delay?all=true",
@@ -308,8 +312,8 @@ def test_the_filtered_log_leaves_as_csv_and_as_json_lines(pages: Client) -> None
     rows = list(csv.reader(pages.get(f"/audit.csv{chosen}").text.splitlines()))
     assert rows[0][:5] == ["number", "at", "who", "what", "about"]
     lines = [json.loads(line) for line in pages.get(f"/audit.jsonl{chosen}").text.splitlines()]
-    assert [one["action"] for one in lines] == ["person.created"] * 3
-    assert [row[3] for row in rows[1:]] == ["person.created"] * 3
+    assert [one["action"] for one in lines] == ["person.created"] * 4
+    assert [row[3] for row in rows[1:]] == ["person.created"] * 4
 
 
 def test_an_event_links_to_what_it_is_about(pages: Client) -> None:
