@@ -60,7 +60,7 @@ class Stage:
 def set_stage(console: Console, data: str | None, port: int | None) -> Iterator[Stage]:
     """Start a server and stop it at the end, whatever happened in between."""
     folder = Path(data) if data else Path(tempfile.mkdtemp(prefix="tenure-demo-"))
-    port = port or _free_port()
+    port = port or free_port()
     server = _start(folder, port)
     try:
         client = Client(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{port + 1}")
@@ -90,7 +90,7 @@ def _free_name(client: Client) -> str:
     return next(name for name in names if name not in taken)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     """A port that is free together with the one after it."""
     while True:
         with socket.socket() as first, socket.socket() as second:
