@@ -155,7 +155,7 @@ def fill(ground: Ground) -> None:
             "model": MODEL,
             "purpose": "Decide on loans",
             "owner": "ann",
-            "jurisdictions": ["US"],
+            "use": {"jurisdictions": ["US"]},
             "purposes": ["credit"],
             "features": features,
             "approval": {"steps": [{"role": "validator"}]},

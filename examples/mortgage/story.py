@@ -151,7 +151,8 @@ def _train(stage: Stage) -> int:
     _card(stage, fair)
     found = _proxy_test(stage, fair)
     stage.say(
-        f"tested: its features tell race with an AUC of {found['auc']:.2f} ({found['low']:.2f} to {found['high']:.2f}): "
+        f"tested: its features tell race with an AUC of {found['auc']:.2f} ({found['low']:.2f} to "
+        f"{found['high']:.2f}): "
         "applicants differ in income, debt and records too. The policy allows less than 0.82"
     )
     return fair

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from tenure.manage import cel
-from tenure.manage.in_force import InForce
+from tenure.manage.in_force import InForce, meet
 from tenure.manage.marks import Known, Marks
 from tenure.records.facts import Facts, FeatureFact
 from tenure.records.model_files import Feature, ModelFile
@@ -37,8 +37,7 @@ def judge(
 ) -> list[FeatureFact]:
     """Every input column as a fact, with whether it is forbidden and why.
 
-    A ban of the file goes by semantic type: a column that means the same, or is derived from one, is forbidden too. A
-    ban for some purposes counts for every purpose, since a file's purpose is free text.
+    A ban of the file goes by semantic type: a column that means the same, or is derived from one, is forbidden too.
     """
     declared = file.features if file else {}
     return [
@@ -83,6 +82,8 @@ class _Judge(NamedTuple):
         by_column = []
         for model, column in sorted(marks.reached):
             file = self.known[model].file
+            if file and column in file.protected:
+                by_column.append(_Reason("", f"{column!r} is protected, and for tests of fairness alone"))
             feature = file.features.get(column) if file else None
             if feature is not None and (because := self._ban(feature)):
                 by_column.append(_Reason(f"semantic:{feature.semantic}" if feature.semantic else "", because))
@@ -96,12 +97,11 @@ class _Judge(NamedTuple):
         ]
 
     def _ban(self, feature: Feature) -> str:
-        """Why a feature is forbidden where the model is used; empty when it is not. A file without jurisdictions is
-        used everywhere."""
-        ban, places = feature.forbidden, self.force.about.jurisdictions
+        """Why a feature is forbidden where and for what the model is used; empty when it is not."""
+        ban, about = feature.forbidden, self.force.about
         if ban is None:
             return ""
-        return ban.reason if not ban.within or not places or set(ban.within) & set(places) else ""
+        return ban.reason if meet(ban.within, about.jurisdictions) and meet(ban.purposes, about.purposes) else ""
 
 
 def _fact(column: Column, feature: Feature | None, marks: Marks | None, judge: _Judge) -> FeatureFact:

@@ -113,10 +113,10 @@ def gather(
     found = Facts(
         model=model,
         version=version,
-        jurisdictions=file.jurisdictions if file else [],
+        jurisdictions=file.use.jurisdictions if file else [],
         purpose=file.purpose if file else "",
-        purposes=file.purposes if file else None,
-        scoring=file.scoring if file else None,
+        purposes=file.use.purposes if file else None,
+        scoring=file.use.scoring if file else None,
         tier=file.tier if file else None,
         governed=bool(file and file.approval),
         authors=_authors(tx, info, applied, card, stored, force),

@@ -150,7 +150,7 @@ def shown(tx: Transaction, now: Instant) -> list[PolicyShown]:
 def for_model(tx: Transaction, model: str, now: Instant) -> InForce:
     """What counts for a model now, by the jurisdictions and purposes of its file as it stands."""
     applied = model_files.current(tx, model)
-    about = About(model, applied.file.jurisdictions, applied.file.purposes) if applied else About(model)
+    about = About(model, applied.file.use.jurisdictions, applied.file.use.purposes) if applied else About(model)
     return in_force.in_force(kept.published(tx), exceptions.search(tx, model=model, state="approved"), about, now)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from msgspec import Meta
+from msgspec import Meta, field
 
 from tenure.records.base import Record
 
@@ -20,15 +20,24 @@ class Declared(Record, forbid_unknown_fields=True):
     """A part of the model's file: a key that is not known is an error."""
 
 
-class Forbidden(Declared):
-    """Where a feature may not be used; no jurisdiction means everywhere.
+class Use(Declared):
+    """Where the model is used and what for, in words that policies go by.
 
-    `purposes` tells readers what the ban is about. It never narrows the ban: a model's purpose is free text.
+    A model that names no jurisdiction counts as used in each, and one that names no purpose as used for each.
     """
 
+    jurisdictions: list[str] = []
+    purposes: list[Role] = []
+    not_for: list[Annotated[str, Meta(min_length=1)]] = []
+    scoring: Literal["online", "batch"] = "online"
+
+
+class Forbidden(Declared):
+    """Where a feature may not be used, and for what; no jurisdiction means everywhere, no purpose every purpose."""
+
     reason: Annotated[str, Meta(min_length=1)]
-    within: list[str] = []
-    purposes: list[str] = []
+    within: list[str] = field(default_factory=list, name="in")
+    purposes: list[Role] = field(default_factory=list, name="for")
 
 
 class Feature(Declared):
@@ -194,19 +203,17 @@ class ModelFile(Declared):
     """One model, as declared. `value` and `action` are SQL expressions over features, score, action and y.
 
     `approval` puts it under governance. `registration`, `deployment` and `promotion` ask for signatures of their own;
-    without them a version is judged when it is approved, and its approval allows the rest.
-    `purposes` are short words that policies go by, such as `credit`; a file without any counts for every purpose, as
-    one without `jurisdictions` counts for every jurisdiction. `tier` is how much depends on it, in your own words.
+    without them a version is judged when it is approved, and its approval allows the rest. `tier` is how much depends
+    on it, in your own words.
     """
 
     model: str
     purpose: Annotated[str, Meta(min_length=1)]
     owner: Annotated[str, Meta(min_length=1)]
-    jurisdictions: list[str] = []
-    purposes: list[Role] = []
-    scoring: Literal["online", "batch"] = "online"
+    use: Use = Use()
     tier: Role | None = None
     features: dict[str, Feature] = {}
+    protected: list[str] = []
     prediction: Prediction | None = None
     value: str | None = None
     action: str = "score >= 0.5"

@@ -375,11 +375,11 @@ def test_applying_the_same_file_again_does_nothing(ground: Ground):
     assert (first.revision, second.revision, second.changes) == (1, 1, [])
     assert first.changes == dry.changes
     assert actions(ground).count("model_file.applied") == 1
-    other = model_files.parse({**FILE, "owner": "you@example.com", "jurisdictions": ["US", "CA"]})
+    other = model_files.parse({**FILE, "owner": "you@example.com", "use": {"jurisdictions": ["US", "CA"]}})
     third = ground.database.write(lambda tx: model_files.apply(tx, other, by="ann", now=NOW))
     assert (third.revision, third.changes) == (
         2,
-        ["owner: 'pricing@example.com' → 'you@example.com'", "jurisdictions: ['US'] → ['US', 'CA']"],
+        ["owner: 'pricing@example.com' → 'you@example.com'", "use.jurisdictions: ['US'] → ['US', 'CA']"],
     )
 
 

@@ -148,3 +148,24 @@ def test_renaming_columns_never_changes_the_verdict(
         return semantics[at] == "race" or any(reaches(one) for one in links[at] if one < at)
 
     assert verdicts(names) == verdicts(renamed) == [reaches(at) for at in range(SIZE)]
+
+
+def test_a_protected_column_and_what_is_made_of_it_is_left_out():
+    told = {"sex": {}, "title": {"derived_from": ["sex"]}, "income": {}}
+    file = model_files.parse({"model": "m", "purpose": "-", "owner": "-", "features": told, "protected": ["sex"]})
+    found = judged(file)
+    assert {name: one.forbidden for name, one in found.items()} == {"sex": True, "title": True, "income": False}
+    assert "'sex' is protected, and for tests of fairness alone" in found["title"].forbidden_because
+
+
+@pytest.mark.parametrize(
+    ("places", "purposes", "forbidden"),
+    [(("US",), ("pricing",), True), (("EU",), ("pricing",), False), (("US",), ("fraud",), False), ((), (), True)],
+)
+def test_a_ban_of_the_file_counts_where_and_for_what_it_says(places: Any, purposes: Any, forbidden: bool):
+    ban = {"in": ["US"], "for": ["pricing"], "reason": "policy P-12"}
+    file = file_of("m", age={"semantic": "age", "forbidden": ban})
+    known = {"m": Known(file, ("age",))}
+    force = InForce(About("m", places, purposes), Instant(0), ())
+    [age] = bans.judge([bans.Column("age", "double")], file, marks.of_columns("m", known), known, force, [])
+    assert age.forbidden is forbidden

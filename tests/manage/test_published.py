@@ -304,7 +304,8 @@ def test_a_ban_may_have_a_condition_which_counts_as_true_when_nobody_knows(
 
 def test_a_ban_for_other_places_purposes_and_days_does_not_count(ground: Ground):
     version = carriers(ground)
-    apply_file(ground, features={"wind": {}, "carrier": {"semantic": "carrier"}}, purposes=["pricing"])
+    use = {"jurisdictions": ["US"], "purposes": ["pricing"]}
+    apply_file(ground, features={"wind": {}, "carrier": {"semantic": "carrier"}}, use=use)
     for told in ({"jurisdictions": ["DE"]}, {"purposes": ["credit"]}, {"valid_to": "2025-06-14"}):
         publish(ground, forbid=[{**AGE, **told}])
         assert features_of(ground, version)[1].forbidden is False

@@ -39,7 +39,7 @@ FILE: dict[str, Any] = {
     "model": MODEL,
     "purpose": "Warn travellers of a late arrival before they leave home",
     "owner": "flights@example.com",
-    "jurisdictions": ["US"],
+    "use": {"jurisdictions": ["US"]},
     "features": {
         **{name: {"kind": "numeric"} for name in samples.NUMERIC},
         "sched_hour": {"kind": "numeric", "range": [0, 23]},
