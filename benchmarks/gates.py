@@ -155,8 +155,7 @@ def fill(ground: Ground) -> None:
             "model": MODEL,
             "purpose": "Decide on loans",
             "owner": "ann",
-            "use": {"jurisdictions": ["US"]},
-            "purposes": ["credit"],
+            "use": {"jurisdictions": ["US"], "purposes": ["credit"]},
             "features": features,
             "approval": {"steps": [{"role": "validator"}]},
         }

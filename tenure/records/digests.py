@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from functools import cache
 from typing import Any
 
 import msgspec
+from msgspec import NODEFAULT
 
 PLAIN = (str, int, float, bool, type(None), bytes)
 
@@ -27,9 +29,9 @@ def told(value: Any) -> Any:
         return value
     if isinstance(value, msgspec.Struct):
         return {
-            field.encode_name: told(held)
-            for field in msgspec.structs.fields(value)
-            if not _is_default(field, held := getattr(value, field.name))
+            encoded: told(held)
+            for name, encoded, default in _fields(type(value))
+            if (held := getattr(value, name)) != default
         }
     if isinstance(value, dict):
         return {key: told(item) for key, item in value.items()}
@@ -38,7 +40,14 @@ def told(value: Any) -> Any:
     return value
 
 
-def _is_default(field: msgspec.structs.FieldInfo, value: object) -> bool:
-    if field.default is not msgspec.NODEFAULT:
-        return bool(value == field.default)
-    return field.default_factory is not msgspec.NODEFAULT and bool(value == field.default_factory())
+@cache
+def _fields(kind: type[msgspec.Struct]) -> list[tuple[str, str, Any]]:
+    """Each field's name, its name in JSON and its default; `NODEFAULT` where there is none."""
+    return [
+        (
+            field.name,
+            field.encode_name,
+            field.default if field.default_factory is NODEFAULT else field.default_factory(),
+        )
+        for field in msgspec.structs.fields(kind)
+    ]
