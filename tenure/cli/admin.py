@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from tenure.cli.asking import server_option, show, when
+from tenure.cli.asking import Verbs, server_option, show, when
 from tenure.errors import InvalidInput
 
 KINDS = ("run", "logged_model", "experiment")
@@ -20,7 +20,7 @@ SHOWN = 10
 UNITS = {"d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0}
 
 
-@click.group("admin")
+@click.group("admin", cls=Verbs)
 def command() -> None:
     """Keep a server in order."""
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
-from tenure.cli.asking import server_option, show, when
+from tenure.cli.asking import Verbs, server_option, show, when
 
 
-@click.group("alert")
+@click.group("alert", cls=Verbs)
 def command() -> None:
     """Alerts: what fired, and who has seen it."""
 

@@ -18,6 +18,15 @@ Row = Sequence[Any]
 SCRIPT_WIDTH = 200
 
 
+class Verbs(click.Group):
+    """A noun's commands, each with the whole first sentence of its help: click would cut it off in the middle."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        found = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, one.get_short_help_str(limit=SCRIPT_WIDTH)) for name, one in found if one])
+
+
 def server_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command `client` (from --url and --token) and `as_json` (from --json)."""
 

@@ -10,13 +10,13 @@ from urllib.parse import quote
 import click
 
 from tenure.cli import verifying
-from tenure.cli.asking import server_option, show, when
+from tenure.cli.asking import Verbs, server_option, show, when
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 NEW_FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
 
 
-@click.group("audit")
+@click.group("audit", cls=Verbs)
 def command() -> None:
     """The audit log: who did what, when and why; whether it still holds; and how things stood at a date."""
 
@@ -29,8 +29,8 @@ def filters(command: Any) -> Any:
             click.option("--action", help="Only actions that begin so, such as 'version.'."),
             click.option("--subject", help="Only what was done to this."),
             click.option("--reason", help="Only events whose reason holds this text."),
-            click.option("--from", "from_at", help="Not before this date or time (UTC)."),
-            click.option("--to", "until_at", help="Not after this date or time (UTC); a date counts to its end."),
+            click.option("--since", "from_at", help="Not before this date or time (UTC)."),
+            click.option("--until", "until_at", help="Not after this date or time (UTC); a date counts to its end."),
         ]
     ):
         command = option(command)
@@ -70,7 +70,7 @@ def show_(sequence: int, client: Any, as_json: bool) -> None:
 
 
 @command.command("export")
-@click.option("--to-file", "path", type=NEW_FILE, help="Where to write it; the terminal when left out.")
+@click.option("--out", "path", type=NEW_FILE, help="A file.  [default: printed]")
 @server_option
 def export(path: Path | None, client: Any, as_json: bool) -> None:
     """The whole log as JSON lines: each event's hash and, byte for byte, what was hashed; for `verify --export`."""
@@ -94,7 +94,7 @@ def public_key(client: Any, as_json: bool) -> None:
 
 
 @command.command("checkpoint")
-@click.option("--to", "path", type=NEW_FILE, help="A file for the signed envelope, to be kept elsewhere.")
+@click.option("--out", "path", type=NEW_FILE, help="A file for the signed envelope, to be kept elsewhere.")
 @server_option
 def checkpoint(path: Path | None, client: Any, as_json: bool) -> None:
     """Sign how the log ends now. Kept elsewhere, it shows later whether anything before it was cut off or rewritten."""

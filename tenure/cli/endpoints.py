@@ -6,11 +6,11 @@ from typing import Any
 
 import click
 
-from tenure.cli.asking import number, server_option, show, when
+from tenure.cli.asking import Verbs, number, server_option, show, when
 from tenure.errors import InvalidInput
 
 
-@click.group("endpoint")
+@click.group("endpoint", cls=Verbs)
 def command() -> None:
     """Endpoints: make one, see how it does, score."""
 

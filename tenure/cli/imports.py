@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tenure.cli.asking import Verbs
+
 if TYPE_CHECKING:
     from tenure.imports.checking import Comparison
     from tenure.imports.plan import Choice, Step, Told
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 SHOWN = 10
 
 
-@click.group("import")
+@click.group("import", cls=Verbs)
 def command() -> None:
     """Move in from another server."""
 

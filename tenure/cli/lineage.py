@@ -10,10 +10,10 @@ from urllib.parse import quote
 
 import click
 
-from tenure.cli.asking import SCRIPT_WIDTH, server_option, show
+from tenure.cli.asking import SCRIPT_WIDTH, Verbs, server_option, show
 
 
-@click.group("lineage")
+@click.group("lineage", cls=Verbs)
 def command() -> None:
     """Lineage: what something came from, what came of it, and what would be hit if it went."""
 

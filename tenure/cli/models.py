@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
-from tenure.cli.asking import server_option, show, when
+from tenure.cli.asking import Verbs, server_option, show, when
 
 
-@click.group("model")
+@click.group("model", cls=Verbs)
 def command() -> None:
     """Models: what is registered, who is champion, what is declared."""
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import click
 
-from tenure.cli.asking import server_option, show, when
+from tenure.cli.asking import Verbs, server_option, show, when
 from tenure.errors import NotFound
 
 
-@click.group("person")
+@click.group("person", cls=Verbs)
 def command() -> None:
     """People, services, and the roles that they hold."""
 

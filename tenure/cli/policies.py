@@ -9,14 +9,14 @@ from urllib.parse import quote
 
 import click
 
-from tenure.cli.asking import kind_of, server_option, show, when
+from tenure.cli.asking import Verbs, kind_of, server_option, show, when
 from tenure.errors import InvalidInput
 from tenure.sdk.client import Client
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
-@click.group("policy")
+@click.group("policy", cls=Verbs)
 def command() -> None:
     """Policies: what a version must show at each gate, from when on and where."""
 
@@ -42,7 +42,7 @@ def list_(client: Any, as_json: bool) -> None:
 
 @command.command("show")
 @click.argument("name")
-@click.option("--version", type=int, help="Default: the one that counts now, else the newest.")
+@click.option("--version", type=int, help="Which one.  [default: the one that counts now, else the newest]")
 @server_option
 def show_(name: str, version: int | None, client: Any, as_json: bool) -> None:
     """One version: its rules and bans, where and when they count."""
@@ -116,7 +116,7 @@ def withdraw(name: str, version: int, from_date: str, reason: str, client: Any, 
 @command.command("dry-run")
 @click.argument("file", type=FILE)
 @click.option("--since", required=True, help="First day, YYYY-MM-DD (UTC).")
-@click.option("--until", help="Day before which to stop; default: now.")
+@click.option("--until", help="Day before which to stop.  [default: now]")
 @server_option
 def dry_run(file: Path, since: str, until: str | None, client: Any, as_json: bool) -> None:
     """What a policy would have refused: asked of the facts of past gate evaluations."""
@@ -146,7 +146,12 @@ def dry_run(file: Path, since: str, until: str | None, client: Any, as_json: boo
 @click.argument("version", type=int)
 @click.option("--data", "file", type=FILE, required=True, help="Rows with the version's columns: .csv or .parquet.")
 @click.option("--key", required=True, help="The column by which the vault knows the rows, such as a customer's number.")
-@click.option("--attribute", "attributes", multiple=True, help="Only this one; repeat it. Default: all in the vault.")
+@click.option(
+    "--attribute",
+    "attributes",
+    multiple=True,
+    help="Only this; repeat it for several.  [default: all in the vault]",
+)
 @click.option("--purpose", required=True, help="Why the protected attributes are read; it is told in the audit log.")
 @server_option
 def proxy_test(

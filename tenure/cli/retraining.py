@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
-from tenure.cli.asking import server_option, show, when
+from tenure.cli.asking import Verbs, server_option, show, when
 
 
-@click.group("retrain")
+@click.group("retrain", cls=Verbs)
 def command() -> None:
     """Retraining runs: what fired, what was compared, how it ended."""
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
-from tenure.cli.asking import server_option, show, when
+from tenure.cli.asking import Verbs, server_option, show, when
 
 
-@click.group("token")
+@click.group("token", cls=Verbs)
 def command() -> None:
     """Tokens: what a program shows instead of a password."""
 

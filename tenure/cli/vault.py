@@ -8,10 +8,10 @@ from urllib.parse import quote
 
 import click
 
-from tenure.cli.asking import kind_of, server_option, show, when
+from tenure.cli.asking import Verbs, kind_of, server_option, show, when
 
 
-@click.group("vault")
+@click.group("vault", cls=Verbs)
 def command() -> None:
     """Protected attributes: kept sealed, for tests of fairness alone. Nothing gives their values out again."""
 

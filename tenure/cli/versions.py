@@ -8,13 +8,13 @@ from typing import Any
 
 import click
 
-from tenure.cli.asking import server_option, show, when
+from tenure.cli.asking import Verbs, server_option, show, when
 from tenure.cli.decisions import decision_options
 
 
-@click.group("version")
+@click.group("version", cls=Verbs)
 def command() -> None:
-    """Versions: see what stands against one, ask for approval, sign, promote."""
+    """Versions: what stands for one and against it, and the changes that move it."""
 
 
 @command.command("gates")

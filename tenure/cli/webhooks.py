@@ -7,10 +7,10 @@ from urllib.parse import quote
 
 import click
 
-from tenure.cli.asking import server_option, show, when
+from tenure.cli.asking import Verbs, server_option, show, when
 
 
-@click.group("webhook")
+@click.group("webhook", cls=Verbs)
 def command() -> None:
     """Webhooks: who is told of what happens in the registry."""
 

@@ -84,7 +84,9 @@ def _page(
             "csrf": csrf_of(request),
         }
 
-    return show(ground, principal, "account.html", load, status=status_of(refusal) if refusal else 200)
+    return show(
+        ground, principal, "account.html", load, current="account", status=status_of(refusal) if refusal else 200
+    )
 
 
 def _require_person(principal: Principal) -> None:

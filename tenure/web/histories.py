@@ -10,7 +10,7 @@ from tenure.access import MODEL
 from tenure.errors import NotFound
 from tenure.manage import histories
 from tenure.records import moments
-from tenure.records.base import Instant, iso
+from tenure.records.base import Instant
 from tenure.records.people import Permission, Principal
 from tenure.store import registered_models
 from tenure.store.database import Transaction
@@ -32,7 +32,7 @@ def page(ground: Ground, principal: Principal, name: str, at: str = "") -> Respo
             if not at and not registered_models.exists(tx, name):
                 raise
             found, missing = None, problem.message
-        return {"found": found, "missing": missing, "name": name, "at": at, "moment": moment, "told_at": iso(moment)}
+        return {"found": found, "missing": missing, "name": name, "at": at, "moment": moment}
 
     return show(ground, principal, "as_of.html", load, current="models")
 

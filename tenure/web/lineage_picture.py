@@ -101,8 +101,8 @@ def under(info: NodeInfo) -> str:
         return f"ended {wording.date(info.until_at)}" if info.until_at else f"since {wording.date(info.from_at)}"
     if info.node.kind == "endpoint":
         return f"of {info.owner}"
-    if info.node.kind in ("run", "logged_model"):
-        return info.state or info.owner
+    if info.node.kind in ("run", "logged_model") and not info.state:
+        return f"by {info.owner}" if info.owner else ""
     return wording.state(info.state) if info.state else ""
 
 

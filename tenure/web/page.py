@@ -114,7 +114,7 @@ def _templates() -> jinja2.Environment:
         extensions=["jinja2.ext.do"],
     )
     words = ("count", "short", "figure", "decimals", "percent", "interval", "plus_minus", "p_value", "instant", "date")
-    more = ("span", "duration", "size", "digest", "state", "plain", "of_ms")
+    more = ("day", "span", "duration", "size", "digest", "state", "plain", "of_ms")
     environment.filters.update({name: getattr(wording, name) for name in (*words, *more)})
     environment.filters.update(part=part, iso=iso, package=lambda module: module.split(".")[0])
     environment.tests["interval_like"] = wording.is_interval

@@ -15,6 +15,7 @@ from tenure.records.policies import PolicyException, PublishedPolicy, Span
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
 from tenure.web.page import show
+from tenure.web.wording import day
 
 SHOWN_LINES = 100
 END = Instant(2**62)
@@ -65,7 +66,7 @@ def span(one: Span) -> str:
     >>> span(Span(valid_from=date(2026, 1, 1)))
     'from 1 Jan 2026 on'
     """
-    first, last = (f"{day.day} {day:%b %Y}" if day else "" for day in (one.valid_from, one.valid_to))
+    first, last = (day(date) if date else "" for date in (one.valid_from, one.valid_to))
     if first and last:
         return f"{first} to {last}"
     return f"from {first} on" if first else f"until {last}" if last else "always"

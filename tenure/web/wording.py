@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as calendar
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -129,6 +130,15 @@ def date(at: int | None) -> str:
         return DASH
     moment = moment_of(at)
     return f"{moment.day} {moment:%b %Y}"
+
+
+def day(date: calendar.date) -> str:
+    """A day of the calendar.
+
+    >>> day(calendar.date(2026, 1, 1))
+    '1 Jan 2026'
+    """
+    return f"{date.day} {date:%b %Y}"
 
 
 def span(start_at: int, end_at: int) -> str:

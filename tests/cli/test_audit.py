@@ -23,8 +23,8 @@ def test_an_auditor_verifies_without_the_server(server: Running, tmp_path: Path)
     added = run(server, "person", "add", "audrey", "--printed-name", "Audrey", "--role", "auditor", *password)
     assert added.exit_code == 0
     key.write_text(run(server, "audit", "public-key").output)
-    assert run(server, "audit", "checkpoint", "--to", str(kept)).exit_code == 0
-    run(server, "audit", "export", "--to-file", str(exported))
+    assert run(server, "audit", "checkpoint", "--out", str(kept)).exit_code == 0
+    run(server, "audit", "export", "--out", str(exported))
     asked = ["audit", "verify", "--export", str(exported), "--checkpoint", str(kept), "--public-key", str(key)]
     told = alone(*asked, "--json")
     assert told.exit_code == 0, told.output
@@ -40,12 +40,12 @@ def test_an_auditor_verifies_without_the_server(server: Running, tmp_path: Path)
 
 def test_a_server_is_held_against_what_was_kept(server: Running, tmp_path: Path) -> None:
     kept = tmp_path / "c.json"
-    run(server, "audit", "checkpoint", "--to", str(kept))
+    run(server, "audit", "checkpoint", "--out", str(kept))
     told = run(server, "audit", "verify", "--checkpoint", str(kept), "--segments", "--runs")
     assert told.exit_code == 0, told.output
     for word in ("whole", "agree", "segment files", "ended runs"):
         assert word in told.output
-    assert "checkpoint" not in run(server, "audit", "log", "--action", "checkpoint.", "--to", "2001-01-01").output
+    assert "checkpoint" not in run(server, "audit", "log", "--action", "checkpoint.", "--until", "2001-01-01").output
     number = json.loads(run(server, "audit", "log", "--action", "checkpoint.", "--json").output)[0]["sequence"]
     assert "head before" in run(server, "audit", "show", str(number)).output.replace("_", " ")
 

@@ -33,6 +33,7 @@ def test_every_command_has_help_that_says_what_it_does() -> None:
         told = CliRunner().invoke(tenure, [name, "--help"])
         assert told.exit_code == 0
         assert len(told.output.splitlines()) > 3
+        assert "..." not in told.output.partition("Commands:")[2]
 
 
 def test_an_unknown_command_says_where_to_look() -> None:

@@ -102,6 +102,12 @@ def test_the_overview_shows_each_models_life_health_and_value(pages: Client) -> 
     assert 'class="spark"' in text
 
 
+def test_every_room_is_found_from_the_first_page(pages: Client) -> None:
+    text = pages.get("/").text
+    for path in ("models", "runs", "changes", "alerts", "policies", "people", "audit", "impact", "webhooks", "sign-in"):
+        assert f'href="/{path}"' in text, path
+
+
 def test_a_version_shows_card_signatures_and_lineage(pages: Client) -> None:
     text = pages.get("/models/flight-delay/versions/1").text
     assert "Vera Valdés" in text
@@ -328,7 +334,7 @@ def test_policies_are_told_in_words_with_their_exceptions(pages: Client) -> None
     for words in ("punctual", "version 1", "tenure-baseline@1", "punctual/very-accurate", "watched every week"):
         assert words in text
     text = pages.get("/policies/punctual/1").text
-    for words in ("in force", "very accurate", "must be at least 0.95", "warns only", "semantic type"):
+    for words in ("in force", "very-accurate", "must be at least 0.95", "warns only", "semantic type"):
         assert words in text
     assert "yet to begin" in pages.get("/policies/later/1").text
     text = pages.get("/policies/punctual/1?since=2025-01-01").text
