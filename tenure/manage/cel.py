@@ -95,22 +95,28 @@ def there(value: Any) -> Any:
     """Facts without those that are None, or a list with such an item: a look at one of them is an error then, and the
     rule does not hold."""
     if isinstance(value, dict):  # not Mapping: to ask that of thousands of values takes longer than the engine does
-        return {name: there(inner) for name, inner in value.items() if not _is_missing(inner)}
+        kept = {}
+        for name, inner in value.items():
+            if inner is None:
+                continue
+            if not isinstance(inner, HOLDING):
+                kept[name] = inner
+            elif not (isinstance(inner, list) and None in inner):
+                kept[name] = there(inner)
+        return kept
     if isinstance(value, list | tuple):
-        return [there(item) for item in value]
+        return [there(item) if isinstance(item, HOLDING) else item for item in value]
     return value
 
 
-def _is_missing(value: Any) -> bool:
-    return value is None or (isinstance(value, list) and None in value)
+HOLDING = (dict, list, tuple)
+"""What holds further facts. Most facts are plain, and a call for each of them would cost more than all the rest."""
 
 
 def _longest(value: Any) -> int:
-    if isinstance(value, dict):
-        return max(len(value), *(_longest(inner) for inner in value.values()), 0)
-    if isinstance(value, list):
-        return max(len(value), *(_longest(item) for item in value), 0)
-    return 0
+    """The length of the longest list or mapping, at any depth."""
+    inner = value.values() if isinstance(value, dict) else value
+    return max(len(value), *(_longest(one) for one in inner if isinstance(one, HOLDING)), 0)
 
 
 @lru_cache(maxsize=4096)
