@@ -12,6 +12,7 @@ import pytest
 
 from ..conftest import serving
 
+pytestmark = pytest.mark.slow  # the demo takes the same way in every run
 ROOT = Path(__file__).parents[2]
 
 

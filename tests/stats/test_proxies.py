@@ -32,6 +32,7 @@ def test_an_exact_stand_in_is_found_and_named(kind: str):
         assert found.alone[0].value > 0.99
 
 
+@pytest.mark.slow
 def test_independent_columns_are_told_from_a_stand_in_at_the_intervals_level():
     """Of 16 tests at 95 % about 1 misses 0.5; more than 4 would happen once in a thousand times."""
     missed, values = 0, []
