@@ -34,7 +34,7 @@ STARTS = (
     "/lineage/endpoint/flight-delay",
     "/models/flight-delay/as-of?at=2100-01-01",
 )
-REPEATS = 7
+REPEATS = 4
 """So many pages of one kind are looked at: a list's thousand links lead to pages that are made alike."""
 LEADS = {"href", "src", "action", "formaction", "data", "srcdoc", "poster", "background", "xlink:href"}
 
