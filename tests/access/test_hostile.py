@@ -9,6 +9,7 @@ import inspect
 import itertools
 import os
 import pickle
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -147,6 +148,23 @@ def test_no_nesting_fails_a_route(filled: Server, insider: dict[str, str], body:
     for case in UNSAFE:
         answer = asked(filled, insider, case, "late", body=body)
         assert not failed(answer), (case, answer.text)
+
+
+def test_a_form_of_many_parts_takes_no_time(filled: Server, insider: dict[str, str]):
+    """Each page that takes a form, sent one of twenty thousand parts, and one with as many fields."""
+    part = b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n'
+    pages = [case for case in UNSAFE if not case.path.startswith("/api/")]
+    assert len(pages) > 15
+    for kind, body in (
+        ("multipart/form-data; boundary=x", part * 20_000 + b"--x--\r\n"),
+        ("multipart/form-data; boundary=x", b"--x\r\n" * 20_000),
+        ("application/x-www-form-urlencoded", b"a=1&" * 20_000),
+    ):
+        for case in pages:
+            began = time.perf_counter()
+            answer = filled.ask(case.method, case.filled("late"), {**insider, "content-type": kind}, body=body)
+            assert not failed(answer), (case, answer.text[:200])
+            assert time.perf_counter() - began < 2.0, case
 
 
 def test_no_length_fails_a_route(filled: Server, insider: dict[str, str]):
