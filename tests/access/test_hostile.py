@@ -9,6 +9,7 @@ import inspect
 import itertools
 import os
 import pickle
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -148,6 +149,23 @@ def test_no_nesting_fails_a_route(filled: Server, insider: dict[str, str], body:
     for case in UNSAFE:
         answer = asked(filled, insider, case, "late", body=body)
         assert not failed(answer), (case, answer.text)
+
+
+def test_no_route_answers_a_method_that_it_does_not_declare(filled: Server, insider: dict[str, str]):
+    """Nor does a header or a field turn one method into another."""
+    declared: dict[str, set[str]] = {}
+    for case in CASES:
+        declared.setdefault(case.filled("late"), set()).add(case.method)
+    override = {**insider, "x-http-method-override": "DELETE", "x-http-method": "DELETE", "x-method-override": "DELETE"}
+    for path, methods in declared.items():
+        for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "PURGE", "TRACE", "post"} - methods:
+            answer = filled.ask(method, path, override, query="_method=GET", body=b"{}")
+            other = [one for one in CASES if one.method == method and matches(one.path, path)]
+            assert other or answer.status in (404, 405), (method, path, answer.status, answer.text[:100])
+
+
+def matches(pattern: str, path: str) -> bool:
+    return bool(re.fullmatch(re.sub(r"{\w+:path}", ".+", re.sub(r"{\w+(:str|:int)?}", "[^/]+", pattern)), path))
 
 
 def test_a_form_of_many_parts_takes_no_time(filled: Server, insider: dict[str, str]):

@@ -37,6 +37,7 @@ KINDS: dict[int, Kind] = {
         "One gate stands in front of everything, and a route without a permission keeps the server from starting.",
         (
             "access/test_matrix::test_nobody_gets_anything_but_public_routes",
+            "access/test_hostile::test_no_route_answers_a_method_that_it_does_not_declare",
             "access/test_access::test_a_route_without_permission_stops_the_start",
             "api/test_front::test_a_control_whose_routes_declare_nothing_ends_and_says_why",
             "web/test_pages::test_every_page_declares_a_permission",
