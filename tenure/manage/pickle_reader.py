@@ -11,10 +11,14 @@ import gzip
 import io
 import logging
 import lzma
+import pickletools
 import resource
 import sys
+import zipfile
 import zlib
+from collections.abc import Iterator
 from importlib.metadata import version
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -24,7 +28,10 @@ from tenure.records.contents import Import, Scan
 MEMORY_BYTES = 2 * 1024**3
 CPU_S = 60
 UNPACKED_BYTES = 256 * 1024 * 1024
-SCANNER = f"picklescan {version('picklescan')}"
+MOST_OPCODES = 5_000_000
+"""The scanner keeps each of them, in some 150 bytes."""
+SCANNER = f"picklescan {version('picklescan')}, reader 2"
+"""What was scanned by another one is scanned again."""
 
 
 class Given(msgspec.Struct):
@@ -38,18 +45,59 @@ def scan(content: bytes, suffix: str) -> Scan:
     """What a file would bring in if it were unpickled: as it is, unpacked as joblib does, or inside an archive."""
     from picklescan import scanner
 
+    scanner.pickletools = SimpleNamespace(genops=_bounded)
     try:
-        found = scanner.scan_bytes(io.BytesIO(_unpacked(content)), "file", suffix)
+        unpacked = _unpacked(content)
+        whole = _is_whole(unpacked)
+        found = scanner.scan_bytes(io.BytesIO(unpacked), "file", suffix)
+        if zipfile.is_zipfile(io.BytesIO(unpacked)) and not unpacked.startswith(
+            b"PK"
+        ):  # which may stand behind a pickle
+            found.merge(scanner.scan_pickle_bytes(io.BytesIO(unpacked), "file"))
     except MemoryError:
         raise
-    except Exception:  # whatever such a file makes of the scanner: it could not be read
+    except (Exception, _TooMuch):  # whatever such a file makes of the scanner: it could not be read
         return Scan(scanner=SCANNER, state="part", imports=[])
     imports = {(one.module, one.name, one.safety.value) for one in found.globals}
     return Scan(
         scanner=SCANNER,
-        state="part" if found.scan_err else "scanned",
+        state="part" if found.scan_err or not whole else "scanned",
         imports=[Import(module=module, name=name, level=level) for module, name, level in sorted(imports)],
     )
+
+
+class _TooMuch(BaseException):
+    """No Exception, since the scanner takes any for the end of a pickle, and what did not fit for no pickle at all."""
+
+
+def _bounded(pickled: Any) -> Iterator[Any]:
+    """The opcodes of a pickle, for the scanner, which keeps all of them. Raises _TooMuch."""
+    try:
+        for number, opcode in enumerate(pickletools.genops(pickled)):
+            if number >= MOST_OPCODES:
+                raise _TooMuch
+            yield opcode
+    except MemoryError:
+        raise _TooMuch from None
+
+
+def _is_whole(content: bytes) -> bool:
+    """Whether the scanner can look into all of an archive; it passes over what it cannot open, and archives in it."""
+    if not zipfile.is_zipfile(io.BytesIO(content)):
+        return True
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        members = archive.infolist()
+        if sum(member.file_size for member in members) > UNPACKED_BYTES:
+            raise ValueError("too large when unpacked")
+        return not any(_is_closed(archive, member) for member in members)
+
+
+def _is_closed(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bool:
+    try:
+        with archive.open(member) as opened:
+            return opened.read(8).startswith(CLOSED)
+    except (zipfile.BadZipFile, RuntimeError, OSError, EOFError, zlib.error, lzma.LZMAError):
+        return True
 
 
 def _unpacked(content: bytes) -> bytes:
@@ -80,6 +128,8 @@ PACKED: tuple[tuple[tuple[bytes, ...], Any], ...] = (
     ((b"\x04\x22\x4d\x18",), None),  # LZ4: only with a package of its own
 )
 """How packed files begin, with what unpacks them."""
+CLOSED = (b"PK\x03\x04", b"7z\xbc\xaf\x27\x1c", *(start for starts, _ in PACKED[1:] for start in starts))
+"""How a file in an archive begins that is packed once more."""
 
 
 def main() -> None:

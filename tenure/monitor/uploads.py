@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from tenure.errors import InvalidInput, TooLarge
+from tenure.manage import tables
 from tenure.records.outcomes import Outcome, OutcomeBatch
 
 COLUMNS = ("prediction_id", "reference", "value", "event_time")
@@ -38,19 +39,12 @@ def from_csv(body: bytes, max_rows: int) -> OutcomeBatch:
 
 
 def from_parquet(body: bytes, max_rows: int) -> OutcomeBatch:
-    """A Parquet file. Sizes are checked by its foot before anything is unpacked. Raises InvalidInput."""
+    """A Parquet file. Sizes are checked before anything is written out. Raises InvalidInput, TooLarge."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     try:
-        with pq.ParquetFile(pa.BufferReader(body)) as file:
-            if file.metadata.num_rows > max_rows:
-                raise _too_many(max_rows)
-            groups = [file.metadata.row_group(number) for number in range(file.metadata.num_row_groups)]
-            if sum(group.total_byte_size for group in groups) > UNPACKED_LIMIT:
-                raise TooLarge(f"The file may unpack to {UNPACKED_LIMIT // 1024**2} MiB at most. Send several.")
-            _check_columns(file.schema_arrow.names)
-            table = file.read(use_threads=False)
+        table = tables.flat_parquet(body, max_rows, UNPACKED_LIMIT)
+        _check_columns(table.column_names)
         return _batch(_plain(table).to_pylist())
     except (pa.ArrowException, OSError, OverflowError) as problem:
         raise InvalidInput(f"The file cannot be read as Parquet: {str(problem).splitlines()[0]}.") from None

@@ -22,6 +22,7 @@ import msgspec
 from tenure.errors import NotFound
 from tenure.records.base import SECOND_US, Instant, new_id
 from tenure.records.jobs import Job
+from tenure.settings import OIDC_SECRET_VARIABLE
 from tenure.store import jobs
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
@@ -47,6 +48,12 @@ def get(tx: Transaction, job_id: str) -> Job:
     if job is None:
         raise NotFound(f"There is no job {job_id!r}.")
     return job
+
+
+def environment() -> dict[str, str]:
+    """What a job's child is given: a recipe is code of somebody's, and who signs in is no business of it."""
+    kept = {name: value for name, value in os.environ.items() if name != OIDC_SECRET_VARIABLE}
+    return {**kept, PARENT_VARIABLE: str(os.getpid())}
 
 
 def result_path(folder: Path, job_id: str) -> Path:
@@ -134,7 +141,7 @@ class Runner:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, PARENT_VARIABLE: str(os.getpid())},
+                env=environment(),
             )
 
     def _keep_alive(self, ground: Ground, job_id: str, child: _Child, now: Instant) -> None:

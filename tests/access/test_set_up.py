@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from typing import Any
 
@@ -82,3 +83,12 @@ def test_the_page_makes_the_administrator_and_signs_them_in(server: Server, secr
     cookie = {"cookie": done.header("set-cookie").partition(";")[0]}
     assert "Root" in server.ask("GET", "/people", cookie).text
     assert server.ask("GET", "/set-up", query=f"token={secret}").status == 403
+
+
+@pytest.mark.parametrize("name", ["admin", "root", "owner", "user", "tenure", "tenure-worker", "mlflow", "guest", ""])
+def test_a_new_server_knows_nobody(server: Server, name: str):
+    assert server.ground.database.read(lambda tx: people.list_all(tx, NOW)) == []
+    for password in ("admin", "password", "password1234", "tenure", "changeme", "secret", ""):
+        basic = base64.b64encode(f"{name}:{password}".encode()).decode()
+        for given in (f"Basic {basic}", f"Bearer {password}", f"Bearer tnr_{password}"):
+            assert server.ask("GET", "/api/v1/models", {"authorization": given}).status in (401, 429), given

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from tenure.manage import cel
@@ -35,6 +37,18 @@ def test_what_cannot_be_answered_does_not_hold(expression: str):
     answer = cel.ask(expression, FACTS)
     assert not answer.held
     assert answer.problem
+
+
+@pytest.mark.parametrize("broken", [RuntimeError("no"), MemoryError(), RecursionError(), "yes", 1, None])
+def test_an_engine_that_breaks_permits_nothing(broken: object, monkeypatch: pytest.MonkeyPatch):
+    class Compiled:
+        def execute(self, _context: Any) -> object:
+            if isinstance(broken, BaseException):
+                raise broken
+            return broken
+
+    monkeypatch.setattr(cel, "_compiled", lambda _expression: Compiled())
+    assert not cel.ask("true", FACTS).held
 
 
 def test_the_engine_is_named_with_its_version():

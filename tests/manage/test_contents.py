@@ -8,6 +8,7 @@ import io
 import lzma
 import os
 import pickle
+import struct
 import sys
 import zipfile
 import zlib
@@ -103,6 +104,65 @@ def test_what_runs_nothing_is_data(content: bytes) -> None:
 def test_what_cannot_be_unpacked_is_not_called_data(content: bytes) -> None:
     found = pickle_reader.scan(content, ".joblib")
     assert contents.kind_of(".joblib", found) == "unknown"
+
+
+def bomb_before(pickled: bytes, size: int) -> bytes:
+    """An archive of a pickle that begins with so many bytes of nothing, of which it has a thousandth."""
+    block = 2**24
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    head = packer.compress(b"\x80\x04\x8e" + struct.pack("<Q", size)) + packer.flush(zlib.Z_FULL_FLUSH)
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    nothing = packer.compress(bytes(block)) + packer.flush(zlib.Z_FULL_FLUSH)
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    packed = head + nothing * (size // block) + packer.compress(b"0" + pickled) + packer.flush()
+    name, whole = b"data.pkl", 11 + size + 1 + len(pickled)
+    fields = struct.pack("<HHHHHIII", 20, 0, 8, 0, 0, 0, len(packed), whole)
+    local = b"PK\3\4" + fields + struct.pack("<HH", len(name), 0) + name + packed
+    central = b"PK\1\2" + struct.pack("<H", 20) + fields + struct.pack("<HHHHHII", len(name), 0, 0, 0, 0, 0, 0) + name
+    return local + central + b"PK\5\6" + struct.pack("<HHHHIIH", 0, 0, 1, 1, len(central), len(local), 0)
+
+
+def closed(content: bytes) -> bytes:
+    """The archive with its only member said to be encrypted."""
+    changed = bytearray(content)
+    changed[6] |= 1
+    changed[content.rindex(b"PK\1\2") + 8] |= 1
+    return bytes(changed)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        bomb_before(EVIL[2:], 3 * 2**30),
+        archived("inner.zip", archived("data.pkl", EVIL)),
+        archived("inner.pkl.gz", gzip.compress(EVIL)),
+        closed(archived("data.pkl", EVIL)),
+        gzip.compress(b"\x80\x04" + b"N0" * 50_000 + EVIL[2:]),
+    ],
+    ids=["bomb", "archive in archive", "packed in archive", "encrypted", "many opcodes"],
+)
+def test_what_hides_behind_too_much_or_too_many_is_not_called_data(content: bytes, monkeypatch: Any) -> None:
+    monkeypatch.setattr(pickle_reader, "MOST_OPCODES", 50_000)
+    assert len(content) < 4_000_000
+    found = pickle_reader.scan(content, ".bin")
+    assert found.state == "part"
+    assert contents.kind_of(".bin", found) != "data"
+
+
+def test_an_archive_behind_a_pickle_does_not_hide_it() -> None:
+    found = pickle_reader.scan(EVIL + archived("schema.json", b"{}"), ".pkl")
+    assert [(one.name, one.level) for one in found.imports] == [("system", "dangerous")]
+
+
+def test_a_word_in_the_files_themselves_makes_nothing_trusted(ground: Ground) -> None:
+    """What a version says of itself is no evidence: only what was found in its bytes."""
+    word = b"flavors: {sklearn: {skops_trusted_types: [os.system], pickled: false}}\nruns_code: false\n"
+    info = version_with(
+        ground, {"model.pkl": EVIL, "trusted.yaml": word, "tenure/contents.json": b'{"runs_code":false}'}
+    )
+    found = contents.look_into(ground, info.name, info.version)
+    assert found.runs_code is True
+    assert contents.flagged(found)
 
 
 def test_code_is_code_and_what_hides_code_is_not_judged() -> None:

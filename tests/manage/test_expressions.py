@@ -140,7 +140,11 @@ def test_whatever_is_written_is_read_or_refused_with_a_sentence(text: str):
 )
 def test_what_is_read_here_is_what_the_engine_reads(expression: str):
     """The parts that `&&` joins at the top are each true exactly when the whole is."""
-    tree = expressions.read(expression)
+    try:
+        tree = expressions.read(expression)
+    except InvalidInput:  # loops too deep in each other, which is the one thing that these can be refused for
+        assert not cel.ask(expression, {}).held
+        return
     parts = [expression[part.start : part.end] for part in expressions.conjuncts(tree)]
     assert cel.ask(expression, {}).held == all(cel.ask(part, {}).held for part in parts)
 

@@ -15,6 +15,7 @@ import pytest
 from tenure.records.base import SECOND_US, Instant
 from tenure.records.jobs import Job
 from tenure.retrain import jobs
+from tenure.settings import OIDC_SECRET_VARIABLE
 from tenure.store import jobs as stored
 from tenure.store.ground import Ground
 
@@ -183,3 +184,20 @@ def test_the_process_dies_with_its_worker(ground: Ground, tmp_path: Path) -> Non
         while Path(f"/proc/{pid}/stat").exists() and " Z " not in Path(f"/proc/{pid}/stat").read_text():
             assert time.monotonic() < deadline
             time.sleep(0.01)  # polling a real process, with a deadline
+
+
+def test_a_recipe_is_not_given_the_secret_of_who_signs_people_in(
+    ground: Ground, runners: list[jobs.Runner], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(OIDC_SECRET_VARIABLE, "provider-client-secret")
+    job_id = add(ground)
+    path = ground.settings.folder / "jobs"
+    code = (
+        "import json, os, pathlib, sys; "
+        f"pathlib.Path({str(path)!r}, sys.argv[1] + '.json').write_text(json.dumps(dict(os.environ)))"
+    )
+    runners.append(jobs.Runner(command=child(code)))
+    seen = run_until(ground, runners[0], job_id, "done").result
+    assert seen is not None
+    assert seen[jobs.PARENT_VARIABLE] == str(os.getpid())
+    assert "provider-client-secret" not in str(seen)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from dataclasses import replace
 
 import msgspec
@@ -236,3 +237,17 @@ def test_text_is_searched_alike_on_both_databases(each_wire: Wire) -> None:
     assert names("run_name LIKE 'beta\\%'") == ["beta\\x"]
     assert names("run_name LIKE '[_]'") == ["[x]"]
     assert names("run_name != 'alpha_1' AND status = 'RUNNING' AND start_time > 5") == ["Alpha%1", "[x]", "beta\\x"]
+
+
+@pytest.mark.parametrize(
+    "pattern", ["%a" * 20 + "%b", "%a_" * 500 + "b%c", "_%" * 200 + "b", "%" + "*?" * 300, "[" * 500]
+)
+def test_a_pattern_that_is_built_to_be_slow_is_answered_at_once(each_wire: Wire, pattern: str) -> None:
+    for _ in range(5):
+        each_wire.post("runs/log-parameter", run_id=each_wire.run(), key="p", value="a" * 6000)
+    began = time.perf_counter()
+    for operator in ("LIKE", "ILIKE"):
+        asked = {"experiment_ids": ["0"], "filter": f"params.p {operator} '{pattern}'"}
+        answer = each_wire.post("runs/search", **asked)
+        assert (answer.status, answer.json().get("runs", [])) == (200, [])
+    assert time.perf_counter() - began < 2.0
