@@ -25,6 +25,7 @@ DRAWN = re.compile(r"/charts/|^/static/|^/runs\.csv|^/audit\.(csv|jsonl)|/artifa
 NO_PAGE = {"/sso", "/sso/callback"}
 STARTS = (
     "/",
+    "/sign-in",
     "/set-up?token=x",
     "/people",
     "/account",
