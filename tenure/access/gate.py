@@ -265,7 +265,7 @@ class Gate:
 
 
 def _from_a_browser(headers: Mapping[str, str]) -> bool:
-    return any(name in headers for name in ("cookie", "origin", "sec-fetch-site"))
+    return "cookie" in headers or "origin" in headers or "sec-fetch-site" in headers
 
 
 def _password(encoded: str) -> str:
