@@ -40,6 +40,7 @@ from tenure.records.changes import (
     StepStatus,
     Subject,
     Target,
+    VersionState,
 )
 from tenure.records.facts import BytesChecked
 from tenure.records.people import Person
@@ -235,8 +236,8 @@ def _stored(tx: Transaction, change_id: str, *, to_change: bool = False) -> Stor
     return stored
 
 
-def _require_state(new: NewChange, state: str) -> None:
-    if state not in lifecycle.MAY_OPEN[new.kind]:
+def _require_state(new: NewChange, state: VersionState) -> None:
+    if not lifecycle.may_open(new.kind, state):
         allowed = " or ".join(sorted(lifecycle.MAY_OPEN[new.kind]))
         raise Conflict(
             f"To {new.kind} a version it must be {allowed}. Version {new.version} of {new.model!r} is {state}."

@@ -35,6 +35,7 @@ WALL_S = 60.0
 UNJUDGED = frozenset({".h5", ".hdf5", ".keras", ".pb", ".7z", ".tar", ".jar"})
 """What may hold code in ways that no scanner of pickles sees, such as a Keras lambda."""
 CODE = frozenset({".py", ".pyc", ".so", ".pyd", ".dll", ".dylib", ".sh"})
+_one_at_a_time = threading.Lock()
 FAILED = Scan(scanner=SCANNER, state="failed", imports=[])
 TOO_LARGE = Scan(scanner=SCANNER, state="too_large", imports=[])
 
@@ -47,15 +48,24 @@ def look_into(ground: Ground, model: str, version: int) -> Contents:
 
 
 def scan_missing(ground: Ground, info: ModelVersionInfo) -> None:
-    """Scan those pinned files of a version that were not scanned before, and keep what was found."""
-    known = ground.database.read(lambda tx: scans.of_files(tx, info.files, SCANNER))
-    missing = [file for file in info.files if _key(file) not in known]
-    if not missing:
+    """Scan those pinned files of a version that were not scanned before, and keep what was found.
+
+    One version at a time: a reader may take gigabytes, and whoever asks for the same version meanwhile finds it done.
+    """
+    if not _missing(ground, info):
         return
-    opened = ground.opened(info.storage_location)
-    found = dict(_scanned(opened, missing)) if opened else {}
-    kept = {key: scan for key, scan in found.items() if scan.state != "failed"}  # which may go better another time
-    ground.database.write(lambda tx: scans.add(tx, kept, ground.clock()))
+    with _one_at_a_time:
+        missing = _missing(ground, info)
+        opened = ground.opened(info.storage_location)
+        found = dict(_scanned(opened, missing)) if opened else {}
+        kept = {key: scan for key, scan in found.items() if scan.state != "failed"}  # which may go better another time
+        if kept:
+            ground.database.write(lambda tx: scans.add(tx, kept, ground.clock()))
+
+
+def _missing(ground: Ground, info: ModelVersionInfo) -> list[PinnedFile]:
+    known = ground.database.read(lambda tx: scans.of_files(tx, info.files, SCANNER))
+    return [file for file in info.files if _key(file) not in known]
 
 
 def of_version(tx: Transaction, info: ModelVersionInfo) -> Contents | None:

@@ -18,7 +18,6 @@ NODE_KINDS: tuple[NodeKind, ...] = (
     "retraining",
 )
 Direction = Literal["up", "down", "both"]
-ImpactKind = Literal["dataset", "run", "logged_model", "model", "version", "column", "source", "package"]
 AffectedKind = Literal["endpoint", "release", "version", "model", "retraining", "change", "alias"]
 
 

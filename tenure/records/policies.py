@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
@@ -282,6 +282,3 @@ class ProxyTest(Record):
     @property
     def strongest(self) -> str:
         return self.features[0].feature if self.features else ""
-
-
-AnyFacts = dict[str, Any]

@@ -12,6 +12,7 @@ import struct
 import sys
 import zipfile
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -241,3 +242,18 @@ def test_a_file_that_changed_after_it_was_pinned_is_not_scanned_under_its_digest
     contents.look_into(ground, info.name, info.version)
     known = ground.database.read(lambda tx: scans.of_files(tx, info.files, pickle_reader.SCANNER))
     assert all(not scan.imports for scan in known.values())
+
+
+def test_whoever_asks_at_once_shares_one_look(ground: Ground, monkeypatch: Any) -> None:
+    info = version_with(ground, {"model.pkl": EVIL})
+    looked, begun = [], contents._scanned
+
+    def counted(*given: Any) -> Any:
+        looked.append(len(given[1]))
+        return begun(*given)
+
+    monkeypatch.setattr(contents, "_scanned", counted)
+    with ThreadPoolExecutor(4) as several:
+        found = list(several.map(lambda _: contents.look_into(ground, info.name, info.version), range(4)))
+    assert [count for count in looked if count] == [2]
+    assert all(one == found[0] for one in found)
