@@ -30,8 +30,7 @@ class Nothing(msgspec.Struct):
     """A request without fields."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True):
     """Who asks, when, and on which ground."""
 
     ground: Ground
