@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from tenure.errors import InvalidInput
 from tenure.manage import expressions, kinds, needs
 from tenure.manage.expressions import MOST_STEPS
+from tenure.records.digests import PLAIN
 
 ENGINE = f"common-expression-language {version('common-expression-language')}"
 ASSUMED_ITEMS = 200
@@ -109,9 +110,10 @@ def _longest(facts: Mapping[str, Any] | list[Any]) -> int:
     waiting: list[Any] = [facts]
     while waiting:
         value = waiting.pop()
-        longest = max(longest, len(value))
-        inner = value.values() if isinstance(value, dict) else value
-        waiting += [one for one in inner if one and isinstance(one, needs.HOLDING)]
+        if isinstance(value, (dict, list, tuple)):
+            longest = max(longest, len(value))
+            inner = value.values() if isinstance(value, dict) else value
+            waiting += [one for one in inner if type(one) not in PLAIN and one]
     return longest
 
 

@@ -13,14 +13,13 @@ from typing import Any, TypeAlias
 from tenure.errors import InvalidInput
 from tenure.manage import expressions
 from tenure.manage.expressions import Node
+from tenure.records.digests import PLAIN
 
 Need: TypeAlias = "dict[str, Need]"
 """The fields that are looked at, each with what of it; under ITEM what of each item, and WHOLE where it is all."""
 ITEM, WHOLE = "[]", "*"
 JUDGING = ("all", "exists", "exists_one")
 """Loops that answer true or false. The others answer with the items themselves, whoever looks at those."""
-HOLDING = (dict, list, tuple)
-"""What holds further facts. Most facts are plain, and a call for each of them would cost more than all the rest."""
 
 
 @lru_cache(maxsize=256)
@@ -47,13 +46,13 @@ def there(value: Any) -> Any:
         for name, inner in value.items():
             if inner is None:
                 continue
-            if not isinstance(inner, HOLDING):
+            if type(inner) in PLAIN:
                 kept[name] = inner
             elif not (isinstance(inner, list) and None in inner):
                 kept[name] = there(inner)
         return kept
     if isinstance(value, list | tuple):
-        return [there(item) if isinstance(item, HOLDING) else item for item in value]
+        return [item if type(item) in PLAIN else there(item) for item in value]
     return value
 
 
@@ -69,13 +68,13 @@ def part(value: Any, need: Need) -> Any:
             inner = value.get(name)
             if inner is None:
                 continue
-            if not isinstance(inner, HOLDING):
+            if type(inner) in PLAIN:
                 kept[name] = inner
             elif not (isinstance(inner, list) and None in inner):
                 kept[name] = part(inner, inside)
         return kept
     if WHOLE not in need and isinstance(value, list | tuple) and ITEM in need:
-        return [part(item, need[ITEM]) if isinstance(item, HOLDING) else item for item in value]
+        return [item if type(item) in PLAIN else part(item, need[ITEM]) for item in value]
     return there(value)
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 from msgspec import NODEFAULT
 
-PLAIN = (str, int, float, bool, type(None), bytes)
+PLAIN = frozenset({str, int, float, bool, type(None), bytes})
+"""What holds nothing further. Most values are such, and a call for each of them would take longer than all the rest."""
 
 
 def digest_of(value: Any) -> str:
@@ -24,22 +25,17 @@ def digest_of(value: Any) -> str:
 
 
 def told(value: Any) -> Any:
-    """A value as plain data: of records, at any depth, only the fields that differ from their defaults.
-
-    Most values are plain, and a call for each of them would take longer than all the rest.
-    """
-    if isinstance(value, PLAIN):
-        return value
+    """A value as plain data: of records, at any depth, only the fields that differ from their defaults."""
+    if isinstance(value, (list, tuple)):
+        return [item if type(item) in PLAIN else told(item) for item in value]
     if isinstance(value, msgspec.Struct):
         return {
-            encoded: held if isinstance(held, PLAIN) else told(held)
+            encoded: held if type(held) in PLAIN else told(held)
             for (encoded, default), held in zip(_fields(type(value)), msgspec.structs.astuple(value), strict=True)
             if default is NODEFAULT or held != default
         }
     if isinstance(value, dict):
-        return {key: item if isinstance(item, PLAIN) else told(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [item if isinstance(item, PLAIN) else told(item) for item in value]
+        return {key: item if type(item) in PLAIN else told(item) for key, item in value.items()}
     return value
 
 
