@@ -151,7 +151,8 @@ def for_model(tx: Transaction, model: str, now: Instant) -> InForce:
     """What counts for a model now, by the jurisdictions and purposes of its file as it stands."""
     applied = model_files.current(tx, model)
     about = About(model, applied.file.use.jurisdictions, applied.file.use.purposes) if applied else About(model)
-    return in_force.in_force(kept.published(tx), exceptions.search(tx, model=model, state="approved"), about, now)
+    found = in_force.in_force(kept.published(tx), exceptions.approved(tx, model), about, now)
+    return found._replace(applied=applied)
 
 
 def void_touched(tx: Transaction, *, what: str, by: str, now: Instant) -> list[str]:

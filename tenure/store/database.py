@@ -75,6 +75,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Transaction]:
         with self.engine.connect() as tx, _named_failures():
+            tx.begin()  # so that statements given to the driver see one state of the database too
             yield tx
 
     def write(self, work: Work[Answer]) -> Answer:

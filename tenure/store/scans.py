@@ -11,12 +11,11 @@ import sqlalchemy as sa
 from tenure.records.base import Instant
 from tenure.records.contents import Scan
 from tenure.records.routing import PinnedFile
-from tenure.store import tables
+from tenure.store import driver, tables
 from tenure.store.database import Transaction
 
 Key = tuple[str, str]
 """SHA-256 and suffix of a file: a scanner reads the same bytes in another way under another suffix."""
-_column = tables.file_scans.c
 CHUNK = 500
 
 
@@ -48,7 +47,12 @@ def of_files(tx: Transaction, files: Sequence[PinnedFile], scanner: str) -> dict
 def _known(tx: Transaction, digests: Sequence[str]) -> dict[tuple[str, str, str], Scan]:
     found = {}
     for start in range(0, len(digests), CHUNK):
-        query = sa.select(tables.file_scans).where(_column.sha256.in_(digests[start : start + CHUNK]))
-        for row in tx.execute(query):
-            found[row.sha256, row.suffix, row.scanner] = msgspec.json.decode(row.body, type=Scan)
+        part = digests[start : start + CHUNK]
+        rows = driver.execute(
+            tx,
+            f"SELECT sha256, suffix, scanner, body FROM file_scans WHERE sha256 IN ({driver.marks(len(part))})",  # noqa: S608 - places
+            part,
+        )
+        for sha256, suffix, scanner, body in rows.fetchall():
+            found[sha256, suffix, scanner] = msgspec.json.decode(body, type=Scan)
     return found
