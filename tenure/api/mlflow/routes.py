@@ -47,7 +47,10 @@ class Asked:
 
 @dataclass(frozen=True)
 class Route:
-    """`path` may hold `{name}` for one segment and `{name:path}` for the rest."""
+    """`path` may hold `{name}` for one segment and `{name:path}` for the rest.
+
+    `for_jobs`: whether a training job may use it, if it has the permission.
+    """
 
     method: str
     path: str
@@ -56,6 +59,7 @@ class Route:
     kind: Kind = "write"
     permission: Permission = Permission.TRACK
     subject: Subject | None = None
+    for_jobs: bool = True
 
 
 def reads(
