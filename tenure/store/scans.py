@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from tenure.records.base import Instant
 from tenure.records.contents import Scan
@@ -20,8 +21,11 @@ CHUNK = 500
 
 
 def add(tx: Transaction, found: Mapping[Key, Scan], now: Instant) -> None:
-    """Keep what was found; what is known already stays as it is."""
-    known = _known(tx, [sha256 for sha256, _ in found])
+    """Keep what was found; what is known already stays as it is.
+
+    Another control process may keep the same at the same moment: the first one stands. Both go by one order, so that
+    neither waits for the other.
+    """
     rows = [
         {
             "sha256": sha256,
@@ -30,11 +34,11 @@ def add(tx: Transaction, found: Mapping[Key, Scan], now: Instant) -> None:
             "body": msgspec.json.encode(scan).decode(),
             "scanned_at": now,
         }
-        for (sha256, suffix), scan in found.items()
-        if (sha256, suffix, scan.scanner) not in known
+        for (sha256, suffix), scan in sorted(found.items(), key=lambda one: one[0])
     ]
+    insert = sqlite.insert if tx.dialect.name == "sqlite" else postgresql.insert
     if rows:
-        tx.execute(sa.insert(tables.file_scans), rows)
+        tx.execute(insert(tables.file_scans).on_conflict_do_nothing(), rows)
 
 
 def of_files(tx: Transaction, files: Sequence[PinnedFile], scanner: str) -> dict[Key, Scan]:

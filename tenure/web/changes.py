@@ -105,7 +105,9 @@ def comment(
 
 @get("/inbox", permission=Permission.READ, sync_to_thread=True, include_in_schema=False)
 def inbox_page(ground: Ground, principal: Principal) -> Response[str]:
-    return show(ground, principal, "inbox.html", lambda tx: {"inbox": inbox.of(tx, principal)}, current="inbox")
+    return show(
+        ground, principal, "inbox.html", lambda tx: {"inbox": inbox.of(tx, principal, ground.clock())}, current="inbox"
+    )
 
 
 def _change(

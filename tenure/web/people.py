@@ -7,7 +7,7 @@ from typing import Any
 from litestar import Request, Response, get, post
 from litestar.response import Redirect
 
-from tenure.errors import NotFound, TenureError
+from tenure.errors import Conflict, NotFound, TenureError
 from tenure.manage import grants, people, services, tokens
 from tenure.manage.roles import WORKING, principal_of
 from tenure.manage.tokens import NEVER
@@ -69,6 +69,16 @@ def end_sessions(ground: Ground, principal: Principal, name: str) -> Redirect:
         people.end_sessions(tx, name, by=principal.name, now=ground.clock())
 
     ground.database.write(end)
+    return Redirect(f"/people/{part(name)}", status_code=303)
+
+
+@post("/people/{name:str}/unlock", permission=Permission.ADMINISTER, sync_to_thread=True, include_in_schema=False)
+def unlock(request: Asked, ground: Ground, principal: Principal, name: str) -> Response[str] | Redirect:
+    """Let a person try again whom wrong passwords keep out."""
+    try:
+        ground.database.write(lambda tx: people.unlock(tx, name, by=principal.name, now=ground.clock()))
+    except Conflict as refusal:
+        return one_page(request, ground, principal, name, refusal=refusal)
     return Redirect(f"/people/{part(name)}", status_code=303)
 
 
@@ -145,4 +155,4 @@ def _may(service: Service | None) -> list[str]:
     return [one.value for one in Permission if one not in NEVER and principal.may_somewhere(one)]
 
 
-handlers = [people_page, add, person_page, set_password, end_sessions]
+handlers = [people_page, add, person_page, set_password, end_sessions, unlock]

@@ -16,11 +16,11 @@ from tenure.access import Gate
 from tenure.api import front, rooms
 from tenure.api.mlflow import app as mlflow_app
 from tenure.app import MLFLOW_PREFIXES
-from tenure.manage import set_up
+from tenure.manage import lockouts, set_up
 from tenure.records import model_yaml
 from tenure.records.base import DAY_US, Instant
 from tenure.records.model_files import ModelFile
-from tenure.store import alerts, audit
+from tenure.store import alerts, audit, password_failures
 from tenure.store.ground import Ground
 from tenure.web import site
 from tests.api.conftest import Asker, ticking
@@ -251,6 +251,14 @@ def roles_and_tokens(tell: Teller) -> None:
     tell("POST /people/{name:str}/sign-out", "/people/ida/sign-out", "person.signed_out", data={"csrf": "x"})
     route = "POST /api/v1/people/{name:str}/sign-out"
     tell(route, "/api/v1/people/ida/sign-out", "person.signed_out")
+    for route, path in (
+        ("POST /people/{name:str}/unlock", "/people/ida/unlock"),
+        ("POST /api/v1/people/{name:str}/unlock", "/api/v1/people/ida/unlock"),
+    ):
+        now = tell.ground.clock()
+        for _ in range(lockouts.FAILURES):
+            tell.ground.database.write(lambda tx, now=now: password_failures.add(tx, "ida", now, since=Instant(0)))
+        tell(route, path, "person.unlocked", data={"csrf": "x"})
 
 
 def policies_and_vault(tell: Teller) -> None:
