@@ -17,7 +17,7 @@ from tenure.api import front, rooms
 from tenure.api.mlflow import app as mlflow_app
 from tenure.app import MLFLOW_PREFIXES
 from tenure.manage import set_up
-from tenure.records import model_yaml
+from tenure.records import yaml_text
 from tenure.records.base import DAY_US, Instant
 from tenure.records.model_files import ModelFile
 from tenure.store import alerts, audit
@@ -326,7 +326,7 @@ def evidence_and_changes(tell: Teller) -> None:
     tell(withdraw, f"/api/v1/changes/{waiting}/withdraw", "change.withdrawn", "version.registered")
     file = {**town.FILE, "owner": "others@example.com"}
     tell("PUT /api/v1/models/{name:str}/file", f"{model}/file", "model_file.applied", json=file)
-    text = model_yaml.written(msgspec.convert({**file, "owner": "more@example.com"}, ModelFile))
+    text = yaml_text.written(msgspec.convert({**file, "owner": "more@example.com"}, ModelFile))
     form = {"text": text, "seen": "2", "act": "apply"}
     tell("POST /models/{name:str}/file/change", f"/models/{town.MODEL}/file/change", "model_file.applied", data=form)
     card = {"scope": "Flights from New York", "data_dependencies": "Weather"}
