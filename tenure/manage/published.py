@@ -154,6 +154,11 @@ def get(tx: Transaction, name: str, version: int) -> PublishedPolicy:
     return found
 
 
+def versions(tx: Transaction, name: str) -> list[PublishedPolicy]:
+    """Every published version of a policy, newest first; none when it was never published."""
+    return kept.published(tx, name)
+
+
 def differences(before: Policy | None, after: Policy) -> list[str]:
     """What a policy changes of an earlier version, a line for each path."""
     return differing.lines(told(before) if before else {}, told(after))

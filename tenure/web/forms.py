@@ -30,7 +30,7 @@ def names(form: dict[str, str], field: str) -> list[str]:
     return list(dict.fromkeys(form.get(field, "").replace(",", " ").split()))
 
 
-def record(kind: type[Made], **fields: Any) -> Made:
+def record(kind: type[Made], /, **fields: Any) -> Made:
     """A record of what a form says. Raises InvalidInput naming the first field that does not fit."""
     try:
         return msgspec.convert(fields, kind)
