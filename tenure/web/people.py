@@ -15,9 +15,8 @@ from tenure.records.people import NewPerson, Permission, Principal, Service
 from tenure.records.tokens import IssuedToken
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
-from tenure.web.forms import Form, csrf_of, gate_of, names, record
+from tenure.web.forms import Form, answered, gate_of, names, record
 from tenure.web.page import part, show
-from tenure.web.trouble import status_of
 
 Asked = Request[Any, Any, Any]
 
@@ -99,13 +98,10 @@ def list_page(
             "working": list(WORKING),
             "acting": principal.kind == "person" and principal.may(Permission.ADMINISTER),
             "issued": None,
-            "refusal": refusal.message if refusal else "",
-            "given": given or {},
-            "csrf": csrf_of(request),
+            **answered(request, refusal, given),
         }
 
-    status = status_of(refusal) if refusal else 200
-    return show(ground, principal, "people.html", load, current="people", status=status)
+    return show(ground, principal, "people.html", load, current="people", refusal=refusal)
 
 
 def one_page(
@@ -138,13 +134,10 @@ def one_page(
             "acting": administers and principal.kind == "person",
             "now": now,
             "issued": issued,
-            "refusal": refusal.message if refusal else "",
-            "given": given or {},
-            "csrf": csrf_of(request),
+            **answered(request, refusal, given),
         }
 
-    status = status_of(refusal) if refusal else 200
-    return show(ground, principal, "person.html", load, current="people", status=status)
+    return show(ground, principal, "person.html", load, current="people", refusal=refusal)
 
 
 def _may(service: Service | None) -> list[str]:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tenure.errors import InvalidInput
-from tenure.records import model_files, model_schema, model_yaml
+from tenure.records import model_files, model_schema, model_yaml, yaml_text
 from tenure.records.model_file_help import HELP
 
 DEMO = (Path(__file__).parents[2] / "tenure" / "demo" / "flight-delay.yaml").read_text()
@@ -81,12 +81,12 @@ def test_a_text_that_is_no_file_is_refused_in_a_sentence(text: str) -> None:
 
 def test_a_text_that_is_too_long_is_not_read() -> None:
     with pytest.raises(InvalidInput, match="may have 512 KiB"):
-        model_yaml.read("#" * (model_yaml.LONGEST + 1))
+        model_yaml.read("#" * (yaml_text.LONGEST + 1))
 
 
 def test_what_is_written_reads_back_the_same() -> None:
     file = model_yaml.read(DEMO)
-    assert model_yaml.read(model_yaml.written(file)) == file
+    assert model_yaml.read(yaml_text.written(file)) == file
 
 
 names = st.text(min_size=1, max_size=12)
@@ -106,12 +106,12 @@ def test_any_file_survives_being_written_and_read(purpose: str, features: dict[s
         features={name: model_files.Feature(kind=kind) for name, kind in features.items()},
         monitors=model_files.Monitors(accuracy=model_files.AtLeast(at_least=at)),
     )
-    assert model_yaml.read(model_yaml.written(file)) == file
+    assert model_yaml.read(yaml_text.written(file)) == file
 
 
 def test_what_stands_at_its_default_is_not_written() -> None:
     file = model_files.ModelFile(model="m", purpose="p", owner="o", action="score >= 0.5")
-    assert yaml.safe_load(model_yaml.written(file)) == {"model": "m", "purpose": "p", "owner": "o"}
+    assert yaml.safe_load(yaml_text.written(file)) == {"model": "m", "purpose": "p", "owner": "o"}
 
 
 def test_the_schema_tells_defaults_as_the_records_have_them() -> None:
