@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 
 import msgspec
-import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from tenure.records.base import Instant
