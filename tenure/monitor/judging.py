@@ -162,7 +162,9 @@ def _drift(
                 n_baseline=test.n_expected,
                 n_window=test.n_observed,
                 new_level_share=_new_level_share(seen),
-                out_of_range_share=_out_of_range_share(expected, rows.columns.get(name), features.get(name)),
+                out_of_range_share=_out_of_range_share(
+                    expected, rows.columns.get(name), features.get(name), rows.clipped.get(name)
+                ),
                 null_share=seen.null_count / max(test.n_observed, 1),
                 state="not_enough_data" if not test.enough else "breach" if moved else "ok",
             )
@@ -182,16 +184,20 @@ def _new_level_share(seen: ColumnProfile) -> float | None:
     return seen.new_count / max(seen.n, 1) if isinstance(seen, CategoricalProfile) else None
 
 
-def _out_of_range_share(expected: ColumnProfile, values: Array | None, feature: Feature | None) -> float | None:
-    """The share of a numeric column's values outside its declared range, else outside what the baseline saw."""
+def _out_of_range_share(
+    expected: ColumnProfile, values: Array | None, feature: Feature | None, clipped: Mask | None
+) -> float | None:
+    """The share of a numeric column's values that were sent outside its declared range, else outside what the baseline
+    saw."""
     if not isinstance(expected, NumericProfile) or values is None:
         return None
     low, high = feature.range if feature and feature.range else (expected.min, expected.max)
     if low is None or high is None:
         return None
     numbers = numbers_of(values)
-    there = numbers[~np.isnan(numbers)]
-    return float(np.mean((there < low) | (there > high))) if len(there) else 0.0
+    there = ~np.isnan(numbers)
+    outside = (numbers < low) | (numbers > high) | (clipped if clipped is not None else False)
+    return float(np.mean(outside[there])) if there.any() else 0.0
 
 
 def _state_of(drift: Sequence[DriftOfColumn]) -> State:

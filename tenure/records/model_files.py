@@ -6,9 +6,11 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
+from tenure.records.admission import Named, Outside
 from tenure.records.base import Record
 
 Share = Annotated[float, Meta(ge=0, le=1)]
+Day = Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$")]
 Role = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[a-z][a-z0-9-]*$")]
 
 
@@ -20,16 +22,36 @@ class Declared(Record, forbid_unknown_fields=True):
     """A part of the model's file: a key that is not known is an error."""
 
 
-class Use(Declared):
-    """Where the model is used and what for, in words that policies go by.
+class Quota(Declared):
+    """How many rows each caller may have scored, over all endpoints of the model: in a minute and in a day of UTC."""
 
-    A model that names no jurisdiction counts as used in each, and one that names no purpose as used for each.
+    rows_per_minute: Annotated[int, Meta(ge=1)] | None = None
+    rows_per_day: Annotated[int, Meta(ge=1)] | None = None
+
+    def __post_init__(self) -> None:
+        if self.rows_per_minute is None and self.rows_per_day is None:
+            raise ValueError("Give 'rows_per_minute', 'rows_per_day' or both")
+
+
+class Use(Declared):
+    """Where, when, what for and by whom the model is used. Policies go by it, and every scoring request is held to it.
+
+    A model that names no jurisdiction counts as used in each, and one that names no purpose as used for each. A request
+    says where and what for it asks in the headers `Tenure-Jurisdiction` and `Tenure-Purpose`; one that says another
+    than those named is refused. One that says none counts as the one that is named here when it is the only one, and
+    is answered otherwise too, unless `require` asks for it.
     """
 
     jurisdictions: list[str] = []
     purposes: list[Role] = []
     not_for: list[Annotated[str, Meta(min_length=1)]] = []
     scoring: Literal["online", "batch"] = "online"
+    require: list[Named] = []
+    callers: list[Annotated[str, Meta(min_length=1)]] = []
+    allow: Annotated[str, Meta(min_length=1, max_length=2000)] | None = None
+    valid_from: Day | None = None
+    valid_to: Day | None = None
+    quota: Quota | None = None
 
 
 class Forbidden(Declared):
@@ -56,6 +78,12 @@ class Feature(Declared):
     freshness_minutes: Annotated[float, Meta(ge=0)] | None = None
     range: tuple[float, float] | None = None
     forbidden: Forbidden | None = None
+    outside: Outside = "flag"
+    null: Literal["allow", "reject"] = "allow"
+
+    def __post_init__(self) -> None:
+        if self.outside != "flag" and self.range is None:
+            raise ValueError("'outside' is about 'range': give that too, such as [0, 80]")
 
 
 class Prediction(Declared):
@@ -162,7 +190,7 @@ class Envelope(Declared):
     that the signed file names; the estimator itself is not looked into.
     """
 
-    expires: Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+    expires: Day
     features: Literal["same"] = "same"
     family: Literal["same"] = "same"
     score_psi_max: Annotated[float, Meta(gt=0)] = 0.1

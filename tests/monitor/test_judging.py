@@ -208,3 +208,13 @@ def _skill_with_auc(auc: float) -> float:
     from scipy.special import ndtri
 
     return float(np.sqrt(2) * ndtri(auc))
+
+
+def test_what_was_clipped_counts_as_sent_outside_of_its_range() -> None:
+    score, y = scored(1_000, 1.0, 3)
+    wind = np.linspace(0, 80, 1_000)
+    rows = rows_of(score, y, wind=wind)
+    rows.clipped["wind"] = np.arange(1_000) % 10 == 0
+    window = judged(rows, profile_of({"wind": wind}), features={"wind": Feature(range=(0, 80), outside="clip")})
+    (column,) = [one for one in window.drift if one.column == "wind"]
+    assert column.out_of_range_share == pytest.approx(0.1)
