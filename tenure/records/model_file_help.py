@@ -70,8 +70,8 @@ HELP = {
     "Monitors.false_alerts": "The same as a phrase: `1 per 3 months`. It is kept, and printed, as "
     "`false_alerts_per_year`.",
     "Monitors.latency": "How slow answers may be.",
-    "Latency.p99_ms": "It is a breach when more than 1 in 100 requests of a window are proven to take longer than this. "
-    "A window of fewer than 1,000 requests is not judged.",
+    "Latency.p99_ms": "It is a breach when more than 1 in 100 requests of a window are proven to take longer than "
+    "this. A window of fewer than 1,000 requests is not judged.",
     "AtLeast.window_days": "How many days of outcomes accuracy and calibration are judged on, a multiple of "
     "`monitors.window_days`: the window and those before it. Left out, one window.",
     "AtLeast.window": "The same as `28d` or `4w`. It is kept, and printed, as `window_days`.",
