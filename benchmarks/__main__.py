@@ -13,6 +13,7 @@ NAMES = (
     "artifacts",
     "provenance",
     "scoring",
+    "admission",
     "profiling",
     "auditing",
     "access",

@@ -3,15 +3,18 @@
     TenureError
     ├── InvalidInput          what was sent is not what must be sent
     │   ├── TooLarge          it is more than the limit allows
+    │   ├── ValuesRefused     its values are not what the model's file admits
     │   └── UnsupportedType   it is not in a form that is read here
     ├── NotFound              nothing of that name is here
     ├── Conflict              it clashes with what is already here
     │   └── AlreadyExists
     ├── NotSignedIn           nobody is known to be asking
     ├── NotAllowed            this person or service may not
-    │   └── GateNotMet        nobody may, until the named facts change
+    │   ├── GateNotMet        nobody may, until the named facts change
+    │   └── NotAdmitted       the model's file does not let this request be scored
     ├── Unavailable           right now it cannot be done; later it can
     │   └── TooMany           too much is waiting already
+    │       └── OverQuota     this caller has had what it may; later there is more
     ├── ModelFailed           a model raised an exception at what it was given
     └── CannotStart           the settings or the machine forbid it
 
@@ -91,3 +94,37 @@ class ModelFailed(TenureError):
 
 class CannotStart(TenureError):
     code = "cannot_start"
+
+
+class NotAdmitted(NotAllowed):
+    """The model's file does not let this request be scored. `reason` names the rule, as do those of its siblings."""
+
+    code = "not_admitted"
+
+    def __init__(self, message: str, *, reason: str = "", where: str | None = None) -> None:
+        super().__init__(message, where=where)
+        self.reason = reason
+
+
+class ValuesRefused(InvalidInput):
+    """What was sent is what the version takes, but not what the model's file admits. `problems`: a line a column."""
+
+    code = "values_refused"
+
+    def __init__(
+        self, message: str, *, reason: str = "", where: str | None = None, problems: Sequence[dict[str, str]] = ()
+    ) -> None:
+        super().__init__(message, where=where)
+        self.reason = reason
+        self.problems = tuple(problems)
+
+
+class OverQuota(TooMany):
+    """A caller has had scored what it may. `retry_after_s`: seconds until there is more."""
+
+    code = "over_quota"
+    reason = "quota"
+
+    def __init__(self, message: str, *, retry_after_s: int = 1, where: str | None = None) -> None:
+        super().__init__(message, where=where)
+        self.retry_after_s = retry_after_s

@@ -7,6 +7,7 @@ from typing import Any
 from litestar import get, put
 
 from tenure.access import MODEL
+from tenure.deploy import routing
 from tenure.errors import InvalidInput, NotFound
 from tenure.manage import model_files
 from tenure.manage.model_files import Applied, Revision
@@ -32,7 +33,11 @@ def apply_file(
     def apply(tx: Transaction) -> Applied:
         return model_files.apply(tx, file, by=principal.name, now=ground.clock(), dry_run=dry_run, seen=seen)
 
-    return ground.database.read(apply) if dry_run else ground.database.write(apply)
+    if dry_run:
+        return ground.database.read(apply)
+    applied = ground.database.write(apply)
+    routing.publish(ground)
+    return applied
 
 
 @get("/api/v1/models/{name:str}/file", permission=Permission.READ, subject=MODEL, sync_to_thread=True)

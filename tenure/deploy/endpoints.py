@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from tenure.build import registered_models
 from tenure.deploy import releases, routing
 from tenure.errors import AlreadyExists
 from tenure.records.base import Instant
 from tenure.records.endpoints import Endpoint, EndpointInfo, NewEndpoint, NewRelease
-from tenure.records.routing import ReleaseHealth
+from tenure.records.routing import GatewayStatus
 from tenure.serving import routing as published
 from tenure.settings import Settings
 from tenure.store import audit, endpoints, model_files
@@ -58,20 +60,19 @@ def champion_version(tx: Transaction, name: str) -> int | None:
 
 def describe(tx: Transaction, name: str, settings: Settings) -> EndpointInfo:
     """An endpoint with its releases in service and what the gateways say of their health."""
-    return _info(tx, get(tx, name), settings, _health(settings))
+    return _info(tx, get(tx, name), settings, published.read_statuses(settings.folder))
 
 
 def describe_all(tx: Transaction, settings: Settings) -> list[EndpointInfo]:
     """Every endpoint by name, as `describe` tells of one."""
-    health = _health(settings)
-    return [_info(tx, endpoint, settings, health) for endpoint in endpoints.list_all(tx)]
+    statuses = published.read_statuses(settings.folder)
+    return [_info(tx, endpoint, settings, statuses) for endpoint in endpoints.list_all(tx)]
 
 
-def _health(settings: Settings) -> list[ReleaseHealth]:
-    return [release for status in published.read_statuses(settings.folder) for release in status.releases]
-
-
-def _info(tx: Transaction, endpoint: Endpoint, settings: Settings, health: list[ReleaseHealth]) -> EndpointInfo:
+def _info(tx: Transaction, endpoint: Endpoint, settings: Settings, statuses: list[GatewayStatus]) -> EndpointInfo:
+    counted: Counter[str] = Counter()
+    for status in statuses:
+        counted.update(status.admissions.get(endpoint.name, {}))
     return EndpointInfo(
         name=endpoint.name,
         model=endpoint.model,
@@ -80,5 +81,6 @@ def _info(tx: Transaction, endpoint: Endpoint, settings: Settings, health: list[
         scoring_url=f"{settings.shown_scoring_url}/endpoints/{endpoint.name}/invocations",
         epoch=routing.epoch(tx),
         releases=routing.in_service(tx, endpoint.name),
-        health=[release for release in health if release.endpoint == endpoint.name],
+        health=[one for status in statuses for one in status.releases if one.endpoint == endpoint.name],
+        admissions=dict(counted.most_common()),
     )

@@ -11,8 +11,10 @@ from pathlib import Path
 import msgspec
 
 from tenure.build import model_versions
+from tenure.deploy import admission
 from tenure.errors import NotFound
 from tenure.manage import tokens
+from tenure.records.admission import AdmissionRules
 from tenure.records.base import Instant
 from tenure.records.endpoints import ReleaseInfo
 from tenure.records.routing import Release, Route, RoutingTable
@@ -37,12 +39,16 @@ def epoch(tx: Transaction) -> int:
 def table(tx: Transaction, now: Instant = NEVER, *, solo: bool = True) -> RoutingTable:
     """The routes as they stand in this transaction: every endpoint with its open releases, champion first.
 
-    And who may ask there by which token. `solo`: whether whoever sits at the machine is trusted; it decides what people
-    without a working role may do. Tokens that are over at `now` are left out.
+    What the models' files ask of requests there, and who may ask by which token. `solo`: whether whoever sits at the
+    machine is trusted; it decides what people without a working role may do. Tokens that are over at `now` are left
+    out.
     """
     routes = {}
+    asked: dict[str, AdmissionRules | None] = {}
     for endpoint in endpoints.list_all(tx):
-        route = Route(endpoint=endpoint.name, model=endpoint.model, releases=[])
+        if endpoint.model not in asked:
+            asked[endpoint.model] = admission.of_model(tx, endpoint.model)
+        route = Route(endpoint=endpoint.name, model=endpoint.model, releases=[], admission=asked[endpoint.model])
         for release in in_service(tx, endpoint.name):
             with contextlib.suppress(NotFound):  # a version that was deleted is not routed to
                 route.releases.append(_release(tx, release))

@@ -13,6 +13,7 @@ import msgspec
 from tenure.errors import InvalidInput
 from tenure.manage.expressions import Node
 from tenure.records import parsing
+from tenure.records.base import Record
 from tenure.records.facts import Facts
 
 TRUTHS = ("&&", "||")
@@ -35,20 +36,20 @@ BOOL, INT, DOUBLE, TEXT, ANY = Kind("bool"), Kind("int"), Kind("double"), Kind("
 NUMBERS = ("int", "double", "any")
 
 
-@lru_cache(maxsize=1)
-def facts() -> dict[str, Kind]:
+@lru_cache(maxsize=4)
+def facts(record: type[Record] = Facts) -> dict[str, Kind]:
     """Every fact by its name, each with its kind, from the record itself."""
-    fields = _kind(msgspec.inspect.type_info(Facts), "").fields
+    fields = _kind(msgspec.inspect.type_info(record), "").fields
     assert fields is not None
     return fields
 
 
-def check(tree: Node, expression: str) -> list[str]:
-    """The facts that an expression reads, sorted.
+def check(tree: Node, expression: str, record: type[Record] = Facts) -> list[str]:
+    """The facts of a record that an expression reads, sorted.
 
     Raises InvalidInput when a part does not fit or the whole is neither true nor false.
     """
-    checker = Checker(expression)
+    checker = Checker(expression, record)
     kind = checker.kind(tree, {})
     if kind.name not in ("bool", "any"):
         raise InvalidInput(f"An expression must be true or false. This one is {_called(kind)}.")
@@ -58,8 +59,9 @@ def check(tree: Node, expression: str) -> list[str]:
 class Checker:
     """Walks one expression; `read` gathers the facts that it looks at."""
 
-    def __init__(self, expression: str) -> None:
+    def __init__(self, expression: str, record: type[Record] = Facts) -> None:
         self.expression = expression
+        self.facts = facts(record)
         self.read: set[str] = set()
 
     def kind(self, node: Node, scope: dict[str, Kind]) -> Kind:
@@ -79,7 +81,7 @@ class Checker:
             case "literal":
                 return Kind(node.name)
             case "name":
-                return self.named(node, {**facts(), **scope})
+                return self.named(node, {**self.facts, **scope})
             case "field":
                 return self.field(node, scope)
             case "index":
@@ -132,7 +134,7 @@ class Checker:
 
     def loop(self, node: Node, scope: dict[str, Kind]) -> Kind:
         over = self.must(node.kids[0], scope, "a list", "list", "map")
-        if node.variable in facts() or node.variable in scope:
+        if node.variable in self.facts or node.variable in scope:
             raise InvalidInput(
                 f"{node.variable!r} is the name of a fact already; call what `{node.name}` walks another."
             )

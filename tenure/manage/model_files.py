@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import msgspec
 
-from tenure.errors import Conflict, NotAllowed, NotFound
-from tenure.manage import marks, voiding
+from tenure.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from tenure.manage import conditions, marks, voiding
 from tenure.records import differing, parsing
 from tenure.records.base import Instant, Record, iso
 from tenure.records.digests import digest_of
 from tenure.records.model_files import SIGNED_BESIDE, AppliedFile, ModelFile
-from tenure.store import audit, model_files, prompts
+from tenure.store import audit, model_files, prompts, settings_kept
 from tenure.store.database import Transaction
 
 
@@ -36,12 +37,42 @@ class Revision(Record):
 def parse(raw: bytes | dict[str, Any]) -> ModelFile:
     """JSON bytes, or a mapping such as YAML gives, as a model's file.
 
-    Raises InvalidInput with the path of what does not fit, for an unknown key with what was probably meant,
-    and for features that are derived in a circle or from what the file does not declare.
+    Raises InvalidInput with the path of what does not fit, for an unknown key with what was probably meant, and for
+    all that `check` finds.
     """
     file = parsing.parse(raw, ModelFile, named="The model's file")
-    marks.check(file)
+    check(file)
     return file
+
+
+def check(file: ModelFile) -> None:
+    """Raise InvalidInput, with the path, for what each part by itself cannot show: features that are derived in a
+    circle, a condition that cannot be looked up, days and ranges that end before they begin."""
+    marks.check(file)
+    if file.use.allow is not None:
+        try:
+            conditions.compiled(file.use.allow)
+        except InvalidInput as problem:
+            raise InvalidInput(problem.message, where="use.allow") from None
+    begins, ends = (
+        _day(day, where) for day, where in ((file.use.valid_from, "valid_from"), (file.use.valid_to, "valid_to"))
+    )
+    if begins and ends and ends < begins:
+        raise InvalidInput(f"'valid_to' must not lie before 'valid_from', {begins}. Got {ends}.", where="use.valid_to")
+    for name, feature in file.features.items():
+        if feature.range and not feature.range[0] <= feature.range[1]:
+            low, high = feature.range
+            raise InvalidInput(
+                f"A range is its least value, then its greatest. Got {low:g}, then {high:g}.",
+                where=f"features.{name}.range",
+            )
+
+
+def _day(day: str | None, where: str) -> date | None:
+    try:
+        return date.fromisoformat(day) if day else None
+    except ValueError:
+        raise InvalidInput(f"{where!r} must be a day of the calendar. Got {day}.", where=f"use.{where}") from None
 
 
 def apply(
@@ -50,9 +81,11 @@ def apply(
     """Make a file the model's current one, unless it says what stands already.
 
     `seen` is the revision that the author looked at, 0 for none. Open approvals of the model are invalidated, since the
-    file is part of what they sign. Writes one audit event. Raises Conflict when another revision stands than was seen,
-    NotAllowed for a file that would take a governed model's `approval` away.
+    file is part of what they sign. Writes one audit event, and counts the routing epoch up, since gateways hold
+    requests against the file. Raises Conflict when another revision stands than was seen, NotAllowed for a file that
+    would take a governed model's `approval` away.
     """
+    check(file)
     if prompts.is_prompt(tx, file.model):
         raise NotAllowed(
             f"{file.model!r} is a prompt, which no model's file is about. Delete its tag {prompts.MARK!r}."
@@ -80,6 +113,7 @@ def apply(
         model=file.model, revision=revision + 1, digest=digest, applied_by=by, applied_at=now, file=file
     )
     model_files.add(tx, applied)
+    settings_kept.count_up(tx, settings_kept.ROUTING_EPOCH)
     detail = {"revision": applied.revision, "digest": digest, "changes": changes}
     audit.append(tx, "model_file.applied", subject=file.model, by=by, at=now, detail=detail)
     invalidated = voiding.void_stale(tx, file.model, None, what="the model's file", by=by, now=now)

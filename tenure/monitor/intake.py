@@ -18,7 +18,7 @@ from tenure.monitor import compaction, joining, tables
 from tenure.monitor.outcomes import OUTCOMES_NAME
 from tenure.monitor.progress import journal_folder, size_of
 from tenure.records.base import DAY_US, SECOND_US, Instant
-from tenure.records.frames import Frame, OutcomeFrame, PredictionFrame
+from tenure.records.frames import Frame, OutcomeFrame, PredictionFrame, RefusalFrame
 from tenure.serving.journal import MIB, Segment, read_frames, segments
 from tenure.store import journal_cursors, lake_files, outcomes, watermarks
 from tenure.store.database import Transaction
@@ -40,6 +40,7 @@ class EndpointIntake(msgspec.Struct):
     endpoint: str
     files: list[LakeFile] = []
     predictions: list[LakeFile] = []
+    refusals: list[LakeFile] = []
     found: list[str] = []
     waiting: list[Told] = []
     refused: list[outcomes.Refused] = []
@@ -122,6 +123,9 @@ def _prepared(tx: Transaction, lake: Lake, name: str, endpoint: str, frames: lis
         _prepare_answered(tx, lake, name, part, answered)
     if shadows:
         part.predictions += lake.write(endpoint, "shadows", name, tables.of_shadows(shadows))
+    not_admitted = [frame for frame in frames if isinstance(frame, RefusalFrame)]
+    if not_admitted:
+        part.refusals += lake.write(endpoint, "refusals", name, tables.of_refusals(not_admitted))
     if told:
         _prepare_outcomes(tx, lake, name, part, told)
     part.files += part.predictions
@@ -162,7 +166,7 @@ def _write_outcomes(lake: Lake, name: str, part: EndpointIntake, matched: list[j
 
 def _store(tx: Transaction, part: EndpointIntake, now: Instant) -> None:
     """Register an endpoint's new files, and store what waits, what was refused, and which days changed."""
-    lake_files.add(tx, part.files, now)
+    lake_files.add(tx, [*part.files, *part.refusals], now)  # what was refused is judged by no window
     outcomes.stop_waiting(tx, part.endpoint, part.found)
     outcomes.keep_waiting(tx, part.endpoint, part.waiting, now)
     outcomes.keep_refused(tx, part.endpoint, part.refused, now)

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -20,7 +21,7 @@ Floats = npt.NDArray[np.float64]
 Instants = npt.NDArray[np.int64]
 Array = npt.NDArray[Any]
 Mask = npt.NDArray[np.bool_]
-OF_A_SCORE = ("prediction_id", "event_at", "version", "role", "score", "latency_us", "model")
+OF_A_SCORE = ("prediction_id", "event_at", "version", "role", "score", "latency_us", "model", "clipped")
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,8 @@ class Rows:
     """Scored rows in the order of event time; every array has shape (n,).
 
     `score` is NaN where the output was not one number, `y` where the outcome is not known. `columns` holds the
-    features by their names: float64 (NaN is missing), int64, bool, or object (text, None is missing).
+    features by their names: float64 (NaN is missing), int64, bool, or object (text, None is missing). `clipped` says of
+    a feature in which rows another value had been sent, outside of its range.
     """
 
     prediction_id: Array
@@ -40,6 +42,7 @@ class Rows:
     y: Floats
     latency_us: Instants
     columns: dict[str, Array] = field(default_factory=dict)
+    clipped: dict[str, Mask] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.event_at)
@@ -56,6 +59,7 @@ class Rows:
             y=self.y[mask],
             latency_us=self.latency_us[mask],
             columns={name: values[mask] for name, values in self.columns.items()},
+            clipped={name: rows[mask] for name, rows in self.clipped.items()},
         )
 
     @property
@@ -200,7 +204,18 @@ def _rows(table: Table, told: Table) -> Rows:
         y=_outcomes(table.column("prediction_id"), told),
         latency_us=_array(table.column("latency_us")).astype(np.int64),
         columns=columns,
+        clipped=_clipped(table),
     )
+
+
+def _clipped(table: Table) -> dict[str, Mask]:
+    """By feature, the rows in which it was clipped when they were admitted."""
+    found: dict[str, Mask] = {}
+    told = _array(table.column("clipped")) if "clipped" in table.column_names else np.empty(0, dtype=object)
+    for row, sent in enumerate(told):
+        for name in msgspec.json.decode(sent) if sent else ():
+            found.setdefault(name, np.zeros(len(told), dtype=bool))[row] = True
+    return found
 
 
 def _outcomes(ids: Any, told: Table) -> Floats:

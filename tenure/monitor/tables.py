@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from tenure.records.frames import PredictionFrame
+from tenure.records.frames import PredictionFrame, RefusalFrame
 from tenure.store.lake import FEATURE_PREFIX, Table, timestamps
 
 
@@ -20,6 +20,9 @@ def of_predictions(frames: Sequence[PredictionFrame]) -> Table:
     table = of_shadows(frames)
     table = table.append_column("reference", pa.array(_references(frames), pa.string()))
     table = table.append_column("caller", _repeated(pa.array([frame.caller for frame in frames]), frames))
+    if any(frame.admitted for frame in frames):
+        for name, column in _admitted(frames).items():
+            table = table.append_column(name, column)
     for name in dict.fromkeys(chain.from_iterable(frame.columns for frame in frames)):
         column = _feature(list(chain.from_iterable(_values(frame, name) for frame in frames)))
         if column is not None:
@@ -48,6 +51,46 @@ def of_shadows(frames: Sequence[PredictionFrame]) -> Table:
             "output": pa.array([encode(one).decode() for frame in frames for one in frame.output]),
         }
     )
+
+
+def of_refusals(frames: Sequence[RefusalFrame]) -> Table:
+    """One row a request that was not admitted. Its id and time stand where a prediction's do."""
+    import pyarrow as pa
+
+    told = timestamps([frame.at for frame in frames])
+    names = ("model", "reason", "caller", "jurisdiction", "purpose", "channel")
+    return pa.table(
+        {
+            "prediction_id": pa.array([frame.refusal_id for frame in frames]),
+            "at": told,
+            "event_at": told,
+            "file_revision": pa.array([frame.revision for frame in frames], pa.int32()),
+            "rows": pa.array([frame.rows for frame in frames], pa.int32()),
+            "columns": pa.array([_json(frame.where) for frame in frames], pa.string()),
+            **{name: pa.array([getattr(frame, name) or None for frame in frames], pa.string()) for name in names},
+        }
+    )
+
+
+def _admitted(frames: Sequence[PredictionFrame]) -> dict[str, Any]:
+    """With what each row was admitted: the file's revision, what the request said of itself, `flagged` as a JSON list
+    of columns and `clipped` as a JSON object of what was sent."""
+    import pyarrow as pa
+
+    told = [frame.admitted for frame in frames]
+    columns = {
+        name: _repeated(pa.array([(one and getattr(one, name)) or None for one in told], pa.string()), frames)
+        for name in ("jurisdiction", "purpose", "channel")
+    }
+    rows = [(frame.admitted, row) for frame in frames for row in range(frame.rows)]
+    flagged = [[name for name, at in one.flagged.items() if row in at] if one else [] for one, row in rows]
+    sent = [{name: at[row] for name, at in one.clipped.items() if row in at} if one else {} for one, row in rows]
+    return {
+        "file_revision": _repeated(pa.array([one and one.revision for one in told], pa.int32()), frames),
+        **columns,
+        "flagged": pa.array([_json(names) if names else None for names in flagged], pa.string()),
+        "clipped": pa.array([_json(values) if values else None for values in sent], pa.string()),
+    }
 
 
 def _repeated(per_frame: Any, frames: Sequence[PredictionFrame]) -> Any:

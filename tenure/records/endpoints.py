@@ -58,6 +58,8 @@ class ReleaseInfo(Record):
 
 
 class EndpointInfo(Record):
+    """`admissions`: how many requests the gateways flagged, clipped or refused for which reason since they started."""
+
     name: str
     model: str
     created_at: int
@@ -66,3 +68,4 @@ class EndpointInfo(Record):
     epoch: int
     releases: list[ReleaseInfo]
     health: list[ReleaseHealth]
+    admissions: dict[str, int] = {}

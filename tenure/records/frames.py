@@ -1,9 +1,10 @@
-"""What is journaled: one frame per scoring request and role, one per batch of outcomes. The wire form is msgpack."""
+"""What is journaled: one frame per scoring request and role, one per refusal, one per batch of outcomes; as msgpack."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from tenure.records.admission import Admitted, Reason
 from tenure.records.base import Record
 from tenure.records.routing import ReleaseRole
 
@@ -15,6 +16,7 @@ class PredictionFrame(Record, tag_field="frame", tag="prediction"):
     """A request that was answered (or scored in the shadow), columns as they came, row k of `columns[name][k]`.
 
     A shadow frame has the request's id, its own release and no columns: they stand in the champion's frame.
+    `admitted` is None when the model's file asks nothing of requests.
     """
 
     prediction_id: str
@@ -32,6 +34,27 @@ class PredictionFrame(Record, tag_field="frame", tag="prediction"):
     score: list[float | None]
     latency_us: int
     caller: str = ""
+    admitted: Admitted | None = None
+
+
+class RefusalFrame(Record, tag_field="frame", tag="refusal"):
+    """A request that the model's file did not admit: why, and nothing of what it held but the names of its columns.
+
+    `where`: the columns whose values were refused.
+    """
+
+    refusal_id: str
+    at: int
+    endpoint: str
+    model: str
+    revision: int
+    reason: Reason
+    rows: int
+    where: list[str] = []
+    jurisdiction: str = ""
+    purpose: str = ""
+    channel: str = ""
+    caller: str = ""
 
 
 class OutcomeFrame(Record, tag_field="frame", tag="outcome"):
@@ -45,4 +68,4 @@ class OutcomeFrame(Record, tag_field="frame", tag="outcome"):
     caller: str = ""
 
 
-Frame = PredictionFrame | OutcomeFrame
+Frame = PredictionFrame | OutcomeFrame | RefusalFrame

@@ -10,22 +10,39 @@ HELP = {
     "ModelFile.tier": "How much depends on it, in your own word, such as `high`.",
     "ModelFile.protected": "Columns that are for tests of fairness alone. A version that takes one, or what is derived "
     "from one, is refused.",
-    "Use.jurisdictions": "Where it is used, such as US or EU. None means everywhere, so every ban reaches it.",
-    "Use.purposes": "Short words for what it is used for, such as `credit`. None means every purpose.",
-    "Use.not_for": "What it must not be used for, in words for whoever calls it.",
+    "Use.jurisdictions": "Where it is used, such as US or EU. None means everywhere, so every ban reaches it. A "
+    "request from elsewhere is refused.",
+    "Use.require": "What every request must say of itself in its header: `jurisdiction`, `purpose` or `channel`.",
+    "Use.callers": "The only people and services that may have it score, by name. None means all who have the "
+    "permission.",
+    "Use.allow": "When it may be used, as a condition in CEL over `request`: jurisdiction, purpose, channel, caller, "
+    "caller_kind (owner, person, service), endpoint, hour, weekday (1 is Monday), day, month, date and rows, held "
+    "against written-out values and joined by `&&`, `||` and `!`. Times are UTC on the server's clock. A request for "
+    "which it does not hold is refused.",
+    "Use.valid_from": "The first day (UTC) on which it may be used, such as 2027-01-01.",
+    "Use.valid_to": "The last day (UTC) on which it may be used.",
+    "Use.quota": "How much each caller may have scored.",
+    "Quota.rows_per_minute": "Rows in a minute of the clock. What would be more is refused until the next one.",
+    "Quota.rows_per_day": "Rows in a day of UTC. What would be more is refused until midnight.",
+    "Use.purposes": "Short words for what it is used for, such as `credit`. None means every purpose. A request for "
+    "another is refused.",
+    "Use.not_for": "What it must not be used for. A request that names it as its purpose is refused; case, "
+    "spaces and dashes do not matter.",
     "Use.scoring": "Whether it answers one by one (`online`) or a file at a time (`batch`).",
     "ModelFile.features": "Every input column by name, with what is known about it. A column that is missing here is "
     "refused at approval, since nobody said when it is known.",
     "ModelFile.prediction": "What the model answers and which later fact it is judged by.",
     "ModelFile.value": "Money per row as a SQL expression over features, score, action and y.",
     "ModelFile.action": "When the model's answer leads to an action: a SQL expression over features and score.",
+    "ModelFile.segments": "Columns whose values part the predictions into groups. Each window shows the accuracy of "
+    "every group that is large enough.",
     "ModelFile.monitors": "What is watched while it answers, and how many false alerts are accepted.",
     "ModelFile.approval": "Who must sign before a version may answer. With it the model is under governance.",
     "ModelFile.registration": "Who must sign before a registered version is asked anything else of.",
     "ModelFile.deployment": "Who must sign before a version is released at an endpoint as challenger or shadow.",
     "ModelFile.promotion": "Who must sign before a version becomes champion or challenger.",
     "ModelFile.retraining": "When it is retrained, how, on what, and what the new version must show.",
-    "Feature.kind": "How its values are compared and checked.",
+    "Feature.kind": "How its values are compared, and what they must be at scoring when the version has no signature.",
     "Feature.available": "When its value is known. Only `at_scoring` may be used online; any other word, such as "
     "`after_departure`, says that it comes too late.",
     "Feature.semantic": "What it means, such as `age` or `postal_code`. Bans go by this, not by the column's name.",
@@ -34,6 +51,9 @@ HELP = {
     "score. What is forbidden stays forbidden in all that is derived from it.",
     "Feature.freshness_minutes": "How old a value may be when it is used, in minutes.",
     "Feature.range": "The least and the greatest value that make sense, both included.",
+    "Feature.outside": "What happens at scoring to a number outside of `range`: the request is refused (`reject`), the "
+    "nearer end is used and what was sent is kept (`clip`), or it is used as it is and marked (`flag`).",
+    "Feature.null": "Whether a missing value is scored (`allow`, if the version takes it) or refused (`reject`).",
     "Feature.forbidden": "Where it may not be used, and why.",
     "Forbidden.reason": "Why, in words that somebody who is refused reads.",
     "Forbidden.in": "The jurisdictions where it is forbidden. None means everywhere.",
@@ -47,6 +67,14 @@ HELP = {
     "AtMost.at_most": "It is a breach when the measure is proven to lie above this.",
     "Monitors.window_days": "How many days of event time are judged together.",
     "Monitors.false_alerts_per_year": "How many false alerts a year are accepted, over all monitors of the model.",
+    "Monitors.false_alerts": "The same as a phrase: `1 per 3 months`. It is kept, and printed, as "
+    "`false_alerts_per_year`.",
+    "Monitors.latency": "How slow answers may be.",
+    "Latency.p99_ms": "It is a breach when more than 1 in 100 requests of a window are proven to take longer than "
+    "this. A window of fewer than 1,000 requests is not judged.",
+    "AtLeast.window_days": "How many days of outcomes accuracy and calibration are judged on, a multiple of "
+    "`monitors.window_days`: the window and those before it. Left out, one window.",
+    "AtLeast.window": "The same as `28d` or `4w`. It is kept, and printed, as `window_days`.",
     "Monitors.maturity": "The share of predictions of a window whose outcome must be known before it is judged.",
     "Monitors.psi_floor": "Drift below this population stability index is never an alert, however certain it is.",
     "Monitors.accuracy": "The accuracy that is promised.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from tenure.records.admission import AdmissionRules
 from tenure.records.base import Record
 from tenure.records.people import Principal
 
@@ -42,11 +43,12 @@ class Release(Record):
 
 
 class Route(Record):
-    """An endpoint and what answers there, champion first."""
+    """An endpoint and what answers there, champion first. `admission`: what the model's file asks of requests."""
 
     endpoint: str
     model: str
     releases: list[Release]
+    admission: AdmissionRules | None = None
 
 
 class RoutedToken(Record):
@@ -74,10 +76,12 @@ class ReleaseHealth(Record):
 
 
 class GatewayStatus(Record):
-    """What one gateway says about itself: the epoch it routes by and how its releases are."""
+    """What one gateway says about itself: the epoch it routes by, how its releases are, and how many requests it did
+    not simply admit since it started, by endpoint and what became of them."""
 
     gateway: str
     pid: int
     epoch: int
     releases: list[ReleaseHealth]
     written_at: int
+    admissions: dict[str, dict[str, int]] = {}

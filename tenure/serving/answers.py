@@ -6,7 +6,7 @@ MLflow's own scoring client looks for.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -70,9 +70,19 @@ async def answer(send: Send, status: int, headers: Headers, body: bytes) -> None
 
 async def refuse(send: Send, error: errors.TenureError) -> None:
     status = status_of(error)
-    headers = [*JSON, (b"retry-after", RETRY_AFTER_S)] if status in (429, 503) else JSON
+    headers = [*JSON, (b"retry-after", retry_after(error))] if status in (429, 503) else JSON
     headers = [*headers, *CHALLENGE] if status == 401 else headers
-    await answer(send, status, headers, error_body(status, error.code, error.message, error.where))
+    await answer(send, status, headers, error_body(status, error.code, error.message, error.where, problems_of(error)))
+
+
+def retry_after(error: errors.TenureError) -> bytes:
+    """After how many seconds it makes sense to ask again."""
+    return b"%d" % error.retry_after_s if isinstance(error, errors.OverQuota) else RETRY_AFTER_S
+
+
+def problems_of(error: errors.TenureError) -> Sequence[dict[str, str]]:
+    """What is wrong with each column, for an error that tells of several: where, reason and message."""
+    return error.problems if isinstance(error, errors.ValuesRefused) else ()
 
 
 async def refuse_method(send: Send, allowed: str) -> None:
@@ -86,9 +96,13 @@ async def hide(send: Send) -> None:
     await answer(send, 500, JSON, error_body(500, "internal", said, None))
 
 
-def error_body(status: int, code: str, message: str, where: str | None) -> bytes:
-    told = {"code": code, "message": message}
+def error_body(
+    status: int, code: str, message: str, where: str | None, problems: Sequence[dict[str, str]] = ()
+) -> bytes:
+    told: dict[str, Any] = {"code": code, "message": message}
     if where is not None:
         told["where"] = where
+    if problems:
+        told["problems"] = problems
     mlflow_code = MLFLOW_CODES.get(status, "INTERNAL_ERROR")
     return msgspec.json.encode({"error": told, "error_code": mlflow_code, "message": message})

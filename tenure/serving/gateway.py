@@ -19,15 +19,18 @@ from pathlib import Path
 import msgspec
 
 from tenure.errors import NotFound, TenureError
+from tenure.records.admission import Admitted
 from tenure.records.base import Instant, new_id
 from tenure.records.frames import PredictionFrame
 from tenure.records.people import Permission, Principal
-from tenure.records.routing import RoutedToken
+from tenure.records.routing import Release, RoutedToken
 from tenure.serving import admission, docs_page, openapi, routing
+from tenure.serving.admissions import Admissions, Asking, Refused, as_admitted
 from tenure.serving.answers import JSON, TEXT, ASGIApp, Receive, Scope, Send, answer, hide, refuse, refuse_method
 from tenure.serving.arms import Arm, Arms, Endpoint
 from tenure.serving.decoding import Asked, Columns, parse, score_of
 from tenure.serving.journal import Journal
+from tenure.serving.quotas import Quotas
 from tenure.serving.scorers import Fetch
 from tenure.settings import Settings
 
@@ -35,6 +38,7 @@ log = logging.getLogger("tenure.gateway")
 
 NAME = "gateway"
 LOOK_S = 0.1
+KEEP_S = 1.0
 ROUTING_KEY = "tenure-routing-key"
 PREFIX = "/endpoints/"
 
@@ -85,7 +89,9 @@ class Gateway:
         self._arms = Arms(settings, fetch, self._tell)
         self._shadowing: set[asyncio.Task[None]] = set()
         self._dropped: Counter[str] = Counter()
-        self._told_dropped = 0
+        self._admissions = Admissions(Quotas(folder, NAME))
+        self._told: object = None
+        self._kept_at = 0.0
         self._applied = -1
         self._journal: Journal
         self._epochs: routing.EpochReader
@@ -143,6 +149,8 @@ class Gateway:
         prediction_id = new_id(now)
         arm = endpoint.arm(headers.get(ROUTING_KEY) or (asked.reference[0] if asked.reference else prediction_id))
         columns = arm.scorer.inputs.columns_of(asked)
+        asking = Asking(name, headers, principal, now)
+        columns, admitted = await self._admit(asking, arm.release, columns, asked.rows)
         outputs = await arm.scorer.outputs(columns, asked.rows, asked.params)
         frame = PredictionFrame(
             prediction_id=prediction_id,
@@ -160,6 +168,7 @@ class Gateway:
             score=[score_of(output) for output in outputs],
             latency_us=(time.perf_counter_ns() - started) // 1000,
             caller=principal.name,
+            admitted=admitted,
         )
         await self._journal.append(frame)
         said = [
@@ -170,6 +179,16 @@ class Gateway:
         await answer(send, 200, said, msgspec.json.encode({"predictions": outputs}))
         for shadow in endpoint.shadows:
             self._score_in_shadow(shadow, frame, asked, arm)
+
+    async def _admit(
+        self, asking: Asking, release: Release, columns: Columns, rows: int
+    ) -> tuple[Columns, Admitted | None]:
+        """Hold a request against the model's file. A refusal is journaled before it is raised."""
+        try:
+            return self._admissions.check(asking, release, columns, rows)
+        except Refused as problem:
+            await self._journal.append(self._admissions.refusal(asking, rows, problem))
+            raise
 
     def _score_in_shadow(self, shadow: Arm, frame: PredictionFrame, asked: Asked, answered: Arm) -> None:
         """Have a shadow score what was answered, unless too much waits for it already: then count it as dropped."""
@@ -187,7 +206,8 @@ class Gateway:
         started = time.perf_counter_ns()
         release = shadow.release
         try:
-            columns = shadow.scorer.inputs.columns_of(asked) if columns is None else columns
+            if columns is None:
+                columns = as_admitted(shadow.scorer.inputs.columns_of(asked), frame)
             outputs = await shadow.scorer.outputs(columns, asked.rows, asked.params)
             await self._journal.append(
                 msgspec.structs.replace(
@@ -241,6 +261,7 @@ class Gateway:
             return
         self._applied = epoch
         self._take_up(table.tokens)
+        self._admissions.take_up(table)
         self._arms.apply(table)
 
     def _tell(self) -> None:
@@ -248,9 +269,10 @@ class Gateway:
         notes = {
             release_id: f"{count} requests were not scored in the shadow" for release_id, count in self._dropped.items()
         }
-        self._told_dropped = self._dropped.total()
+        self._told = self._to_tell()
+        status = self._arms.status(NAME, os.getpid(), _now(), notes)
         try:
-            routing.write_status(self._folder, self._arms.status(NAME, os.getpid(), _now(), notes))
+            routing.write_status(self._folder, msgspec.structs.replace(status, admissions=self._admissions.counts()))
         except TenureError as problem:
             log.warning("the gateway's status is not written: %s", problem.message)
 
@@ -262,10 +284,21 @@ class Gateway:
                 self._follow()
                 self._arms.look()
                 self._journal.seal_due()
-                if self._dropped.total() != self._told_dropped:
-                    self._tell()
+                self._keep_due()
             except Exception:
                 log.exception("the gateway's look at what is due failed; it is tried again")
+
+    def _keep_due(self) -> None:
+        """Once a second at most: what was counted, for control to read and for the gateway after this one."""
+        if time.monotonic() < self._kept_at + KEEP_S:
+            return
+        self._kept_at = time.monotonic()
+        self._admissions.quotas.keep(_now())
+        if self._to_tell() != self._told:
+            self._tell()
+
+    def _to_tell(self) -> object:
+        return self._dropped.total(), self._admissions.counts()
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -285,6 +318,7 @@ class Gateway:
             self._folder / "journal", NAME, settings.segment_seal_s, settings.segment_max_mib, settings.journal_fsync
         )
         self._epochs = routing.EpochReader(self._folder)
+        self._admissions.quotas.load()
         self._follow()
         self._watch = asyncio.get_running_loop().create_task(self._look())
         gc.freeze()  # what was imported lives as long as the process: no collection need look at it
@@ -294,6 +328,7 @@ class Gateway:
         if self._shadowing:
             await asyncio.wait(self._shadowing, timeout=self._settings.scoring_timeout_s)
         await self._arms.stop()
+        self._admissions.quotas.keep(_now())
         self._journal.close()
         self._epochs.close()
 

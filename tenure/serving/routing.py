@@ -25,7 +25,7 @@ EPOCH_BYTES = 8
 def write_table(folder: Path, table: RoutingTable) -> None:
     """Publish a table below the data folder. Gateways take it up within a second, usually at the next request."""
     place = _place(folder)
-    _write_whole(place / "table.json", msgspec.json.encode(table))
+    write_whole(place / "table.json", msgspec.json.encode(table))
     handle = _open_epoch(place)
     try:
         with mmap.mmap(handle, EPOCH_BYTES) as memory:
@@ -62,7 +62,7 @@ class EpochReader:
 
 
 def write_status(folder: Path, status: GatewayStatus) -> None:
-    _write_whole(_place(folder) / "gateways" / f"{status.gateway}.json", msgspec.json.encode(status))
+    write_whole(_place(folder) / "gateways" / f"{status.gateway}.json", msgspec.json.encode(status))
 
 
 def read_statuses(folder: Path) -> list[GatewayStatus]:
@@ -120,7 +120,7 @@ def _open_epoch(place: Path) -> int:
     return handle
 
 
-def _write_whole(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes) -> None:
     """Write beside, then rename. Raises Unavailable when the disk refuses it; the old content stays."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:

@@ -1,4 +1,4 @@
-"""The lake: predictions, shadow scores and outcomes as Parquet files in a folder that any tool can read.
+"""The lake: predictions, shadow scores, outcomes and refusals as Parquet files in a folder that any tool can read.
 
 A file lies at `<kind>/endpoint=<name>/date=<date>/<name>.parquet`, where date is the UTC date of its earliest row; a
 file that several were merged into holds later dates too, so the column `event_at` decides, never the folder.

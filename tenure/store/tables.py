@@ -558,7 +558,7 @@ lake_files = Table(
     "lake_files",
     metadata,
     _text("path", key=True),  # relative to the lake's root
-    _text("kind"),  # predictions | shadows | outcomes
+    _text("kind"),  # predictions | shadows | outcomes | refusals
     _text("endpoint"),
     _number("row_count"),
     _number("first_event_at"),

@@ -26,6 +26,20 @@ from tenure.web.page import show
 
 DRAWN_LIMIT = 400
 LISTED_LIMIT = 12
+ADMITTED = {
+    "flagged": "Requests with values outside of a range, marked",
+    "clipped": "Requests with values outside of a range, clipped",
+    "range": "Requests refused for a value outside of its range",
+    "null": "Requests refused for a missing value",
+    "kind": "Requests refused for a value of another kind",
+    "caller": "Requests refused for who asked",
+    "time": "Requests refused for the day they came",
+    "missing": "Requests refused for not saying where or what for",
+    "jurisdiction": "Requests refused for where they came from",
+    "purpose": "Requests refused for what they were for",
+    "allow": "Requests refused by the condition of the model's file",
+    "quota": "Requests refused for the quota",
+}
 CHARTS = ("accuracy", "drift", "value", "traffic", "latency", "calibration")
 
 
@@ -69,6 +83,8 @@ def page(
             },
             "retrainings": retraining_runs.search(tx, endpoint=name),
             "monitors": _monitors(tx, endpoint.model),
+            "segments": _segments(tx, endpoint.model),
+            "admitted": ADMITTED,
             "has_baseline": _distributions(tx, name) is not None,
         }
 
@@ -157,6 +173,11 @@ def _distributions(tx: Transaction, name: str) -> Distributions | None:
 def _monitors(tx: Transaction, model: str) -> Monitors:
     applied = model_files.current(tx, model)
     return applied.file.monitors if applied else Monitors()
+
+
+def _segments(tx: Transaction, model: str) -> list[str]:
+    applied = model_files.current(tx, model)
+    return applied.file.segments if applied else []
 
 
 def _sum(values: list[float | None]) -> float | None:

@@ -8,6 +8,7 @@ from litestar import Request, Response, get, post
 from litestar.response import Redirect
 
 from tenure.access import MODEL
+from tenure.deploy import routing
 from tenure.errors import InvalidInput, NotFound, TenureError
 from tenure.manage import model_files
 from tenure.manage.model_files import Applied
@@ -59,6 +60,7 @@ def change(request: Asked, ground: Ground, principal: Principal, name: str, data
 
         if not preview:
             ground.database.write(apply)
+            routing.publish(ground)
             return Redirect(f"/models/{part(name)}/file", status_code=303)
         would = ground.database.read(apply)
     except TenureError as refusal:
@@ -100,6 +102,10 @@ def _page(
 
 def _read(text: str, name: str) -> ModelFile:
     file = model_yaml.read(text)
+    try:
+        model_files.check(file)
+    except InvalidInput as problem:
+        raise InvalidInput(problem.message, where=model_yaml.placed(text, problem.where)) from None
     if file.model != name:
         raise InvalidInput(
             f"The file must be about {name!r}, as this page is. Got {file.model!r}.",

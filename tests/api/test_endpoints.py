@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
+from tenure.records.admission import ColumnRule, Condition
+from tenure.records.base import DAY_US
+from tenure.records.routing import GatewayStatus
 from tenure.serving import routing as published
 from tenure.store.ground import Ground
 
@@ -85,3 +90,42 @@ def test_what_does_not_fit_is_refused(
 
 def test_there_are_no_retraining_runs_at_first(deployed: Asker) -> None:
     assert deployed.ok("GET", "/api/v1/retraining", params={"endpoint": "delay-eu"}) == []
+
+
+def test_a_models_file_reaches_the_gateways_as_it_is_applied(deployed: Asker, ground: Ground) -> None:
+    """What it asks of requests travels in the routing table, made into look-ups; a file that asks nothing, does not."""
+    folder, place = ground.settings.folder, "/api/v1/models/delay/file"
+    file = {"model": "delay", "purpose": "warn", "owner": "ann@example.com"}
+    deployed.ok("PUT", place, json=file)
+    before = published.read_table(folder)
+    assert before.routes["delay-eu"].admission is None
+    use = {
+        "allow": "request.channel == 'app'",
+        "callers": ["desk"],
+        "valid_from": "1970-01-02",
+        "valid_to": "1970-01-02",
+        "quota": {"rows_per_day": 7},
+    }
+    features = {"distance": {"kind": "numeric", "range": [0, 80], "outside": "reject"}, "note": {}}
+    deployed.ok("PUT", place, json={**file, "use": use, "features": features})
+    table = published.read_table(folder)
+    rules = table.routes["delay-eu"].admission
+    assert table.epoch > before.epoch
+    assert rules is not None
+    assert (rules.model, rules.revision) == ("delay", 2)
+    assert rules.use.allow == Condition(op="==", fact="channel", values=["app"])
+    assert (rules.use.valid_from_at, rules.use.valid_until_at) == (DAY_US, 2 * DAY_US)
+    assert (rules.use.callers, rules.use.rows_per_day) == (["desk"], 7)
+    assert rules.columns == [ColumnRule(name="distance", kind="numeric", low=0, high=80, outside="reject")]
+    told = deployed.refused("PUT", place, 400, json={**file, "use": {"allow": "request.chanel == 'app'"}})
+    assert told["where"] == "use.allow"
+    assert published.read_table(folder) == table
+
+
+def test_what_the_gateways_counted_is_told_with_the_endpoint(deployed: Asker, ground: Ground) -> None:
+    for name, counts in (("one", {"range": 2, "flagged": 1}), ("two", {"range": 3})):
+        status = GatewayStatus(
+            gateway=name, pid=os.getpid(), epoch=1, releases=[], written_at=0, admissions={"delay-eu": counts}
+        )
+        published.write_status(ground.settings.folder, status)
+    assert deployed.ok("GET", f"{HERE}/delay-eu")["admissions"] == {"range": 5, "flagged": 1}

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from tenure.monitor import intake, joining, progress, rows
-from tenure.records.base import DAY_US
-from tenure.serving.journal import framed, segments
+from tenure.records.admission import Admitted
+from tenure.records.base import DAY_US, new_id
+from tenure.records.frames import PredictionFrame, RefusalFrame
+from tenure.serving.journal import framed, read_frames, segments
 from tenure.store import lake_files, outcomes, watermarks
 
-from .year import ENDPOINT, START, Traffic, ids
+from .year import ENDPOINT, START, Traffic, frame, ids
 
 FOREVER = {"from_at": -(1 << 62), "until_at": 1 << 62}
 
@@ -282,3 +286,58 @@ def test_nothing_is_found_where_nothing_is(traffic: Traffic) -> None:
     with traffic.ground.database.reading() as tx:
         assert joining.find(tx, intake.lake_of(traffic.ground), ENDPOINT, ["ref:a", "b:0"]) == {}
     assert len(rows.paired(traffic.ground, ENDPOINT, 1, 2, START, START + 1)) == 0
+
+
+def test_with_what_a_row_was_admitted_stands_beside_it(traffic: Traffic) -> None:
+    plain = frame(traffic.now(), score=[0.1], columns={"wind": [5.0]})
+    admitted = Admitted(
+        revision=7, jurisdiction="US", channel="app", flagged={"temp": [1]}, clipped={"wind": {1: 90.0, 2: -3.0}}
+    )
+    made = frame(traffic.now(), score=[0.1] * 3, columns={"wind": [5.0, 80.0, 0.0], "temp": [1.0, 99.0, 2.0]})
+    for one in (plain, msgspec.structs.replace(made, admitted=admitted)):
+        traffic.gateway.append_now(one)
+        traffic.look()
+    with traffic.ground.database.reading() as tx:
+        files = lake_files.between(tx, ENDPOINT, "predictions", 0, 1 << 60)
+        table = intake.lake_of(traffic.ground).read(files)
+    assert table.column("file_revision").to_pylist() == [None, 7, 7, 7]
+    assert table.column("jurisdiction").to_pylist() == [None, "US", "US", "US"]
+    assert table.column("purpose").to_pylist() == [None] * 4
+    assert table.column("flagged").to_pylist() == [None, None, '["temp"]', None]
+    assert table.column("clipped").to_pylist() == [None, None, '{"wind":90.0}', '{"wind":-3.0}']
+    assert all_rows(traffic).clipped["wind"].tolist() == [False, False, True, True]
+
+
+def test_what_was_refused_is_in_the_lake_and_moves_no_window(traffic: Traffic) -> None:
+    traffic.predict()
+    traffic.look()
+    before = progress.of(traffic.ground, ENDPOINT)
+    refused = RefusalFrame(
+        refusal_id=new_id(traffic.now()),
+        at=traffic.now(),
+        endpoint=ENDPOINT,
+        model="flights",
+        revision=2,
+        reason="range",
+        rows=4,
+        where=["wind"],
+        caller="app",
+    )
+    traffic.gateway.append_now(refused)
+    traffic.look()
+    with traffic.ground.database.reading() as tx:
+        (file,) = lake_files.between(tx, ENDPOINT, "refusals", 0, 1 << 60)
+        (row,) = intake.lake_of(traffic.ground).read([file]).to_pylist()
+    assert (row["reason"], row["rows"], row["columns"], row["caller"]) == ("range", 4, '["wind"]', "app")
+    after = progress.of(traffic.ground, ENDPOINT)
+    assert (after.predictions, after.received_until) == (before.predictions, before.received_until)
+
+
+def test_frames_of_an_earlier_release_are_still_read(tmp_path: Path) -> None:
+    """They say nothing of an admission."""
+    told = msgspec.to_builtins(frame(START))
+    del told["admitted"]
+    (tmp_path / "old").write_bytes(framed(told))  # the same msgpack as of a frame without the field
+    (read,), _ = read_frames(tmp_path / "old")
+    assert isinstance(read, PredictionFrame)
+    assert read.admitted is None

@@ -118,3 +118,33 @@ def test_the_schema_tells_defaults_as_the_records_have_them() -> None:
     told = model_schema.schema()["$defs"]["Monitors"]["properties"]
     defaults = msgspec.to_builtins(model_files.Monitors())
     assert {key: part["default"] for key, part in told.items()} == defaults
+
+
+@pytest.mark.parametrize(
+    ("phrase", "yearly"), [("1 per 3 months", 4), ("6 per year", 6), ("1 per 2 quarters", 2), ("1 per month", 12)]
+)
+def test_a_budget_may_be_a_phrase_and_is_written_as_what_it_means(phrase: str, yearly: float) -> None:
+    file = model_yaml.read(SHORT + f"monitors: {{false_alerts: {phrase}, accuracy: {{at_least: 0.6, window: 4w}}}}")
+    assert file.monitors.false_alerts_per_year == yearly
+    assert file.monitors.accuracy is not None
+    assert file.monitors.accuracy.window_days == 28
+    again = model_yaml.written(file)
+    assert phrase not in again
+    assert "window_days: 28" in again
+    assert model_yaml.read(again) == file
+
+
+@pytest.mark.parametrize(
+    ("monitors", "says"),
+    [
+        ("{false_alerts: often}", "match"),
+        ("{false_alerts: 1 per year, false_alerts_per_year: 9}", "not both"),
+        ("{accuracy: {at_least: 0.6, window: 10d}}", "multiple of 'window_days', 7"),
+        ("{accuracy: {at_least: 0.6, window: 60w}}", "at most 366 days"),
+        ("{latency: {p99_ms: 0}}", "> 0"),
+    ],
+)
+def test_a_monitor_that_cannot_be_is_refused(monitors: str, says: str) -> None:
+    with pytest.raises(InvalidInput) as refusal:
+        model_yaml.read(SHORT + f"monitors: {monitors}")
+    assert says in refusal.value.message

@@ -101,3 +101,11 @@ def test_a_visitor_reads_and_changes_nothing(own: Ground) -> None:
 def test_a_model_that_is_not_there_has_no_file(client: Client) -> None:
     assert client.get("/models/none/file").status_code == 404
     assert client.get(f"{PATH}?revision=7").status_code == 404
+
+
+def test_a_condition_that_cannot_be_looked_up_is_told_with_its_line(client: Client) -> None:
+    text = FIRST + "use:\n  allow: request.channel.startsWith('a')\n"
+    refused = client.post(CHANGE, form(client, text, "apply"))
+    assert refused.status_code == 400
+    assert "use.allow (line 5)" in html.unescape(refused.text)
+    assert "request.caller in [" in html.unescape(refused.text)
