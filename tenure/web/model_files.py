@@ -105,7 +105,7 @@ def _read(text: str, name: str) -> ModelFile:
     try:
         model_files.check(file)
     except InvalidInput as problem:
-        raise InvalidInput(problem.message, where=model_yaml.placed(text, problem.where)) from None
+        raise InvalidInput(problem.message, where=yaml_text.placed(text, problem.where)) from None
     if file.model != name:
         raise InvalidInput(
             f"The file must be about {name!r}, as this page is. Got {file.model!r}.",
