@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -18,9 +18,11 @@ from tenure.errors import ModelFailed, TenureError, Unavailable
 from tenure.records.routing import Release, ReleaseForm
 from tenure.serving.columns import Inputs
 from tenure.serving.decoding import Columns
-from tenure.serving.forms import loading
-from tenure.serving.forms.columns import Refused
+from tenure.serving.forms.refusals import CannotUse, Refused
 from tenure.serving.scorers import Fetch, Scorer, State
+
+if TYPE_CHECKING:
+    from tenure.serving.forms.loading import Answers
 
 log = logging.getLogger("tenure.gateway")
 
@@ -53,7 +55,7 @@ class Compiled:
         self._changed = changed
         self._make_original = original
         self._original: Scorer | None = None
-        self._answers: loading.Answers
+        self._answers: Answers
         self._task = asyncio.get_running_loop().create_task(self._load())
 
     def outputs_now(self, columns: Columns, rows: int, params: dict[str, Any] | None = None) -> list[Any] | None:
@@ -112,13 +114,15 @@ class Compiled:
 
     async def _load(self) -> None:
         """Fetch, verify, load and try the form. What fails leaves the version to its scorer."""
+        from tenure.serving.forms import loading
+
         held = msgspec.structs.replace(
             self.release, location=self.form.location, digest=self.form.digest, files=self.form.files, form=None
         )
         try:
             folder = await asyncio.to_thread(self._fetch, held)
             self._answers = await asyncio.to_thread(loading.load, folder, self.form)
-        except (TenureError, loading.CannotUse) as problem:
+        except (TenureError, CannotUse) as problem:
             self._refuse(problem.message if isinstance(problem, TenureError) else str(problem))
         except Exception as problem:
             log.exception("the form of version %d of %s cannot be loaded", self.release.version, self.release.model)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import struct
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -15,13 +16,11 @@ from numpy.typing import NDArray
 
 from tenure.serving.forms.finishing import single
 from tenure.serving.forms.program import Number, Program, Table
+from tenure.serving.forms.refusals import Refused
 
 Columns = dict[str, list[Any]]
 Floats = NDArray[np.float64]
-
-
-class Refused(Exception):
-    """The version itself fails at such a value. Names the column, never the value."""
+LARGEST = sys.float_info.max
 
 
 class NumberColumn:
@@ -47,22 +46,24 @@ class NumberColumn:
         return float(value)
 
 
-def table_of(table: Table, convert: Callable[[list[float]], Any]) -> Callable[[Any], Any]:
-    """What stands for a category: `convert` of its row. The returned function raises Refused."""
-    rows = {key: convert(row) for key, row in zip(table.keys, table.rows, strict=True)}
-    unknown = convert(table.unknown) if table.unknown is not None else None
-    null = convert(table.null) if table.null is not None else None
-    name = table.name
+class Lookup:
+    """What stands for each category: `convert` of its row. `get` gives None for one that it does not know."""
 
-    def look_up(value: Any) -> Any:
-        found = rows.get(value)
+    def __init__(self, table: Table, convert: Callable[[list[float]], Any]) -> None:
+        rows = {key: convert(row) for key, row in zip(table.keys, table.rows, strict=True)}
+        self.get = rows.get
+        self.name = table.name
+        self._unknown = convert(table.unknown) if table.unknown is not None else None
+        self._null = convert(table.null) if table.null is not None else None
+
+    def __call__(self, value: Any) -> Any:
+        """What stands for any value. Raises Refused."""
+        found = self.get(value)
         if found is None:
-            found = null if value is None or value != value else unknown  # noqa: PLR0124
+            found = self._null if value is None or value != value else self._unknown  # noqa: PLR0124  NaN
             if found is None:
-                raise Refused(name)
+                raise Refused(self.name)
         return found
-
-    return look_up
 
 
 class Matrix:
@@ -70,22 +71,31 @@ class Matrix:
 
     def __init__(self, program: Program) -> None:
         self._numbers = [NumberColumn(number) for number in program.numbers]
-        self._plain = [(column.name, column.low, column.high, column.number) for column in self._numbers]
+        self._names = [column.name for column in self._numbers]
+        self._limit = min((min(-column.low, column.high) for column in self._numbers), default=LARGEST)
+        self._limit = min(self._limit, LARGEST)
         self._pack = struct.Struct(f"{len(self._numbers)}d").pack
-        self._tables = [(table.name, table_of(table, _packed), _width(table)) for table in program.tables]
-        self.width = len(self._numbers) + sum(width for *_, width in self._tables)
+        self._tables = [(Lookup(table, _packed), _width(table)) for table in program.tables]
+        self._gets = [(look_up.name, look_up.get, look_up) for look_up, _ in self._tables]
+        self.width = len(self._numbers) + sum(width for _, width in self._tables)
 
     def row(self, columns: Columns) -> Floats:
-        """The first row, shape (1, width). Raises Refused."""
-        values = []
-        for name, low, high, checked in self._plain:
-            value = columns[name][0]
-            if value is None or not low <= value <= high:
-                value = checked(value)
-            values.append(value)
+        """The first row, shape (1, width). Raises Refused.
+
+        The length of the numbers as a vector says in one step that all are there and within the narrowest bounds, or
+        that each must be looked at: 0.4 instead of 1.2 µs for 15 of them.
+        """
+        values = [columns[name][0] for name in self._names]
+        try:
+            fits = math.hypot(*values) <= self._limit
+        except (TypeError, OverflowError):
+            fits = False
+        if not fits:
+            values = [column.number(value) for column, value in zip(self._numbers, values, strict=True)]
         packed = self._pack(*values)
-        if self._tables:
-            packed = b"".join([packed, *[look_up(columns[name][0]) for name, look_up, _ in self._tables]])
+        if self._gets:
+            blocks = [get(columns[name][0]) or look_up(columns[name][0]) for name, get, look_up in self._gets]
+            packed = b"".join([packed, *blocks])
         return np.frombuffer(packed).reshape(1, -1)
 
     def rows(self, columns: Columns, count: int) -> Floats:
@@ -94,8 +104,8 @@ class Matrix:
         for position, column in enumerate(self._numbers):
             matrix[:, position] = numbers(column, columns[column.name])
         position = len(self._numbers)
-        for name, look_up, width in self._tables:
-            packed = b"".join([look_up(value) for value in columns[name]])
+        for look_up, width in self._tables:
+            packed = b"".join([look_up(value) for value in columns[look_up.name]])
             matrix[:, position : position + width] = np.frombuffer(packed).reshape(count, width)
             position += width
         return matrix

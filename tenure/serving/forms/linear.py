@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tenure.serving.forms.columns import Columns, Floats, NumberColumn, numbers, table_of
+from tenure.serving.forms.columns import Columns, Floats, Lookup, NumberColumn, numbers
 from tenure.serving.forms.finishing import finisher
 from tenure.serving.forms.program import Number, Program
 
@@ -23,7 +23,8 @@ class Linear:
         self._checks = [NumberColumn(number) for number in program.numbers]
         self._terms = [_term(number, check) for number, check in zip(program.numbers, self._checks, strict=True)]
         self._numbers = program.numbers
-        self._tables = [(table.name, table_of(table, operator.itemgetter(0))) for table in program.tables]
+        self._tables = [(table.name, Lookup(table, operator.itemgetter(0))) for table in program.tables]
+        self._gets = [(name, look_up.get, look_up) for name, look_up in self._tables]
         self._finish = finisher(program.finish)
 
     def outputs(self, columns: Columns, rows: int) -> list[Any]:
@@ -40,8 +41,10 @@ class Linear:
                 score += (value - centre) * weight
             else:
                 score += odd(value)
-        for name, look_up in self._tables:
-            score += look_up(columns[name][0])
+        for name, get, look_up in self._gets:
+            value = columns[name][0]
+            part = get(value)
+            score += part if part is not None else look_up(value)
         return score
 
     def _scores(self, columns: Columns, rows: int) -> Floats:
@@ -62,7 +65,7 @@ class ManyLinear:
         self._base = program.base
         self._checks = [NumberColumn(number) for number in program.numbers]
         self._numbers = program.numbers
-        self._tables = [(table.name, table_of(table, tuple)) for table in program.tables]
+        self._tables = [(table.name, Lookup(table, tuple)) for table in program.tables]
         self._finish = finisher(program.finish)
 
     def outputs(self, columns: Columns, rows: int) -> list[Any]:

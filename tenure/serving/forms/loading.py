@@ -13,13 +13,10 @@ from tenure.records.routing import PinnedFile, ReleaseForm
 from tenure.serving.forms.columns import Columns
 from tenure.serving.forms.linear import Linear, ManyLinear
 from tenure.serving.forms.program import ONNX_FILE, PROGRAM_FILE, Program
+from tenure.serving.forms.refusals import CannotUse
 
 MOST_BYTES = 64 * 1024 * 1024
 """A larger form stays out of the gateway, whose memory is shared by every endpoint."""
-
-
-class CannotUse(Exception):
-    """A form that must not answer; the text says why, without anything from the data."""
 
 
 class Answers(Protocol):

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tenure.serving.forms.columns import Columns, Matrix, NumberColumn, numbers, table_of
+from tenure.serving.forms.columns import Columns, Lookup, Matrix, NumberColumn, numbers
 from tenure.serving.forms.finishing import finisher
 from tenure.serving.forms.program import Program
 
@@ -39,7 +39,7 @@ class Converted:
 
     def __init__(self, program: Program, onnx: bytes) -> None:
         self._checks = {number.name: NumberColumn(number) for number in program.numbers}
-        self._known = {table.name: table_of(table, tuple) for table in program.tables}
+        self._known = {table.name: Lookup(table, tuple) for table in program.tables}
         self._feeds = {name: TYPES[kind] for name, kind in program.feeds.items()}
         self._labels = program.finish.says == "label"
         self._finish = finisher(program.finish)

@@ -21,8 +21,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, OrdinalEncoder, RobustScaler, StandardScaler
 
 from tenure.serving.forms import loading
-from tenure.serving.forms.columns import Refused
 from tenure.serving.forms.making.subject import Subject
+from tenure.serving.forms.refusals import Refused
 from tests.serving.forms.makers import WORDS, compiled, subject, table, target
 
 SCALERS = ("passthrough", StandardScaler(), MinMaxScaler(), RobustScaler())

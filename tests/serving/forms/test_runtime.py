@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 
 from tenure.records.routing import PinnedFile, ReleaseForm
 from tenure.serving.forms import loading
-from tenure.serving.forms.columns import Refused
 from tenure.serving.forms.finishing import finisher
 from tenure.serving.forms.program import PROGRAM_FILE, Finish, Number, Program, Table
+from tenure.serving.forms.refusals import CannotUse, Refused
 
 LATE = Program(
     kind="linear",
@@ -66,14 +66,14 @@ def test_a_tampered_form_is_not_used(tmp_path: Path) -> None:
     form = written(tmp_path)
     path = tmp_path / PROGRAM_FILE
     path.write_bytes(path.read_bytes().replace(b"AA", b"ZZ"))
-    with pytest.raises(loading.CannotUse, match="not the one that was proven"):
+    with pytest.raises(CannotUse, match="not the one that was proven"):
         loading.load(tmp_path, form)
 
 
 def test_a_form_that_does_not_give_the_stored_answers_is_not_used(tmp_path: Path) -> None:
     form = written(tmp_path)
     for changed in ({"answers": [[0.5, 0.5]] * 3}, {"answers": ["late"] * 3}, {"probe": {"km": [1.0] * 3}}):
-        with pytest.raises(loading.CannotUse, match="proven with"):
+        with pytest.raises(CannotUse, match="proven with"):
             loading.load(tmp_path, msgspec.structs.replace(form, **changed))
 
 
@@ -82,10 +82,10 @@ def test_a_file_that_is_gone_or_no_form_is_told_so(tmp_path: Path) -> None:
     content = b"\x80"
     (tmp_path / PROGRAM_FILE).write_bytes(content)
     file = PinnedFile(path=PROGRAM_FILE, size_bytes=1, sha256=hashlib.sha256(content).hexdigest())
-    with pytest.raises(loading.CannotUse, match="cannot be read as a form"):
+    with pytest.raises(CannotUse, match="cannot be read as a form"):
         loading.load(tmp_path, msgspec.structs.replace(form, files=[file]))
     (tmp_path / PROGRAM_FILE).unlink()
-    with pytest.raises(loading.CannotUse, match="cannot be read"):
+    with pytest.raises(CannotUse, match="cannot be read"):
         loading.load(tmp_path, form)
 
 
@@ -113,8 +113,9 @@ import sys
 from tenure.store import lean
 lean.refuse_frameworks()
 from tenure.serving import gateway
+before = [name for name in ("numpy", "onnxruntime", "onnx", "skl2onnx", "scipy") if name in sys.modules]
 from tenure.serving.forms import loading
-before = [name for name in ("onnxruntime", "onnx", "skl2onnx", "scipy") if name in sys.modules]
+before += [name for name in ("onnxruntime", "onnx", "skl2onnx", "scipy") if name in sys.modules]
 import tenure.serving.forms.onnx as forms
 forms.runner(open(sys.argv[1], "rb").read())
 after = [name for name in ("onnx", "skl2onnx", "scipy", "pandas", "sklearn", "mlflow") if name in sys.modules]

@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tenure.records.forms import RowClass, Timing
-from tenure.serving.forms.columns import Columns, Refused
+from tenure.serving.forms.columns import Columns
 from tenure.serving.forms.loading import Answers, difference
 from tenure.serving.forms.making.rows import Rows
 from tenure.serving.forms.making.subject import CannotCompile, Subject, is_nan
+from tenure.serving.forms.refusals import Refused
 
 MOST_P99_US = 1000.0
 """Answers are computed between two requests of others: a slower form would be felt by all of them."""
