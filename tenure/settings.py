@@ -55,6 +55,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     scoring_timeout_s: float = 30.0
     scorer_start_timeout_s: float = 60.0
     spare_scorer: bool = True
+    scorer_memory_mib: Annotated[int, Meta(ge=0)] = 0
     queue_limit: int = 256
     journal_fsync: bool = False
     segment_seal_s: float = 10.0
@@ -194,6 +195,10 @@ HELP: dict[str, tuple[str, str]] = {
     "scoring_timeout_s": ("seconds", "How long a scoring request may take before 503 is answered."),
     "scorer_start_timeout_s": ("seconds", "How long a scorer may take to load its model."),
     "spare_scorer": ("yes/no", "Keep one scorer process ready, so that releases and restarts take half the time."),
+    "scorer_memory_mib": (
+        "MiB",
+        "How much memory a scorer may fill before it is ended and started again. 0 means half of the machine's.",
+    ),
     "queue_limit": ("requests", "Most requests that wait for one scorer before 429 is answered."),
     "journal_fsync": ("yes/no", "Force every journal write to disk: survives power loss, costs latency."),
     "segment_seal_s": ("seconds", "Age at which a journal segment is sealed."),

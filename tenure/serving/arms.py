@@ -65,7 +65,7 @@ class Arms:
         self._fetch = fetch
         self._on_change = on_change
         self._starts = asyncio.Semaphore(max(2, os.cpu_count() or 1))
-        self._processes = Processes(settings.folder, spare=settings.spare_scorer)
+        self._processes = Processes(settings.folder, spare=settings.spare_scorer, memory_mib=settings.scorer_memory_mib)
         self._scorers: dict[Version, Scorer] = {}
         self._live: dict[str, Endpoint] = {}
         self._stopping: set[asyncio.Task[None]] = set()

@@ -17,6 +17,10 @@ from tenure.serving.runtimes.outputs import plain
 Columns = dict[str, list[Any]]
 
 
+class WrongNumberOfOutputs(ValueError):
+    """Its name is `wire.WRONG_NUMBER`."""
+
+
 class PyfuncRuntime:
     """A loaded model that takes columns and gives one output per row, plain enough for JSON and msgpack."""
 
@@ -26,10 +30,10 @@ class PyfuncRuntime:
         self._types = {column.name: column.type for column in inputs}
 
     def predict(self, columns: Columns, rows: int, params: dict[str, Any] | None = None) -> list[Any]:
-        """One output per row. Raises whatever the model raises, and ValueError when it gives another number of rows."""
+        """One output per row. Raises whatever the model raises, and WrongNumberOfOutputs."""
         outputs = plain(self._predicted(series.table(columns, self._types), params))
         if not isinstance(outputs, list) or len(outputs) != rows:
-            raise ValueError("the model must give one output per row")
+            raise WrongNumberOfOutputs("the model must give one output per row")
         return outputs
 
     def _predicted(self, frame: pd.DataFrame, params: dict[str, Any] | None) -> Any:
