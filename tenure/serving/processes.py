@@ -24,6 +24,7 @@ MODEL_THREADS = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
 )
 QUIET = {
+    "ARROW_DEFAULT_MEMORY_POOL": "system",  # the other one sets a GiB aside, which would count as filled
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "ORT_DISABLE_TELEMETRY": "1",
     "DO_NOT_TRACK": "true",

@@ -56,13 +56,13 @@ def main() -> None:
     lifeline.die_with_parent(given.parent, signal.SIGKILL)
     limits.apply(given.memory_mib)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s scorer %(levelname)s %(message)s")
+    warm_up()
     with socket.socket(fileno=given.socket) as line:
         serve(line)
 
 
 def serve(line: socket.socket) -> None:
     """Load what the gateway names, then answer until it hangs up."""
-    warm_up()
     load = _receive(line, wire.Load)
     if load is None:
         return
@@ -92,6 +92,7 @@ def prepare(load: wire.Load) -> tuple[Predict, wire.Ready]:
     """Verify, load and try a model. Raises CannotServe."""
     folder = Path(load.folder)
     verify(folder, load.files)
+    refuse_foreign(folder, load.files)
     try:
         from tenure.serving.runtimes.pyfunc import PyfuncRuntime
 
@@ -118,6 +119,21 @@ def verify(folder: Path, files: Sequence[PinnedFile]) -> None:
                 f"the file {file.path!r} has {size} bytes with SHA-256 {digest[:12]}…; pinned were {file.size_bytes} "
                 f"bytes with {file.sha256[:12]}…"
             )
+
+
+def refuse_foreign(folder: Path, files: Sequence[PinnedFile]) -> None:
+    """Raise CannotServe for an ONNX file that reads files that were not pinned, or brings operators of its own."""
+    for file in files:
+        if file.path.endswith(".onnx"):
+            try:
+                from tenure.serving.runtimes import onnx
+
+                problem = onnx.problem(folder, file.path, (one.path for one in files))
+            except Exception as failure:
+                log.exception("%s cannot be read", file.path)
+                raise CannotServe(f"the file {file.path!r} cannot be read as ONNX: {_kind(failure)}") from None
+            if problem:
+                raise CannotServe(problem)
 
 
 def _digest(path: Path) -> tuple[str, int]:
