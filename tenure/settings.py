@@ -56,6 +56,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     scorer_start_timeout_s: float = 60.0
     spare_scorer: bool = True
     scorer_memory_mib: Annotated[int, Meta(ge=0)] = 0
+    wheel_index: str = ""
+    wheel_folder: str = ""
+    environment_timeout_s: Annotated[float, Meta(gt=0)] = 600.0
     queue_limit: int = 256
     journal_fsync: bool = False
     segment_seal_s: float = 10.0
@@ -199,6 +202,13 @@ HELP: dict[str, tuple[str, str]] = {
         "MiB",
         "How much memory a scorer may fill before it is ended and started again. 0 means half of the machine's.",
     ),
+    "wheel_index": (
+        "URL",
+        "Index from which environments are made for versions that ask for other packages than the server's. Give one "
+        "that needs a password by TENURE_WHEEL_INDEX. Empty means none.",
+    ),
+    "wheel_folder": ("folder", "Folder of wheels for such environments, alone or beside the index. Empty means none."),
+    "environment_timeout_s": ("seconds", "How long it may take to resolve or to build an environment."),
     "queue_limit": ("requests", "Most requests that wait for one scorer before 429 is answered."),
     "journal_fsync": ("yes/no", "Force every journal write to disk: survives power loss, costs latency."),
     "segment_seal_s": ("seconds", "Age at which a journal segment is sealed."),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tenure.build import model_versions
-from tenure.deploy import routing
+from tenure.deploy import environments, routing
 from tenure.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from tenure.manage import changes, decisions, guards
 from tenure.records.base import Instant, new_id
@@ -73,6 +73,7 @@ def end(tx: Transaction, endpoint: str, release_id: str, *, reason: str, by: str
 def start(tx: Transaction, endpoint: Endpoint, new: NewRelease, *, by: str, now: Instant) -> ReleaseInfo:
     """Open a release of any role, count the epoch up, and say so in the audit log."""
     version = _startable(tx, endpoint, new.version)
+    environment = environments.require(tx, version)
     if new.role != "shadow":
         guards.check_release(tx, endpoint.model, new.version, now=now)
     release = ReleaseInfo(
@@ -91,6 +92,7 @@ def start(tx: Transaction, endpoint: Endpoint, new: NewRelease, *, by: str, now:
     routing.bump(tx)
     detail = {"release": release.release_id, "version": new.version, "role": new.role, "share": release.share}
     detail |= {"digest": version.digest, "reason": new.reason}
+    detail |= {"environment": environment} if environment else {}
     audit.append(tx, "release.started", subject=endpoint.name, by=by, at=now, detail=detail)
     return release
 

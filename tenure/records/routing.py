@@ -28,7 +28,10 @@ class PinnedFile(Record):
 
 
 class Release(Record):
-    """A version in service at an endpoint: `share` of the traffic for champion and challenger, 0–1."""
+    """A version in service at an endpoint: `share` of the traffic for champion and challenger, 0–1.
+
+    `environment` is the digest of the environment that was locked for it; empty when it runs in the server's.
+    """
 
     release_id: str
     model: str
@@ -39,6 +42,7 @@ class Release(Record):
     digest: str
     files: list[PinnedFile]
     inputs: list[InputColumn]
+    environment: str = ""
 
 
 class Route(Record):

@@ -173,7 +173,7 @@ class Arms:
 
 def _version(release: Release) -> Version:
     """What one scorer process stands for: releases of the same bytes share it."""
-    return release.model, release.version, release.digest
+    return release.model, release.version, release.digest + release.environment
 
 
 def _noted(health: ReleaseHealth, note: str) -> ReleaseHealth:

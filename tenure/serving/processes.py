@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tenure.records.routing import Release
-from tenure.serving import limits, orphans
+from tenure.serving import bootstrap, limits, orphans
 
 PROGRAM = ("-m", "tenure.serving.scorer")
 LOG_BYTES = 8 * 1024 * 1024
 MODEL_THREADS = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
 )
+WITHHELD = ("TENURE_", "MLFLOW_", "UV_", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
 QUIET = {
     "ARROW_DEFAULT_MEMORY_POOL": "system",  # the other one sets a GiB aside, which would count as filled
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -68,8 +69,10 @@ class Processes:
         self._spare: Started | None = None
         orphans.end_left_over(folder)
 
-    def take(self) -> Started:
-        """The spare process when there is a living one, else a new one."""
+    def take(self, environment: str = "") -> Started:
+        """The spare process when there is a living one, else a new one; for an environment of its own, always new."""
+        if environment:
+            return _start(self._folder, self._memory_mib, environment)
         spare, self._spare = self._spare, None
         if spare is not None and spare.process.poll() is None:
             return spare
@@ -88,6 +91,11 @@ class Processes:
         if self._spare is not None:
             self._spare.end()
             self._spare = None
+
+
+def environment_folder(folder: Path, digest: str) -> Path:
+    """Where an environment that was made for scorers lies."""
+    return folder / "environments" / digest
 
 
 def log_path(folder: Path, release: Release) -> Path:
@@ -110,18 +118,18 @@ def redirect_output(path: Path) -> None:
     os.close(output)
 
 
-def _start(folder: Path, memory_mib: int) -> Started:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("TENURE_", "MLFLOW_"))}
+def _start(folder: Path, memory_mib: int, environment: str = "") -> Started:
+    passed = {name: value for name, value in os.environ.items() if not name.startswith(WITHHELD)}
     mark = orphans.mark(folder, next(_numbers))
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     ours.setblocking(False)
-    command = [sys.executable, *PROGRAM, "--socket", str(theirs.fileno()), "--memory-mib", str(memory_mib)]
+    command = [*_program(folder, environment), "--socket", str(theirs.fileno()), "--memory-mib", str(memory_mib)]
     log = folder / "logs" / "scorer.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with theirs, log.open("ab") as output:
         process = subprocess.Popen(  # noqa: S603  our own interpreter and module
             [*command, "--parent", str(os.getpid())],
-            env={**environment, **MODEL_THREADS, **QUIET, orphans.MARK: mark},
+            env={**passed, **MODEL_THREADS, **QUIET, orphans.MARK: mark},
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -129,3 +137,11 @@ def _start(folder: Path, memory_mib: int) -> Started:
             start_new_session=True,  # what the model forks dies with it, and Ctrl-C is not its affair
         )
     return Started(process, ours, mark)
+
+
+def _program(folder: Path, environment: str) -> list[str]:
+    """How a scorer is started: by our own Python, or by that of an environment of its own, which we lend our code."""
+    if not environment:
+        return [sys.executable, *PROGRAM]
+    python = environment_folder(folder, environment) / "bin" / "python"
+    return [str(python), "-P", bootstrap.__file__, PROGRAM[-1]]

@@ -23,7 +23,7 @@ from tenure.records.routing import Release
 from tenure.serving import processes, wire
 from tenure.serving.columns import Inputs
 from tenure.serving.decoding import Columns
-from tenure.serving.processes import Processes, Started
+from tenure.serving.processes import Processes, Started, environment_folder
 from tenure.settings import Settings
 
 log = logging.getLogger("tenure.gateway")
@@ -149,6 +149,7 @@ class Scorer:
         while not self._stopping.is_set():
             started = time.monotonic()
             try:
+                self._tell_of_building()
                 folder = await asyncio.to_thread(self._fetch, self.release)
                 async with self._starts:
                     line = await self._start(folder, self._settings.scorer_start_timeout_s * 2 ** min(failures, 4))
@@ -165,11 +166,17 @@ class Scorer:
                 await asyncio.wait_for(self._stopping.wait(), PAUSES_S[min(failures - 1, len(PAUSES_S) - 1)])
         self._set("stopped", "")
 
+    def _tell_of_building(self) -> None:
+        """Fetching makes the environment when it is not there yet, which may take minutes: say so meanwhile."""
+        digest = self.release.environment
+        if digest and not self.ready and not environment_folder(self._settings.folder, digest).is_dir():
+            self._set("starting", "the environment that the version asks for is being made")
+
     async def _start(self, folder: Path, timeout_s: float) -> _Line:
         """Spawn the process and wait until the model is loaded; each failure gives the next try twice the time."""
         if self._stopping.is_set():
             raise Unavailable("it was stopped before it started")
-        self._started = started = self._processes.take()
+        self._started = started = self._processes.take(self.release.environment)
         _, line = await asyncio.get_running_loop().create_unix_connection(lambda: _Line(self._told), sock=started.line)
         self._line = line
         first = line.first
