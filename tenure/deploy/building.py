@@ -5,8 +5,10 @@ from __future__ import annotations
 import fcntl
 import shutil
 import tempfile
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -16,6 +18,10 @@ from tenure.errors import Unavailable
 from tenure.records.environments import Lock
 from tenure.serving.processes import environment_folder
 from tenure.settings import Settings
+
+_thread = ThreadPoolExecutor(1, thread_name_prefix="environments")
+_asking = threading.Lock()
+_making: dict[str, Future[None]] = {}
 
 
 def keep(folder: Path, digest: str, lock: Lock) -> None:
@@ -51,6 +57,19 @@ def build(settings: Settings, digest: str) -> None:
             draft.rename(folder)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
+
+
+def within(settings: Settings, digest: str, seconds: float) -> None:
+    """Have an environment made on a thread and wait so long for it; whoever asks again waits for the same one.
+
+    Raises Unavailable as `build` does.
+    """
+    with _asking:
+        made = _making.get(digest)
+        if made is None or made.done():
+            made = _making[digest] = _thread.submit(build, settings, digest)
+    with suppress(TimeoutError):
+        made.result(seconds)
 
 
 def _fill(settings: Settings, digest: str, draft: Path) -> None:

@@ -22,6 +22,7 @@ from tenure.store.database import Transaction
 from tenure.store.ground import Ground
 
 LARGEST_BYTES = 1024 * 1024
+PATIENCE_S = 20.0
 UNTOLD = "it tells no requirements"
 
 
@@ -112,10 +113,13 @@ def of_release(tx: Transaction, info: ModelVersionInfo) -> str:
 
 
 def make(ground: Ground, model: str, version: int, *, now: Instant) -> EnvironmentInfo:
-    """Decide what a version runs in, and make its environment on this machine if it needs one of its own."""
+    """Decide what a version runs in, and make its environment on this machine if it needs one of its own.
+
+    When that takes longer than `PATIENCE_S`, it goes on and the answer says that it is not built yet.
+    """
     decided = settle(ground, model, version, now=now)
     if decided is not None and decided.kind == "own":
-        building.build(ground.settings, decided.digest)
+        building.within(ground.settings, decided.digest, PATIENCE_S)
     return describe(ground, model, version)
 
 

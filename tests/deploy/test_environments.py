@@ -19,7 +19,8 @@ from tenure.records.endpoints import NewEndpoint
 from tenure.records.environments import Lock
 from tenure.records.registry import ModelVersionInfo, NewVersion
 from tenure.serving import processes, wire
-from tenure.store import audit, environments as kept
+from tenure.store import audit
+from tenure.store import environments as kept
 from tenure.store.ground import Ground
 
 from .makers import MLMODEL, NOW, make_model
@@ -122,8 +123,8 @@ def test_a_version_gets_an_environment_of_its_own(grounded: Ground, wheels: Path
     assert building.is_built(folder, found.digest)
     assert environments.describe(grounded, version.name, version.version).is_built
     python = processes.environment_folder(folder, found.digest) / "bin" / "python"
-    said = subprocess.run([python, "-I", "-c", "import aaa, bbb; print(bbb.__file__)"], capture_output=True, text=True)
-    assert said.stdout.startswith(str(folder / "environments" / found.digest)), said.stderr
+    said = subprocess.check_output([python, "-I", "-c", "import aaa, bbb; print(bbb.__file__)"], text=True)
+    assert said.startswith(str(folder / "environments" / found.digest))
 
 
 def test_the_lock_and_its_digest_are_the_same_for_the_same_wheels(grounded: Ground, wheels: Path) -> None:

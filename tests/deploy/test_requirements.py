@@ -68,7 +68,9 @@ def test_stand_ins_and_mlflow_of_the_same_major_version_will_do(asked: str, here
 
 
 def test_comments_options_and_hashes_are_no_requirements() -> None:
-    text = "--index-url https://x/simple\n# why\nnumpy==2.1.3 \\\n    --hash=sha256:aa\n-c constraints.txt\nscipy  # fast\n"
+    text = (
+        "--index-url https://x/simple\n# why\nnumpy==2.1.3 \\\n  --hash=sha256:aa\n-c constraints.txt\nscipy  # fast\n"
+    )
     assert wanted({"requirements.txt": text}, NOT_TOLD).requirements == ["numpy==2.1.3", "scipy"]
 
 

@@ -27,8 +27,10 @@ def make_wheel(folder: Path, name: str, version: str, *requires: str, code: str 
 def repack(folder: Path, name: str) -> Path:
     """A wheel of an installed distribution, from the files that its record lists."""
     found = metadata.distribution(name)
-    tag = next(line for line in (found.read_text("WHEEL") or "").splitlines() if line.startswith("Tag: "))
-    path = folder / f"{found.name.replace('-', '_')}-{found.version}-{tag.removeprefix('Tag: ')}.whl"
+    lines = (found.read_text("WHEEL") or "").splitlines()
+    tags = [line.removeprefix("Tag: ").split("-") for line in lines if line.startswith("Tag: ")]
+    tag = "-".join(".".join(sorted(set(parts))) for parts in zip(*tags, strict=True))
+    path = folder / f"{found.name.replace('-', '_')}-{found.version}-{tag}.whl"
     with zipfile.ZipFile(path, "w") as archive:
         for file in found.files or []:
             inside = not file.as_posix().startswith("..") and file.suffix != ".pyc"
