@@ -51,7 +51,10 @@ def build(settings: Settings, digest: str) -> None:
     with _alone(folder.with_suffix(".making")):
         if folder.is_dir():
             return
-        draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=folder.parent))
+        own = f".draft-{digest[:16]}-"
+        for left in folder.parent.glob(f"{own}*"):  # by a process that was killed: whoever lives has the lock
+            shutil.rmtree(left, ignore_errors=True)
+        draft = Path(tempfile.mkdtemp(prefix=own, dir=folder.parent))
         try:
             _fill(settings, digest, draft)
             draft.rename(folder)

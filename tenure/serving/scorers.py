@@ -12,6 +12,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -35,6 +36,8 @@ PAUSES_S = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 STEADY_AFTER_S = 30.0
 STOP_TIMEOUT_S = 5.0
 BATCH_ROWS = 4096
+_fetching = ThreadPoolExecutor(4, thread_name_prefix="fetching")
+"""Threads of their own: fetching may take minutes, and what has died must be cleared away meanwhile."""
 
 
 @dataclass(eq=False)
@@ -150,7 +153,7 @@ class Scorer:
             started = time.monotonic()
             try:
                 self._tell_of_building()
-                folder = await asyncio.to_thread(self._fetch, self.release)
+                folder = await asyncio.get_running_loop().run_in_executor(_fetching, self._fetch, self.release)
                 async with self._starts:
                     line = await self._start(folder, self._settings.scorer_start_timeout_s * 2 ** min(failures, 4))
                 await line.closed

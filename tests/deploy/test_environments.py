@@ -208,12 +208,15 @@ def test_a_wheel_that_changed_after_it_was_locked_is_not_installed(grounded: Gro
 def test_who_asks_at_once_builds_once(grounded: Ground, wheels: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_wheel(wheels, "aaa", "1.0")
     found = settle(grounded, version_of(grounded, "aaa"))
+    left = grounded.settings.folder / "environments" / f".draft-{found.digest[:16]}-of-one-that-was-killed"
+    left.mkdir()
     filled: list[Path] = []
     fill = building._fill
     monkeypatch.setattr(building, "_fill", lambda *given: (filled.append(given[2]), fill(*given)))
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: building.build(grounded.settings, found.digest), range(4)))
     assert len(filled) == 1
+    assert not left.exists()
 
 
 def test_uv_that_is_late_is_ended(grounded: Ground, wheels: Path) -> None:
