@@ -57,6 +57,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     spare_scorer: bool = True
     compile_memory_mib: Annotated[int, Meta(ge=256)] = 4096
     compile_timeout_s: Annotated[float, Meta(gt=0, le=86_400)] = 600.0
+    scorer_memory_mib: Annotated[int, Meta(ge=0)] = 0
+    wheel_index: str = ""
+    wheel_folder: str = ""
+    environment_timeout_s: Annotated[float, Meta(gt=0)] = 600.0
     queue_limit: int = 256
     journal_fsync: bool = False
     segment_seal_s: float = 10.0
@@ -201,6 +205,17 @@ HELP: dict[str, tuple[str, str]] = {
         "Most memory of the process that makes a version into a form, and loads it for that.",
     ),
     "compile_timeout_s": ("seconds", "How long that process may take before it is ended; it is tried three times."),
+    "scorer_memory_mib": (
+        "MiB",
+        "How much memory a scorer may fill before it is ended and started again. 0 means half of the machine's.",
+    ),
+    "wheel_index": (
+        "URL",
+        "Index from which environments are made for versions that ask for other packages than the server's. Give one "
+        "that needs a password by TENURE_WHEEL_INDEX. Empty means none.",
+    ),
+    "wheel_folder": ("folder", "Folder of wheels for such environments, alone or beside the index. Empty means none."),
+    "environment_timeout_s": ("seconds", "How long it may take to resolve or to build an environment."),
     "queue_limit": ("requests", "Most requests that wait for one scorer before 429 is answered."),
     "journal_fsync": ("yes/no", "Force every journal write to disk: survives power loss, costs latency."),
     "segment_seal_s": ("seconds", "Age at which a journal segment is sealed."),

@@ -60,6 +60,26 @@ def compile_again(model: str, version: int, client: Any, as_json: bool) -> None:
     _show_form(client.post(f"/api/v1/models/{model}/versions/{version}/form"), as_json)
 
 
+@command.command("environment")
+@click.argument("model")
+@click.argument("version", type=int)
+@click.option("--build", is_flag=True, help="Decide it now and make the environment, ahead of a release.")
+@server_option
+def environment(model: str, version: int, build: bool, client: Any, as_json: bool) -> None:
+    """What a version runs in: the server's packages, an environment of its own, or neither and why."""
+    path = f"/api/v1/models/{model}/versions/{version}/environment"
+    answer = _built(client, f"{path}/build") if build else client.get(path)
+    found = answer["environment"]
+    rows = [
+        ("lacking here", f"{one['name']}{one['wanted']}", one["here"] or "not installed") for one in found["lacking"]
+    ]
+    rows += [("missing wheel", wheel, "") for wheel in found["missing"]]
+    rows += [("package", *package.split("==")) for package in answer["packages"]]
+    rows = rows or [("requirement", line, "met") for line in found["requirements"]]
+    title = f"{model} version {version}: {_environment(answer)}"
+    show(answer, as_json, ["what", "name", "version"], rows or [("python", found["python"], "")], title)
+
+
 @command.command("approve")
 @click.argument("model")
 @click.argument("version", type=int)
@@ -293,3 +313,30 @@ def _moment(one: dict[str, Any]) -> str:
 
 def _given(**values: Any) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
+
+
+def _built(client: Any, path: str) -> Any:
+    """Have an environment made; the server answers while it is at it, so ask until it is there."""
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("Resolving what the version asks for", total=None)
+        while True:
+            answer = client.post(path)
+            if answer["environment"]["kind"] != "own" or answer["is_built"]:
+                return answer
+            progress.update(task, description=f"Making the environment, {len(answer['packages'])} packages")
+
+
+def _environment(answer: Any) -> str:
+    found = answer["environment"]
+    if found["kind"] == "own":
+        built = "built" if answer["is_built"] else "not built yet"
+        return f"an environment of its own, {found['digest'][:12]}, Python {found['python']}, {built}"
+    if not answer["is_settled"]:
+        return "not decided yet; a release decides it, and --build"
+    if found["kind"] == "refused":
+        return f"it cannot run here: {found['reason']}"
+    return "the server's packages" + (f" ({found['reason']})" if found["reason"] else "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tenure.build import model_versions
-from tenure.deploy import compiling, routing
+from tenure.deploy import compiling, environments, routing
 from tenure.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from tenure.manage import changes, decisions, guards
 from tenure.records.base import Instant, new_id
@@ -76,6 +76,7 @@ def start(tx: Transaction, endpoint: Endpoint, new: NewRelease, *, by: str, now:
     The version is compiled as soon as a worker has a hand free; until then, and if no form is proven, a scorer answers.
     """
     version = _startable(tx, endpoint, new.version)
+    environment = environments.require(tx, version)
     if new.role != "shadow":
         guards.check_release(tx, endpoint.model, new.version, now=now)
     release = ReleaseInfo(
@@ -95,6 +96,7 @@ def start(tx: Transaction, endpoint: Endpoint, new: NewRelease, *, by: str, now:
     routing.bump(tx)
     detail = {"release": release.release_id, "version": new.version, "role": new.role, "share": release.share}
     detail |= {"digest": version.digest, "reason": new.reason}
+    detail |= {"environment": environment} if environment else {}
     audit.append(tx, "release.started", subject=endpoint.name, by=by, at=now, detail=detail)
     return release
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from tenure.build import model_versions
-from tenure.deploy import admission
+from tenure.deploy import admission, environments
 from tenure.errors import NotFound
 from tenure.manage import tokens
 from tenure.records.admission import AdmissionRules
@@ -74,7 +74,15 @@ def publish(ground: Ground) -> None:
     folder = ground.settings.folder
     with _lock(folder / "routing" / "table.lock"):
         solo = ground.settings.sign_in == "solo"
-        published.write_table(folder, ground.database.read(lambda tx: table(tx, ground.clock(), solo=solo)))
+        made = ground.database.read(lambda tx: _with_locks(tx, ground, solo=solo))
+        published.write_table(folder, made)
+
+
+def _with_locks(tx: Transaction, ground: Ground, *, solo: bool) -> RoutingTable:
+    """The table, and the locks that its releases need beside it."""
+    made = table(tx, ground.clock(), solo=solo)
+    environments.keep_locks(tx, ground.settings, made)
+    return made
 
 
 def _release(tx: Transaction, release: ReleaseInfo) -> Release:
@@ -90,6 +98,7 @@ def _release(tx: Transaction, release: ReleaseInfo) -> Release:
         files=version.files,
         inputs=version.inputs,
         form=forms.released(tx, release.model, release.version, version.digest or ""),
+        environment=environments.of_release(tx, version),
     )
 
 

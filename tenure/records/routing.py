@@ -47,6 +47,7 @@ class Release(Record):
     """A version in service at an endpoint: `share` of the traffic for champion and challenger, 0–1.
 
     `form` is what the gateway may answer with by itself, when one was proven.
+    `environment` is the digest of the environment that was locked for it; empty when it runs in the server's.
     """
 
     release_id: str
@@ -59,6 +60,7 @@ class Release(Record):
     files: list[PinnedFile]
     inputs: list[InputColumn]
     form: ReleaseForm | None = None
+    environment: str = ""
 
 
 class Route(Record):

@@ -75,7 +75,7 @@ class Arms:
         self._fetch = fetch
         self._on_change = on_change
         self._starts = asyncio.Semaphore(max(2, os.cpu_count() or 1))
-        self._processes = Processes(settings.folder, spare=settings.spare_scorer)
+        self._processes = Processes(settings.folder, spare=settings.spare_scorer, memory_mib=settings.scorer_memory_mib)
         self._scorers: dict[Version, Scorer] = {}
         self._forms: dict[tuple[Version, str], Compiled] = {}
         self._live: dict[str, Endpoint] = {}
@@ -220,7 +220,7 @@ class Arms:
 
 def _version(release: Release) -> Version:
     """What one scorer process stands for: releases of the same bytes share it."""
-    return release.model, release.version, release.digest
+    return release.model, release.version, release.digest + release.environment
 
 
 def _noted(health: ReleaseHealth, note: str) -> ReleaseHealth:

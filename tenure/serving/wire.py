@@ -13,6 +13,10 @@ from tenure.records.base import Record
 from tenure.records.routing import InputColumn, PinnedFile
 
 LENGTH_BYTES = 4
+LARGEST_BYTES = 512 * 1024 * 1024
+"""A scorer that announces more is not believed: the gateway would have to hold it."""
+WRONG_NUMBER = "WrongNumberOfOutputs"
+"""What a model is said to fail with when it gives more or fewer outputs than there are rows."""
 
 
 class Load(Record):

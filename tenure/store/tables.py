@@ -570,6 +570,13 @@ releases = Table(
     Index("ix_releases_by_endpoint", "endpoint", "until_at"),
     Index("ix_releases_by_version", "model", "version"),
 )
+environments = Table(
+    "environments",
+    metadata,
+    _text("files_digest", key=True),  # of a version's pinned manifest
+    _text("body"),  # JSON of records.environments.Environment
+    _number("settled_at"),
+)
 
 # --- monitor ----------------------------------------------------------------------------------------------------
 

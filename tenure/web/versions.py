@@ -8,6 +8,7 @@ from litestar import Response, get
 
 from tenure.access import MODEL
 from tenure.build import model_versions, provenance
+from tenure.deploy import environments
 from tenure.errors import NotFound
 from tenure.manage import cards, contents, evidence, features, policies
 from tenure.records.people import Permission, Principal
@@ -70,6 +71,7 @@ def page(
             "features": panel(features.of_version(ground, tx, name, version), path, sort, down),
             "contents": contents.of_version(tx, info),
             "form": forms.get(tx, name, version),
+            "environment": environments.shown(tx, ground.settings, info),
             "size": sum(file.size_bytes for file in info.files),
         }
 

@@ -80,6 +80,8 @@ UNTOLD: dict[str, str] = {
     f"POST {IMPORT}/logged-models": MOVED,
     f"POST {IMPORT}/done": MOVED,
     f"POST {IMPORT}/count": READS,
+    "POST /api/v1/models/{name:str}/versions/{version:int}/environment/build": "it permits nothing; the release that "
+    "it is made for tells of it by digest",
     "POST /api/v1/policies/check": READS,
     "POST /api/v1/policies/dry-run": READS,
     "POST /api/v1/models/{name:str}/versions/{version:int}/proxy-tests": "`vault.opened` and `proxy.tested`, which are "
