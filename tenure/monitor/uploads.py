@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 
 from tenure.errors import InvalidInput, TooLarge
-from tenure.manage import tables
 from tenure.records.outcomes import Outcome, OutcomeBatch
+from tenure.serving import parquet
 
 COLUMNS = ("prediction_id", "reference", "value", "event_time")
 UNPACKED_LIMIT = 256 * 1024 * 1024
@@ -43,7 +43,7 @@ def from_parquet(body: bytes, max_rows: int) -> OutcomeBatch:
     import pyarrow as pa
 
     try:
-        table = tables.flat_parquet(body, max_rows, UNPACKED_LIMIT)
+        table = parquet.flat(body, max_rows, UNPACKED_LIMIT)
         _check_columns(table.column_names)
         return _batch(_plain(table).to_pylist())
     except (pa.ArrowException, OSError, OverflowError) as problem:

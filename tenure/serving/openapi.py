@@ -10,7 +10,8 @@ from tenure.errors import TenureError
 from tenure.records.base import Instant
 from tenure.records.routing import InputColumn, Release
 from tenure.serving.columns import Inputs
-from tenure.serving.decoding import parse
+from tenure.serving.decoding import Request
+from tenure.serving.protocols import mlflow
 
 MADE_UP: dict[str, Any] = {
     "double": 1.5,
@@ -76,7 +77,8 @@ def describe(
 
 def _can_be_sent(row: dict[str, Any], inputs: list[InputColumn]) -> bool:
     try:
-        asked = parse(msgspec.json.encode({"dataframe_records": [row]}), now=Instant(0), max_rows=1)
+        body = msgspec.json.encode({"dataframe_records": [row]})
+        asked = mlflow.from_json(Request({}, body, Instant(0), 1))
         Inputs(inputs).columns_of(asked)
     except TenureError:
         return False
