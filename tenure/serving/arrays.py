@@ -37,6 +37,11 @@ def checked(column: InputColumn, values: Array) -> Any:
     return _floats(column, values) if values.dtype.kind == "f" else _within(values, np.dtype(np.int64))
 
 
+def is_sound(block: Array) -> bool:
+    """Whether many columns at once are doubles without a missing or an infinite one."""
+    return block.dtype == np.float64 and bool(np.isfinite(block).all())
+
+
 def _floats(column: InputColumn, values: Array) -> Array:
     _numbers(values)
     if values.dtype.kind == "f":

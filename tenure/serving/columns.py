@@ -33,6 +33,8 @@ class Inputs:
     def __init__(self, columns: Sequence[InputColumn]) -> None:
         self.columns = tuple(columns)
         self._names = {column.name for column in columns}
+        self._names_in_order = [column.name for column in columns]
+        self._are_doubles = {column.type for column in columns} == {"double"}
         self._required = [column.name for column in columns if column.required]
 
     def __eq__(self, other: object) -> bool:
@@ -46,6 +48,10 @@ class Inputs:
 
         Raises InvalidInput naming up to five columns that are wrong, each with its first wrong row.
         """
+        table = asked.table
+        if type(table) is Matrix and self._are_doubles and len(table.columns) == len(self.columns):
+            if _all_doubles(table.values):  # else what is wrong is found column by column
+                return dict(zip(self._names_in_order, table.columns, strict=True))
         given = self._taken_apart(asked)
         if not self.columns:
             return _plain(given, asked.form)
@@ -165,6 +171,15 @@ def _refusal(problems: list[tuple[InputColumn, Wrong]], form: str) -> InvalidInp
         said.append(f"{len(problems) - PROBLEMS_SHOWN} more columns are wrong.")
     column, wrong = problems[0]
     return InvalidInput(" ".join(said), where=f"{form}[{wrong.row}].{clipped(column.name)}")
+
+
+def _all_doubles(values: Any) -> bool:
+    """Whether many values at once are numbers with a fraction, none missing; JSON has no infinite ones."""
+    if type(values) is list:
+        return set(map(type, values)) == {float}
+    from tenure.serving import arrays
+
+    return arrays.is_sound(values)
 
 
 def _checked(column: InputColumn, values: Any) -> Any:

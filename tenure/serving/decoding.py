@@ -54,10 +54,14 @@ class Split(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Matrix(msgspec.Struct):
-    """Columns in the order of the signature, under one name that is theirs together."""
+    """Columns in the order of the signature, under one name that is theirs together.
+
+    `values`: all of them together, a flat list or an array, for a look at all at once.
+    """
 
     name: str
     columns: list[Any]
+    values: Any
 
 
 class Texts(msgspec.Struct):

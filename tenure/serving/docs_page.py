@@ -117,8 +117,8 @@ ANSWER_TEXT = (
     "the version that answered."
 )
 V2_TEXT = (
-    "Version 2 of it, as KServe and Triton speak it, with tensors in JSON or in bytes after it, and over gRPC where the "
-    "operator opened a port for it."
+    "Version 2 of it, as KServe and Triton speak it, with tensors in JSON or in bytes after it, and over gRPC where "
+    "the operator opened a port for it."
 )
 ERROR_TEXT = (
     "Every error has one shape, says what must be, what was got and where, and never repeats your data. "
@@ -139,14 +139,18 @@ BESIDE = (
 def curl(described: Described) -> str:
     """A shell command that works when it is pasted: single quotes, and those inside the JSON as unicode escapes."""
     body = _json(body_of(described)).replace("'", "\\u0027")
-    return f"curl -s {described.url} \\\n  -H 'Content-Type: application/json' \\\n  -d '{body}'"
+    return _curl(described.url, body)
+
+
+def _curl(url: str, body: str) -> str:
+    return f"curl -s {url} \\\n  -H 'Content-Type: application/json' \\\n  -d '{body}'"
 
 
 def curl_v2(described: Described) -> str:
     """The same row as tensors."""
     body = _json(openapi_v2.example(described.row, described.columns)).replace("'", "\\u0027")
     url = described.url.removesuffix(f"/endpoints/{described.endpoint}/invocations")
-    return f"curl -s {url}/v2/models/{described.endpoint}/infer \\\n  -H 'Content-Type: application/json' \\\n  -d '{body}'"
+    return _curl(f"{url}/v2/models/{described.endpoint}/infer", body)
 
 
 def python(described: Described) -> str:

@@ -16,7 +16,7 @@ from tenure.records.frames import PredictionFrame
 from tenure.records.routing import InputColumn
 from tenure.serving import arrays
 from tenure.serving.columns import Inputs, joined, packed, packed_values
-from tenure.serving.decoding import Asked
+from tenure.serving.decoding import Asked, Matrix
 from tenure.serving.journal import framed
 from tenure.serving.scoring import scores_of
 
@@ -61,6 +61,23 @@ def test_an_array_is_taken_as_its_list_is(kind: str, values: Any, required: bool
     if kind == "float" and isinstance(as_list, list):
         as_list = plain(np.array(as_list, np.float32))
     assert as_array == as_list
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, 1.0])
+def test_columns_that_are_looked_at_together_are_checked_as_one_by_one(wrong: float) -> None:
+    inputs = Inputs([InputColumn(name="a", type="double"), InputColumn(name="b", type="double")])
+    block = np.array([[1.0, 2.0], [3.0, wrong]])
+    together = Asked("inputs", Matrix("x", list(block), block), 2, [], None, None)
+    apart = Asked("inputs", {"a": block[0], "b": block[1]}, 2, [], None, None)
+    if wrong == 1.0:
+        assert plain(inputs.columns_of(together)["b"]) == plain(inputs.columns_of(apart)["b"]) == [3.0, 1.0]
+        return
+    said = []
+    for asked in (together, apart):
+        with pytest.raises(InvalidInput) as caught:
+            inputs.columns_of(asked)
+        said.append(caught.value.message)
+    assert said[0] == said[1]
 
 
 def test_infinity_is_refused() -> None:

@@ -198,7 +198,7 @@ def table_of(tensors: list[Tensor], max_rows: int) -> tuple[Columns | Matrix, in
         raise InvalidInput(f"Every tensor must be named once. Named more often: {listed(twice)}.", where="inputs")
     rows, width = extent(tensors[0].shape, max_rows, "inputs[0]")
     if len(tensors) == 1:
-        return Matrix(tensors[0].name, _columns(tensors[0].values, rows, width)), rows
+        return _matrix(tensors[0], rows, width), rows
     found = {}
     for place, tensor in enumerate(tensors):
         if extent(tensor.shape, max_rows, f"inputs[{place}]") != (rows, 1):
@@ -211,14 +211,16 @@ def table_of(tensors: list[Tensor], max_rows: int) -> tuple[Columns | Matrix, in
     return found, rows
 
 
-def _columns(values: Any, rows: int, width: int) -> list[Any]:
+def _matrix(tensor: Tensor, rows: int, width: int) -> Matrix:
+    values = tensor.values
     if width == 1:
-        return [values]
+        return Matrix(tensor.name, [values], values)
     if type(values) is list:
-        return [values[place::width] for place in range(width)]
+        return Matrix(tensor.name, [values[place::width] for place in range(width)], values)
     import numpy as np
 
-    return list(np.ascontiguousarray(values.reshape(rows, width).T))
+    block = np.ascontiguousarray(values.reshape(rows, width).T)
+    return Matrix(tensor.name, list(block), block)
 
 
 def raw_input(raw: memoryview, columns: tuple[InputColumn, ...], max_rows: int) -> Tensor:
