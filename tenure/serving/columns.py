@@ -49,9 +49,8 @@ class Inputs:
         Raises InvalidInput naming up to five columns that are wrong, each with its first wrong row.
         """
         table = asked.table
-        if type(table) is Matrix and self._are_doubles and len(table.columns) == len(self.columns):
-            if _all_doubles(table.values):  # else what is wrong is found column by column
-                return dict(zip(self._names_in_order, table.columns, strict=True))
+        if type(table) is Matrix and self._takes_as_one(table):  # else what is wrong is found column by column
+            return dict(zip(self._names_in_order, table.columns, strict=True))
         given = self._taken_apart(asked)
         if not self.columns:
             return _plain(given, asked.form)
@@ -69,6 +68,9 @@ class Inputs:
         if problems:
             raise _refusal(problems, asked.form)
         return taken
+
+    def _takes_as_one(self, table: Matrix) -> bool:
+        return self._are_doubles and len(table.columns) == len(self.columns) and _all_doubles(table.values)
 
     def _taken_apart(self, asked: Asked) -> Columns:
         table = asked.table

@@ -22,6 +22,7 @@ from tenure.serving.scoring import scores_of
 
 KINDS = ("double", "float", "long", "integer", "boolean", "string", "datetime")
 NUMERIC = KINDS[:4]
+TWO = Inputs([InputColumn(name="a", type="double"), InputColumn(name="b", type="double")])
 
 
 def taken(kind: str, values: Any, required: bool) -> Any:
@@ -63,19 +64,24 @@ def test_an_array_is_taken_as_its_list_is(kind: str, values: Any, required: bool
     assert as_array == as_list
 
 
-@pytest.mark.parametrize("wrong", [np.nan, np.inf, 1.0])
-def test_columns_that_are_looked_at_together_are_checked_as_one_by_one(wrong: float) -> None:
-    inputs = Inputs([InputColumn(name="a", type="double"), InputColumn(name="b", type="double")])
-    block = np.array([[1.0, 2.0], [3.0, wrong]])
-    together = Asked("inputs", Matrix("x", list(block), block), 2, [], None, None)
-    apart = Asked("inputs", {"a": block[0], "b": block[1]}, 2, [], None, None)
-    if wrong == 1.0:
-        assert plain(inputs.columns_of(together)["b"]) == plain(inputs.columns_of(apart)["b"]) == [3.0, 1.0]
-        return
+def together_and_apart(value: float) -> tuple[Asked, Asked]:
+    block = np.array([[1.0, 2.0], [3.0, value]])
+    as_one = Asked("inputs", Matrix("x", list(block), block), 2, [], None, None)
+    return as_one, Asked("inputs", {"a": block[0], "b": block[1]}, 2, [], None, None)
+
+
+def test_columns_that_are_looked_at_together_are_taken_as_one_by_one() -> None:
+    one, other = (TWO.columns_of(asked) for asked in together_and_apart(4.0))
+    assert {name: plain(held) for name, held in one.items()} == {"a": [1.0, 2.0], "b": [3.0, 4.0]}
+    assert all(np.array_equal(one[name], other[name]) for name in other)
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_what_is_wrong_among_many_is_named_as_among_one(wrong: float) -> None:
     said = []
-    for asked in (together, apart):
+    for asked in together_and_apart(wrong):
         with pytest.raises(InvalidInput) as caught:
-            inputs.columns_of(asked)
+            TWO.columns_of(asked)
         said.append(caught.value.message)
     assert said[0] == said[1]
 

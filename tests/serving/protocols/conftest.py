@@ -1,4 +1,6 @@
-"""A gateway for every protocol: `sums` adds two columns up, `acts` is the tricky model, `empty` has no champion."""
+"""A gateway for every protocol: `sums` adds two columns up, `acts` is the tricky model, `empty` has no champion,
+`mirrored` has a shadow.
+"""
 
 from __future__ import annotations
 
@@ -32,9 +34,12 @@ def spoken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
             sums=[release(folder / "sums", 3, inputs=TWO)],
             acts=[release(folder / "tricky")],
             empty=[],
+            mirrored=[release(folder / "sums", 5, inputs=TWO), release(folder / "sums", 6, "shadow", inputs=TWO)],
         )
         one.serves("r-sums-3-champion")
         one.serves("r-tricky-1-champion")
+        one.serves("r-sums-5-champion")
+        one.serves("r-sums-6-shadow")
         yield one
     finally:
         one.close()

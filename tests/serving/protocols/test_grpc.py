@@ -149,7 +149,7 @@ def test_the_server_and_its_endpoints_are_told_as_over_http(spoken: Gateway, cal
     assert [(one.name, one.datatype, list(one.shape)) for one in told.inputs] == [
         tuple(one.values()) for one in same["inputs"]
     ]
-    assert [one.name for one in call("RepositoryIndex", ready=True).models] == ["acts", "sums"]
+    assert [one.name for one in call("RepositoryIndex", ready=True).models] == ["acts", "mirrored", "sums"]
     assert call("RepositoryModelLoad", model_name="sums") is not None
     with pytest.raises(grpc.RpcError, match="Nothing is unloaded here"):
         call("RepositoryModelUnload", model_name="sums")

@@ -279,10 +279,11 @@ def test_the_index_lists_endpoints_with_their_versions(spoken: Gateway) -> None:
     assert [(one["name"], one["version"], one["state"]) for one in told] == [
         ("acts", "1", "READY"),
         ("empty", "", "UNAVAILABLE"),
+        ("mirrored", "5", "READY"),
         ("sums", "3", "READY"),
     ]
     ready = httpx.post(f"{spoken.url}/v2/repository/index", json={"ready": True}).json()
-    assert [one["name"] for one in ready] == ["acts", "sums"]
+    assert [one["name"] for one in ready] == ["acts", "mirrored", "sums"]
 
 
 def test_a_version_is_asked_by_its_number(spoken: Gateway) -> None:
