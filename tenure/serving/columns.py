@@ -315,7 +315,10 @@ def _plain(given: Columns, form: str) -> Columns:
 
 def packed(columns: Columns) -> dict[str, list[Any] | Packed]:
     """Columns as they are journaled and sent to a scorer: lists as they are, arrays as their bytes."""
-    return {name: packed_values(held) for name, held in columns.items()}
+    for held in columns.values():
+        if type(held) is not list:
+            return {name: packed_values(held) for name, held in columns.items()}
+    return columns
 
 
 def packed_values(held: Any) -> list[Any] | Packed:

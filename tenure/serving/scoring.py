@@ -118,14 +118,11 @@ class Scoring:
         self.mirror(scored)
 
     def asking(self, headers: Mapping[str, str], name: str, *permissions: Permission) -> Principal:
-        """Who is asking about an endpoint, with one of these permissions for its model. Raises when there is none."""
+        """Who is asking about an endpoint, with one of two permissions for its model. Raises without either."""
         principal = self.known(headers)
         model = self.arms.model_of(name)
-        for permission in permissions[:-1]:
-            if principal.may(permission, model):
-                break
-        else:
-            admission.require(principal, permissions[-1], model)
+        if len(permissions) == 1 or not principal.may(permissions[1], model):
+            admission.require(principal, permissions[0], model)
         self.arms.endpoint(name)
         return principal
 
@@ -148,8 +145,8 @@ class Scoring:
         answer = Answer(endpoint.name, arm.release.version, prediction_id, outputs)
         return Scored(answer, endpoint, arm, asked, columns)
 
-    async def keep(self, scored: Scored, request: Request, principal: Principal, started_ns: int) -> None:
-        """Journal an answer, so that it may leave. Raises Unavailable when it cannot be written."""
+    def keep(self, scored: Scored, request: Request, principal: Principal, started_ns: int) -> asyncio.Future[None]:
+        """Journal an answer, so that it may leave when this is done. Raises Unavailable when it cannot be written."""
         release, asked, outputs = scored.arm.release, scored.asked, scored.answer.outputs
         scored.frame = PredictionFrame(
             prediction_id=scored.answer.prediction_id,
@@ -168,7 +165,7 @@ class Scoring:
             latency_us=(time.perf_counter_ns() - started_ns) // 1000,
             caller=principal.name,
         )
-        await self._journal.append(scored.frame)
+        return self._journal.append(scored.frame)
 
     def mirror(self, scored: Scored) -> None:
         """Have the shadows score what was answered, now that it has left."""
