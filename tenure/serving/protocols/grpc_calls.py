@@ -73,7 +73,7 @@ async def listen(scoring: Scoring, settings: Settings) -> Calls:
     """Answer calls at the port of the settings. Raises CannotStart when it is taken."""
     limit = scoring.max_bytes
     server = grpc.aio.server(options=[("grpc.max_receive_message_length", limit), ("grpc.max_send_message_length", -1)])
-    service = Service(scoring, f"127.0.0.1:{settings.gateway_port}")
+    service = Service(scoring, own_host(settings))
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(grpc_messages.SERVICE, service.handlers()),))
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     try:
@@ -85,6 +85,11 @@ async def listen(scoring: Scoring, settings: Settings) -> Calls:
         ) from None
     await server.start()
     return Calls(server)
+
+
+def own_host(settings: Settings) -> str:
+    """What a Host header for the gateway may always say."""
+    return f"127.0.0.1:{settings.gateway_port}"
 
 
 class Service:

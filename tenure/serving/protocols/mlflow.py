@@ -9,6 +9,7 @@ import asyncio
 import csv
 import io
 from collections.abc import Awaitable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 from typing import Any
 
@@ -49,6 +50,7 @@ class Body(msgspec.Struct, forbid_unknown_fields=True):
 
 
 _decoder = msgspec.json.Decoder(Body)
+_parquet_thread = ThreadPoolExecutor(1, "parquet")
 
 
 def reader(headers: Mapping[str, str]) -> Read:
@@ -125,8 +127,10 @@ def from_csv(request: Request) -> Asked:
 
 
 def from_parquet(request: Request) -> Awaitable[Asked]:
-    """A Parquet file of plain columns. It is read on a thread, since that and loading what reads it take their time."""
-    return asyncio.to_thread(_from_parquet, request)
+    """A Parquet file of plain columns. It is read on a thread, since that and loading what reads it take their time;
+    one after the other, so that many do not take many times the memory.
+    """
+    return asyncio.get_running_loop().run_in_executor(_parquet_thread, _from_parquet, request)
 
 
 def _from_parquet(request: Request) -> Asked:

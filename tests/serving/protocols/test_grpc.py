@@ -11,9 +11,19 @@ from typing import Any
 import grpc
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 
+from tenure.access import Gate
+from tenure.errors import TenureError
+from tenure.records.base import Instant
 from tenure.records.frames import Packed, PredictionFrame
-from tenure.serving.protocols import grpc_messages
+from tenure.records.routing import InputColumn
+from tenure.serving.columns import Inputs
+from tenure.serving.decoding import Request
+from tenure.serving.protocols import grpc_calls, grpc_messages, tensors
+from tenure.settings import Settings
 from tests.serving.conftest import Gateway, free_port
 
 Call = Callable[..., Any]
@@ -137,6 +147,57 @@ def test_who_may_not_is_refused(call: Call) -> None:
     with pytest.raises(grpc.RpcError) as caught:
         call("ModelInfer", metadata=(("authorization", "Bearer refused"),), model_name="sums")
     assert caught.value.code().name == "PERMISSION_DENIED"
+
+
+@pytest.mark.parametrize("required", [False, True])
+def test_a_call_passes_the_gate_as_a_request_without_a_browser_does(required: bool) -> None:
+    settings = Settings(port=7000)
+    gate = Gate([settings.port, settings.gateway_port], "internal", required=required)
+    host = grpc_calls.own_host(settings)
+    assert gate.principal({"host": host}).kind == ("nobody" if required else "owner")
+    assert gate.principal({"host": host, "authorization": "Bearer internal"}).kind == "service"
+
+
+plain = st.fixed_dictionaries(
+    {
+        "name": st.sampled_from("abx"),
+        "datatype": st.sampled_from([*tensors.DATATYPES, "BF16", ""]),
+        "shape": st.lists(st.integers(-1, 3) | st.sampled_from([2**40, 2**62]), max_size=3),
+    },
+    optional={
+        "contents": st.fixed_dictionaries(
+            {},
+            optional={
+                "bool_contents": st.lists(st.booleans(), max_size=4),
+                "int_contents": st.lists(st.integers(-(2**31), 2**31 - 1), max_size=4),
+                "uint_contents": st.lists(st.integers(0, 2**32 - 1), max_size=4),
+                "int64_contents": st.lists(st.integers(-(2**63), 2**63 - 1), max_size=4),
+                "uint64_contents": st.lists(st.integers(0, 2**64 - 1), max_size=4),
+                "fp32_contents": st.lists(st.floats(width=32), max_size=4),
+                "fp64_contents": st.lists(st.floats(), max_size=4),
+                "bytes_contents": st.lists(st.binary(max_size=4), max_size=4),
+            },
+        )
+    },
+)
+
+
+@pytest.mark.parametrize("examples", [pytest.param(150, id="some"), pytest.param(5000, marks=pytest.mark.slow)])
+def test_any_call_is_taken_or_refused(examples: int) -> None:
+    inputs = Inputs([InputColumn(name="a", type="double"), InputColumn(name="b", type="long", required=False)])
+
+    @hypothesis_settings(max_examples=examples, deadline=None)
+    @given(given_inputs=st.lists(plain, max_size=3), raw=st.lists(st.binary(max_size=24), max_size=3))
+    def holds(given_inputs: list[Any], raw: list[bytes]) -> None:
+        request = grpc_messages.message("ModelInferRequest")(inputs=given_inputs, raw_input_contents=raw)
+        try:
+            asked = grpc_calls.decode(request, Request({}, b"", Instant(0), 3, inputs))
+            columns = inputs.columns_of(asked)
+        except TenureError:
+            return
+        assert {len(held) for held in columns.values()} == {asked.rows}
+
+    holds()
 
 
 def test_the_server_and_its_endpoints_are_told_as_over_http(spoken: Gateway, call: Call) -> None:
