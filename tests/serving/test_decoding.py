@@ -134,6 +134,7 @@ def test_no_message_repeats_a_value() -> None:
         (b"[]", "not shaped as it must be"),
         ({}, "exactly one of dataframe_split, dataframe_records, instances, inputs. Got none"),
         ({"instances": [], "inputs": {}}, "Got instances and inputs"),
+        ({"dataframe_records": [ROW], "inputs": None}, "not shaped as it must be"),
         ({"dataframe_records": []}, "at least one row"),
         ({"inputs": {}}, "at least one row"),
         ({"dataframe_split": {"columns": list(ROW), "data": []}}, "at least one row"),

@@ -14,6 +14,7 @@ from importlib import metadata
 from typing import Any
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from tenure.errors import InvalidInput, UnsupportedType
 from tenure.records.base import Instant
@@ -40,10 +41,10 @@ PARQUET = "application/vnd.apache.parquet"
 class Body(msgspec.Struct, forbid_unknown_fields=True):
     """A scoring request as it comes: MLflow's four forms of rows, and what is ours."""
 
-    dataframe_split: Split | None = None
-    dataframe_records: list[dict[str, Any]] | None = None
-    instances: list[Any] | None = None
-    inputs: dict[str, Any] | list[Any] | None = None
+    dataframe_split: Split | UnsetType = UNSET
+    dataframe_records: list[dict[str, Any]] | UnsetType = UNSET
+    instances: list[Any] | UnsetType = UNSET
+    inputs: dict[str, Any] | list[Any] | UnsetType = UNSET
     params: dict[str, Any] | None = None
     event_time: str | int | list[str | int] | None = None
     reference: str | list[str] | None = None
@@ -82,7 +83,7 @@ def server_version() -> str:
 def from_json(request: Request) -> Asked:
     """One of MLflow's four forms."""
     decoded = _decoded(request.body)
-    given = [form for form in FORMS if getattr(decoded, form) is not None]
+    given = [form for form in FORMS if getattr(decoded, form) is not UNSET]
     if len(given) != 1:
         raise InvalidInput(
             f"A scoring request must hold exactly one of {', '.join(FORMS)}. "
