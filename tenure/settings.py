@@ -33,6 +33,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     host: str = "127.0.0.1"
     port: int = 5000
     scoring_port: int = 0
+    grpc_port: int = 0
     sign_in: Literal["solo", "required"] = "solo"
     allowed_hosts: str = ""
     public_url: str = ""
@@ -144,6 +145,10 @@ HELP: dict[str, tuple[str, str]] = {
     ),
     "port": ("port", "Port of the API, the pages and MLflow's protocol."),
     "scoring_port": ("port", "Port of the scoring gateway. 0 means the one after --port."),
+    "grpc_port": (
+        "port",
+        "Port of the Open Inference Protocol over gRPC; needs the extra tenure[grpc]. 0 means that none is opened.",
+    ),
     "sign_in": (
         "solo/required",
         "Who may ask without saying who they are: `solo` trusts this machine, `required` trusts nobody.",

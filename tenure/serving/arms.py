@@ -56,6 +56,13 @@ class Endpoint:
     shared: tuple[Release, ...] = ()
     reason: str = ""
 
+    @property
+    def champion(self) -> Arm:
+        """Raises Unavailable without one."""
+        if not self.answering:
+            raise Unavailable(f"Endpoint {self.name!r} cannot answer. {self.reason}")
+        return self.answering[0]
+
     def arm(self, key: str) -> Arm:
         """The arm that answers a routing key. Raises Unavailable without a champion."""
         if not self.answering:
@@ -85,6 +92,10 @@ class Arms:
         """The model that answers at a name; None for a name that no route has."""
         found = self._live.get(name)
         return found.model if found is not None else None
+
+    def endpoints(self) -> list[Endpoint]:
+        """All, by name."""
+        return [self._live[name] for name in sorted(self._live)]
 
     def endpoint(self, name: str) -> Endpoint:
         """Raises NotFound for a name that no route has."""

@@ -182,8 +182,10 @@ def _ready(example: dict[str, Any], answer: Any) -> wire.Ready:
 
 def answered(predict: Predict, ask: wire.Ask) -> bytes:
     """The answer to a batch. The log has the model's traceback; the gateway is told the kind of exception only."""
+    from tenure.serving.arrays import unpacked  # with NumPy, which a model that takes lists alone need not have
+
     try:
-        return wire.packed(wire.Told(outputs=predict(ask.columns, ask.rows, ask.params)))
+        return wire.packed(wire.Told(outputs=predict(unpacked(ask.columns), ask.rows, ask.params)))
     except Exception as problem:
         log.exception("the model failed at a batch of %d rows", ask.rows)
         if limits.is_exhausted():

@@ -22,7 +22,7 @@ import msgspec
 from tenure.errors import ModelFailed, TenureError, TooMany, Unavailable
 from tenure.records.routing import Release
 from tenure.serving import processes, wire
-from tenure.serving.columns import Inputs
+from tenure.serving.columns import Inputs, joined, packed
 from tenure.serving.decoding import Columns
 from tenure.serving.processes import Processes, Started, environment_folder
 from tenure.settings import Settings
@@ -255,9 +255,7 @@ class Scorer:
     def _send(self, batch: list[_Waiting]) -> None:
         assert self._line is not None
         self._batch, self._batch_started = batch, time.monotonic()
-        columns = batch[0].columns
-        if len(batch) > 1:
-            columns = {name: [value for part in batch for value in part.columns[name]] for name in columns}
+        columns = packed(joined([part.columns for part in batch]))
         self._line.send(wire.Ask(rows=sum(part.rows for part in batch), columns=columns, params=batch[0].params))
 
     def _told(self, told: wire.Told) -> None:

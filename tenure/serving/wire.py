@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from tenure.records.base import Record
+from tenure.records.frames import Packed
 from tenure.records.routing import InputColumn, PinnedFile
 
 LENGTH_BYTES = 4
@@ -47,7 +48,7 @@ class Refused(Record, tag=True):
 
 class Ask(Record, array_like=True):
     rows: int
-    columns: dict[str, list[Any]]
+    columns: dict[str, list[Any] | Packed]
     params: dict[str, Any] | None = None
 
 

@@ -264,6 +264,8 @@ KINDS: dict[int, Kind] = {
             "records/test_model_files::test_a_text_that_is_too_long_is_not_read",
             "serving/test_decoding::test_too_many_rows_are_too_large",
             "serving/test_gateway::test_a_large_body_without_a_length_is_refused_and_not_kept",
+            "serving/protocols/test_v2_rest::test_bytes_that_lie_are_refused",
+            "serving/protocols/test_mlflow_forms::test_a_file_that_would_unpack_to_gigabytes_is_refused_before_it_does",
             "serving/test_scorers::test_when_too_many_wait_the_next_is_told_so_at_once",
             "integrate/test_receivers::test_a_body_without_end_is_not_read",
         ),
