@@ -26,6 +26,7 @@ from tenure.api import (
     grants,
     handling,
     imports,
+    kills,
     lineage,
     model_files,
     models,
@@ -71,6 +72,7 @@ ROOMS = (
     retraining,
     webhooks,
     imports,
+    kills,
     deleted,
     audit,
 )
