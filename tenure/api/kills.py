@@ -22,9 +22,8 @@ def list_kills(ground: Ground, name: str) -> list[Kill]:
 def kill(ground: Ground, principal: Principal, name: str, data: NewKill) -> Taken:
     """Stop a version, or whatever answers, at once. Returns when every live gateway has taken it up, or after 3 s."""
     now = ground.clock()
-    return acknowledgements.taken(
-        ground, ground.database.write(lambda tx: kills.kill(tx, name, data, by=principal.name, now=now))
-    )
+    made = ground.database.write(lambda tx: kills.kill(tx, name, data, by=principal.name, now=now))
+    return acknowledgements.taken(ground, made)
 
 
 @post(
@@ -37,10 +36,10 @@ def kill(ground: Ground, principal: Principal, name: str, data: NewKill) -> Take
 def lift(ground: Ground, principal: Principal, name: str, kill_id: str, data: Lift) -> Taken:
     """End a kill: what the releases say answers again."""
     now = ground.clock()
-    return taken(
-        ground,
-        ground.database.write(lambda tx: kills.lift(tx, name, kill_id, reason=data.reason, by=principal.name, now=now)),
+    lifted = ground.database.write(
+        lambda tx: kills.lift(tx, name, kill_id, reason=data.reason, by=principal.name, now=now)
     )
+    return acknowledgements.taken(ground, lifted)
 
 
 @get("/api/v1/endpoints/{name:str}/fallback", permission=Permission.READ, subject=ENDPOINT, sync_to_thread=True)

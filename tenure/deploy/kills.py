@@ -22,9 +22,11 @@ from tenure.store.database import Transaction
 def kill(tx: Transaction, endpoint: str, new: NewKill, *, by: str, now: Instant) -> Kill:
     """Stop a version, or whatever answers, at an endpoint. Raises Conflict when that is stopped already."""
     place = releases.found(tx, endpoint)
-    if new.version is not None and new.version not in _answering(tx, endpoint):
+    answering = [release.version for release in kept.open_ones(tx, endpoint=endpoint)]
+    if new.version is not None and new.version not in answering:
         raise NotFound(
-            f"Version {new.version} is not in service at {endpoint!r}. In service: {_listed(_answering(tx, endpoint))}.",
+            f"Version {new.version} is not in service at {endpoint!r}. "
+            f"In service: {', '.join(map(str, answering)) or 'none'}."
         )
     if any(one.version == new.version for one in kills.standing(tx, endpoint=endpoint)):
         raise Conflict(f"{_named(new.version, endpoint)} is stopped already. Lift that kill before another one.")
@@ -99,14 +101,6 @@ def _check_columns(tx: Transaction, endpoint: Endpoint, rule: Rule) -> None:
                 f"{', '.join(map(repr, unknown[:5]))}.",
                 where="fallback.cases",
             )
-
-
-def _answering(tx: Transaction, endpoint: str) -> list[int]:
-    return [release.version for release in kept.open_ones(tx, endpoint=endpoint)]
-
-
-def _listed(versions: list[int]) -> str:
-    return ", ".join(map(str, versions)) or "none"
 
 
 def _named(version: int | None, endpoint: str) -> str:

@@ -58,7 +58,7 @@ def _check_share(tx: Transaction, endpoint: Endpoint, share: float) -> None:
     others = [one for one in releases.open_ones(tx, endpoint=endpoint.name) if one.role == "challenger"]
     if len(others) >= MOST_CHALLENGERS:
         raise Conflict(
-            f"At most {MOST_CHALLENGERS} versions may challenge at once, so that each gets traffic enough to be judged. "
+            f"At most {MOST_CHALLENGERS} versions may challenge at once, so that each gets enough traffic. "
             f"In service: {', '.join(str(one.version) for one in others)}. End one of them first."
         )
     given = sum(one.share for one in others)

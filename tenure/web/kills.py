@@ -14,8 +14,8 @@ from tenure.errors import InvalidInput
 from tenure.records.kills import Constant, Fallback, NewKill, OtherVersion, SetFallback
 from tenure.records.people import Permission, Principal
 from tenure.store.ground import Ground
-from tenure.web.cells import part
 from tenure.web.forms import Form, record, text
+from tenure.web.page import part
 
 
 @post(
@@ -29,9 +29,8 @@ def kill(ground: Ground, principal: Principal, name: str, data: Form) -> Redirec
     """Stop a version, or all of the endpoint, at once."""
     now, version = ground.clock(), data.get("version", "")
     new = record(NewKill, reason=text(data, "reason"), version=_number(version) if version else None)
-    acknowledgements.taken(
-        ground, ground.database.write(lambda tx: kills.kill(tx, name, new, by=principal.name, now=now))
-    )
+    made = ground.database.write(lambda tx: kills.kill(tx, name, new, by=principal.name, now=now))
+    acknowledgements.taken(ground, made)
     return _back(name)
 
 
@@ -45,10 +44,8 @@ def kill(ground: Ground, principal: Principal, name: str, data: Form) -> Redirec
 def lift(ground: Ground, principal: Principal, name: str, kill_id: str, data: Form) -> Redirect:
     """End a kill."""
     now, reason = ground.clock(), text(data, "reason")
-    acknowledgements.taken(
-        ground,
-        ground.database.write(lambda tx: kills.lift(tx, name, kill_id, reason=reason, by=principal.name, now=now)),
-    )
+    lifted = ground.database.write(lambda tx: kills.lift(tx, name, kill_id, reason=reason, by=principal.name, now=now))
+    acknowledgements.taken(ground, lifted)
     return _back(name)
 
 
