@@ -1,8 +1,8 @@
 """What a gate costs: `python -m benchmarks.gates`.
 
-A governed model whose version takes 30 features, on a SQLite of its own, under the built-in policy and two published
-ones with 20 rules and 5 bans. Evaluated as at a release: what counts is looked up, facts are gathered, every rule is
-asked.
+A governed model whose version takes 30 features and comes from a run that told its code, data and packages, on a SQLite
+of its own, under the built-in policy and two published ones with 20 rules and 5 bans. Evaluated as at a release: what
+counts is looked up, facts are gathered, every rule is asked.
 Also the pure parts apart: judging facts at hand, and finding what is in force among 200 published versions.
 """
 
@@ -15,16 +15,19 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 from rich.console import Console
 from rich.table import Table
 
 from tenure.app import open_ground
-from tenure.build import experiments, manifests, model_versions, registered_models
+from tenure.build import datasets, experiments, logged_models, manifests, model_versions, registered_models, runs
 from tenure.manage import facts, gates, in_force, model_files, profiles, published
 from tenure.records.base import DAY_US, Instant
 from tenure.records.policies import PublishedPolicy
 from tenure.records.profiles import Judged, NumericProfile, Profile
+from tenure.records.provenance import parts_of
 from tenure.records.registry import NewVersion
+from tenure.records.tracking import Dataset, DatasetInput, KeyValue
 from tenure.settings import Settings
 from tenure.store import migrate
 from tenure.store.ground import Ground
@@ -32,6 +35,7 @@ from tenure.store.ground import Ground
 MODEL = "mortgage"
 FEATURES = 30
 RULES = 20
+PACKAGES = 150
 ROUNDS = 1000
 TARGET_P99_MS = 5.0
 NOW = Instant(1_767_225_600_000_000)
@@ -60,6 +64,7 @@ def main() -> None:
             "gate evaluation, all of it": measured(lambda: whole(ground)),
             "facts gathered": measured(lambda: ground.database.read(lambda tx: gathered(ground, tx))),
             "rules asked of facts at hand": measured(judging(ground)),
+            "the same, one failing thirty times": measured(judging(ground, failing=True)),
             "in force among 200 versions": measured(looking_up()),
         }
         ground.database.close()
@@ -98,11 +103,19 @@ def gathered(_ground: Ground, tx: Any) -> Any:
     return facts.gather(tx, MODEL, 1, None, published.for_model(tx, MODEL, NOW), released=True)
 
 
-def judging(ground: Ground) -> Callable[[], None]:
+def judging(ground: Ground, *, failing: bool = False) -> Callable[[], None]:
     found, force = ground.database.read(lambda tx: (gathered(ground, tx), published.for_model(tx, MODEL, NOW)))
+    if failing:
+        told = policy(0)
+        told["rules"].append(
+            {**told["rules"][0], "name": "failing", "require": "features.all(f, f.source == 'bureau')"}
+        )
+        first, *others = force.policies
+        force = force._replace(policies=(msgspec.structs.replace(first, body=published.parse(told)), *others))
 
     def judge() -> None:
-        gates.judge("deploy", found, NOW, force)
+        said = gates.judge("deploy", found, NOW, force)
+        assert [one.rule for one in said.rules if one.stops] == ["approved", *(["failing"] if failing else [])]
 
     return judge
 
@@ -165,7 +178,8 @@ def fill(ground: Ground) -> None:
     inputs = ", ".join(f'{{"name": "{name}", "type": "double"}}' for name in names)
     ground.artifacts.write(f"{place}/MLmodel", [(MLMODEL % inputs).encode()])
     location = f"mlflow-artifacts:/{place}"
-    new = NewVersion(name=MODEL, source=location, storage_location=location)
+    run_id, model_id = write(trained)
+    new = NewVersion(name=MODEL, source=location, storage_location=location, run_id=run_id, model_id=model_id)
     pinned = manifests.pin(ground.artifacts, place)
     write(lambda tx: model_versions.register(tx, new, pinned, by="ann", now=NOW))
     column = NumericProfile(edges=[float(edge) for edge in range(40)], counts=[10] * 41, n=410)
@@ -175,6 +189,23 @@ def fill(ground: Ground) -> None:
     for number in range(2):
         body = published.parse(policy(number))
         write(lambda tx, body=body: published.publish(tx, body, by="root", now=Instant(NOW - DAY_US)))
+
+
+def trained(tx: Any) -> tuple[str, str]:
+    """A run as the plugin tells of it, and the model that it logged."""
+    told = {
+        "tenure.code.commit": "c" * 40,
+        "tenure.code.dirty": "false",
+        **parts_of([f"package-{number}==1.{number}" for number in range(PACKAGES)], "tenure.environment.packages"),
+    }
+    tags = [KeyValue(key=key, value=value) for key, value in told.items()]
+    run_id = runs.create(tx, "0", name="r", user_id="ann", start_time=1, tags=tags, now=NOW).info.run_id
+    dataset = Dataset(name="january", digest="d1", source_type="local", source="{}")
+    datasets.log_inputs(tx, run_id, [DatasetInput(dataset=dataset, tags=[])], [])
+    logged = logged_models.create(
+        tx, "0", name="m", model_type=None, source_run_id=run_id, params=[], tags=tags, now=NOW
+    )
+    return run_id, logged.info.model_id
 
 
 if __name__ == "__main__":

@@ -120,6 +120,7 @@ def run_control(settings: Settings) -> None:
     ground.artifacts.sweep()
     ground.database.write(lambda tx: experiments.seed(tx, ground.clock(), root=ground.roots.default))
     ground.database.write(lambda tx: keys.note(tx, ground.key, now=ground.clock()))
+    ground.database.write(routing.bump)  # this release may put more into the table than the one before it
     routing.publish(ground)
     _offer_set_up(ground)
     _serve(control_app(ground, open_gate(settings, ground), _end), settings.host, settings.port)

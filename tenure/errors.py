@@ -101,7 +101,7 @@ class NotAdmitted(NotAllowed):
 
     code = "not_admitted"
 
-    def __init__(self, message: str, *, reason: str, where: str | None = None) -> None:
+    def __init__(self, message: str, *, reason: str = "", where: str | None = None) -> None:
         super().__init__(message, where=where)
         self.reason = reason
 
@@ -112,7 +112,7 @@ class ValuesRefused(InvalidInput):
     code = "values_refused"
 
     def __init__(
-        self, message: str, *, reason: str, where: str | None = None, problems: Sequence[dict[str, str]] = ()
+        self, message: str, *, reason: str = "", where: str | None = None, problems: Sequence[dict[str, str]] = ()
     ) -> None:
         super().__init__(message, where=where)
         self.reason = reason
@@ -125,6 +125,6 @@ class OverQuota(TooMany):
     code = "over_quota"
     reason = "quota"
 
-    def __init__(self, message: str, *, retry_after_s: int, where: str | None = None) -> None:
+    def __init__(self, message: str, *, retry_after_s: int = 1, where: str | None = None) -> None:
         super().__init__(message, where=where)
         self.retry_after_s = retry_after_s

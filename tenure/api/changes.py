@@ -119,7 +119,7 @@ def get_timeline(change_id: str, ground: Ground) -> list[Moment]:
 @get("/api/v1/inbox", permission=Permission.READ, subject=LISTED, sync_to_thread=True)
 def get_inbox(ground: Ground, principal: Principal) -> Inbox:
     """What waits for whoever asks: changes to sign and in which roles, changes that came back, alerts of models."""
-    return ground.database.read(lambda tx: inbox.of(tx, principal))
+    return ground.database.read(lambda tx: inbox.of(tx, principal, ground.clock()))
 
 
 @get(

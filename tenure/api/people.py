@@ -87,6 +87,12 @@ def end_sessions(name: str, ground: Ground, principal: Principal) -> Person:
     return ground.database.write(end)
 
 
+@post("/api/v1/people/{name:str}/unlock", permission=Permission.ADMINISTER, sync_to_thread=True, status_code=200)
+def unlock(name: str, ground: Ground, principal: Principal) -> Person:
+    """Let a person try again whom too many wrong passwords keep out."""
+    return ground.database.write(lambda tx: people.unlock(tx, name, by=principal.name, now=ground.clock()))
+
+
 @post("/api/v1/sign-in", permission=Permission.PUBLIC, sync_to_thread=True, status_code=200)
 def sign_in(data: SignIn, ground: Ground, request: Request[Any, Any, Any]) -> Response[SignedIn]:
     """Begin a session: a cookie that scripts cannot read, and the CSRF token that goes with it."""
@@ -116,4 +122,4 @@ def gate_of(request: Request[Any, Any, Any]) -> access.Gate:
     return gate
 
 
-handlers = [list_people, create_person, set_roles, set_password, end_sessions, sign_in, sign_out]
+handlers = [list_people, create_person, set_roles, set_password, end_sessions, unlock, sign_in, sign_out]

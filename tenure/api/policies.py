@@ -28,6 +28,8 @@ from tenure.records.policies import (
 )
 from tenure.store.ground import Ground
 
+Why = Annotated[str, QueryParameter(description="Why; the audit log keeps it.", max_length=2000)]
+
 
 class Revocation(Record, forbid_unknown_fields=True):
     reason: Reason
@@ -46,10 +48,12 @@ def get_policy(name: str, version: int, ground: Ground) -> PublishedPolicy:
 
 
 @post("/api/v1/policies", permission=Permission.ADMINISTER, sync_to_thread=True)
-def publish(body: bytes, ground: Ground, principal: Principal) -> Published:
+def publish(body: bytes, ground: Ground, principal: Principal, reason: Why = "") -> Published:
     """Publish a policy as its next version, which never changes. Approvals that it touches are voided."""
     policy = published.parse(body)
-    return ground.database.write(lambda tx: published.publish(tx, policy, by=principal.name, now=ground.clock()))
+    return ground.database.write(
+        lambda tx: published.publish(tx, policy, by=principal.name, now=ground.clock(), reason=reason)
+    )
 
 
 @post("/api/v1/policies/check", permission=Permission.READ, sync_to_thread=True, status_code=200)
@@ -66,9 +70,11 @@ def save_draft(body: bytes, ground: Ground, principal: Principal) -> PolicyDraft
 
 
 @post("/api/v1/policies/{name:str}/publish", permission=Permission.ADMINISTER, sync_to_thread=True)
-def publish_draft(name: str, ground: Ground, principal: Principal) -> Published:
+def publish_draft(name: str, ground: Ground, principal: Principal, reason: Why = "") -> Published:
     """Publish a policy's draft."""
-    return ground.database.write(lambda tx: published.publish_draft(tx, name, by=principal.name, now=ground.clock()))
+    return ground.database.write(
+        lambda tx: published.publish_draft(tx, name, by=principal.name, now=ground.clock(), reason=reason)
+    )
 
 
 @post(

@@ -145,11 +145,6 @@ def model_location(experiment_id: int, model_id: str) -> str:
     return locations.below(locations.ROOT, str(experiment_id), "models", model_id, "artifacts")
 
 
-def version_location(name: str, version: int) -> str:
-    """Where the files of a version lie that belong to no run and no logged model. Names may hold what paths may not."""
-    return locations.below(locations.ROOT, FILED_APART, hashlib.sha256(name.encode()).hexdigest()[:32], str(version))
-
-
 def take_points(tx: Transaction, sent: PointsSent) -> int:
     """Store points of runs that are here, at most MOST_POINTS, and return how many were sent."""
     lengths = {len(column) for one in sent.series for column in (one.values, one.timestamps, one.steps)}

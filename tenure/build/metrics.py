@@ -28,9 +28,10 @@ MOST_IN_BULK = 25_000
 
 def log(tx: Transaction, run_id: str | None, point: MetricPoint) -> None:
     """Store one point of an active run. The same point again changes nothing."""
-    run_id = runs.check_active(tx, run_id)
+    run_id = required(run_id, "run_id")
     check_key(point.key, "key")
-    metrics.add(tx, run_id, (point,))
+    if not metrics.add_latest(tx, run_id, point):
+        metrics.add(tx, runs.check_active(tx, run_id), (point,))
 
 
 def log_batch(

@@ -80,13 +80,14 @@ def register(tx: Transaction, new: NewVersion, pinned: Pinned, *, by: str, now: 
     return get(tx, new.name, number)
 
 
-def get(tx: Transaction, name: str | None, version: int | str | None) -> ModelVersionInfo:
-    """A version with its files. Raises NotFound when there is none, or it was deleted."""
+def get(tx: Transaction, name: str | None, version: int | str | None, *, with_labels: bool = True) -> ModelVersionInfo:
+    """A version with its files, and with its tags and aliases unless told otherwise. Raises NotFound when there is
+    none, or it was deleted."""
     name, number = check_model_name(name), parse_version(version)
     row = model_versions.get(tx, name, number)
     if row is None:
         raise NotFound(f"Model Version (name={name}, version={number}) not found")
-    return _whole(tx, [row], with_files=True)[0]
+    return _whole(tx, [row], with_files=True, with_labels=with_labels)[0]
 
 
 def set_state(tx: Transaction, name: str, version: int, state: VersionState, now: Instant) -> None:
@@ -230,8 +231,11 @@ def pins(tx: Transaction, roots: Roots, store: ArtifactStore, keys: Iterable[str
     return model_versions.pins(tx, places)
 
 
-def _whole(tx: Transaction, rows: Sequence[Any], *, with_files: bool) -> list[ModelVersionInfo]:
-    tags, known = model_versions.tags_and_aliases(tx, sorted({row.name for row in rows}))
+def _whole(
+    tx: Transaction, rows: Sequence[Any], *, with_files: bool, with_labels: bool = True
+) -> list[ModelVersionInfo]:
+    labelled = sorted({row.name for row in rows}) if with_labels else []
+    tags, known = model_versions.tags_and_aliases(tx, labelled)
     return [
         ModelVersionInfo(
             name=row.name,

@@ -63,10 +63,10 @@ def _parsed(text: str) -> dict[str, Any]:
 
 def _asked(text: str, ask: Any) -> Any:
     """What the server answers; when it refuses the file, with the line of what does not fit."""
-    from tenure.records import model_yaml
+    from tenure.records import yaml_text
 
     try:
         return ask()
     except TenureError as problem:
-        problem.where = model_yaml.placed(text, problem.where)
+        problem.where = yaml_text.placed(text, problem.where)
         raise

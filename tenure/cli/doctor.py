@@ -48,6 +48,9 @@ def _server(client: Any) -> Iterator[Check]:
     yield Check("server", True, f"version {about['version']} at {client.url}")
     verified = client.get("/api/v1/audit/verify")
     yield Check("audit log", verified["first_bad"] is None, f"{verified['events']} events")
+    kept_out = [one["name"] for one in client.get("/api/v1/inbox")["lock_outs"]]
+    told = f"kept out after too many failures: {', '.join(kept_out)}" if kept_out else "nobody is kept out"
+    yield Check("sign-in", not kept_out, told)
     for endpoint in client.get("/api/v1/endpoints"):
         for health in client.get(f"/api/v1/endpoints/{endpoint['name']}")["health"]:
             name = f"{endpoint['name']}, version {health['version']}"

@@ -44,14 +44,14 @@ def file(name: str, revision: int | None, client: Any, as_json: bool) -> None:
     """Print a model's file as YAML, to be changed and applied again."""
     import msgspec
 
-    from tenure.records import model_yaml
+    from tenure.records import yaml_text
     from tenure.records.model_files import ModelFile
 
     applied = client.get(f"/api/v1/models/{name}/file", {"revision": revision} if revision else None)
     if as_json:
         show(applied, as_json)
         return
-    click.echo(model_yaml.written(msgspec.convert(applied["file"], ModelFile)), nl=False)
+    click.echo(yaml_text.written(msgspec.convert(applied["file"], ModelFile)), nl=False)
 
 
 @command.command("history")

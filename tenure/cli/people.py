@@ -95,5 +95,14 @@ def password_(name: str, password: str, client: Any, as_json: bool) -> None:
     show({"name": name}, as_json, ["name", "password"], [(name, "changed")])
 
 
+@command.command("unlock")
+@click.argument("name")
+@server_option
+def unlock(name: str, client: Any, as_json: bool) -> None:
+    """Let a person try again whom too many wrong passwords keep out."""
+    person = client.post(f"/api/v1/people/{name}/unlock")
+    show(person, as_json, ["name", ""], [(name, "may sign in")])
+
+
 def _roles(one: dict[str, Any]) -> str:
     return ", ".join(held["role"] + (f" for {held['model']}" if held["model"] else "") for held in one["roles"])

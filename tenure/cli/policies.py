@@ -88,16 +88,18 @@ def draft(file: Path, client: Any, as_json: bool) -> None:
 @command.command("publish")
 @click.argument("file", type=FILE, required=False)
 @click.option("--draft", "name", help="Publish the draft of this name instead of a file.")
+@click.option("--reason", default="", help="Why; the audit log keeps it.")
 @server_option
-def publish(file: Path | None, name: str | None, client: Any, as_json: bool) -> None:
+def publish(file: Path | None, name: str | None, reason: str, client: Any, as_json: bool) -> None:
     """Publish a policy as its next version. What was published never changes; publish again to supersede it."""
     if (file is None) == (name is None):
         raise InvalidInput("Give a file, or --draft with a policy's name.")
+    why = {"reason": reason} if reason else None
     if name is not None:
-        answer = client.post(f"/api/v1/policies/{quote(name, safe='')}/publish")
+        answer = client.post(f"/api/v1/policies/{quote(name, safe='')}/publish", None, why)
     else:
         assert file is not None
-        answer = client.post("/api/v1/policies", _read(file))
+        answer = client.post("/api/v1/policies", _read(file), why)
     _tell(answer, as_json)
 
 

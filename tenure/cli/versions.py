@@ -111,12 +111,14 @@ def deploy(
 @command.command("inbox")
 @server_option
 def inbox(client: Any, as_json: bool) -> None:
-    """What waits for you: changes to sign, changes that came back, alerts of your models."""
+    """What waits for you: changes to sign, changes that came back, alerts of your models, and who is kept out."""
     found = client.get("/api/v1/inbox")
+    kept_out = found["lock_outs"]
     rows = [("sign", _about(one["change"]), f"as {' or '.join(one['roles'])}") for one in found["to_sign"]]
     rows += [("came back", _about(one), f"{one['state']}: {one['ended_because']}") for one in found["came_back"]]
     rows += [("waits for others", _about(one), _missing(one)) for one in found["waiting"]]
     rows += [("alert", one["endpoint"], one["message"]) for one in found["alerts"]]
+    rows += [("kept out", one["name"], f"after failures of sign-in, until {when(one['until_at'])}") for one in kept_out]
     show(found, as_json, ["what", "about", "how"], rows, "Inbox")
 
 

@@ -11,11 +11,12 @@ import ipaddress
 import os
 
 from tenure.errors import TooMany
-from tenure.records.base import SECOND_US, Instant
+from tenure.manage.lockouts import LOCKED_FOR_US
+from tenure.records.base import Instant
 
 MANY = 4096
 AT_MOST = 30
-WITHIN_US = 15 * 60 * SECOND_US
+WITHIN_US = LOCKED_FOR_US
 
 
 class Addresses:
@@ -30,11 +31,13 @@ class Addresses:
         if self._counts[place] >= AT_MOST and now - self._began[place] < WITHIN_US:
             raise TooMany("Too many names that nobody has were tried from this address. Try again in 15 minutes.")
 
-    def note_failure(self, address: str, now: Instant) -> None:
+    def note_failure(self, address: str, now: Instant) -> Instant | None:
+        """Count one. Answers when its quarter of an hour began, the one time that it makes the address wait."""
         place = self._place(address)
         if now - self._began[place] >= WITHIN_US:
             self._began[place], self._counts[place] = now, 0
         self._counts[place] += 1
+        return Instant(self._began[place]) if self._counts[place] == AT_MOST else None
 
     def _place(self, address: str) -> int:
         digest = hashlib.blake2b(network_of(address).encode(), key=self._key, digest_size=4).digest()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -40,10 +40,8 @@ def judge(
     A ban of the file goes by semantic type: a column that means the same, or is derived from one, is forbidden too.
     """
     declared = file.features if file else {}
-    return [
-        _fact(column, declared.get(column.name), marks.get(column.name), _Judge(file, known, force, bans))
-        for column in columns
-    ]
+    judge = _Judge(_banned(declared.values(), force), known, force, bans)
+    return [_fact(column, declared.get(column.name), marks.get(column.name), judge) for column in columns]
 
 
 def unconditional(force: InForce) -> list[tuple[PublishedPolicy, Ban]]:
@@ -53,16 +51,32 @@ def unconditional(force: InForce) -> list[tuple[PublishedPolicy, Ban]]:
 
 def counting(force: InForce, found: Facts) -> list[tuple[PublishedPolicy, Ban]]:
     """The bans in force whose condition is true of a version. One that cannot be answered counts as true."""
-    asked = cel.Asked(msgspec.to_builtins(found))
-    return [(policy, ban) for policy, ban in force.bans() if not ban.condition or _is_true(asked.ask(ban.condition))]
+    bans = force.bans()
+    asked = cel.Asked(msgspec.to_builtins(found), [ban.condition for _, ban in bans if ban.condition])
+    return [(policy, ban) for policy, ban in bans if not ban.condition or _is_true(asked.ask(ban.condition))]
 
 
 def _is_true(answer: cel.Answer) -> bool:
     return answer.held or bool(answer.problem)
 
 
+def _banned(features: Iterable[Feature], force: InForce) -> list[tuple[Feature, str]]:
+    """The features of a file that it forbids where and for what the model is used, each with why."""
+    return [(feature, because) for feature in features if (because := _ban(feature, force))]
+
+
+def _ban(feature: Feature, force: InForce) -> str:
+    """Why a feature is forbidden where and for what the model is used; empty when it is not."""
+    ban, about = feature.forbidden, force.about
+    if ban is None:
+        return ""
+    return ban.reason if meet(ban.within, about.jurisdictions) and meet(ban.purposes, about.purposes) else ""
+
+
 class _Judge(NamedTuple):
-    file: ModelFile | None
+    """`banned`: what the model's own file forbids, with why."""
+
+    banned: Sequence[tuple[Feature, str]]
     known: Mapping[str, Known]
     force: InForce
     bans: Sequence[tuple[PublishedPolicy, Ban]]
@@ -73,11 +87,10 @@ class _Judge(NamedTuple):
 
     def _by_file(self, marks: Marks) -> list[_Reason]:
         """Bans of the own file by meaning, and of any file on the way back by column."""
-        declared = self.file.features if self.file else {}
         by_meaning = [
             _Reason(f"semantic:{feature.semantic}", because)
-            for feature in declared.values()
-            if feature.semantic in marks.semantics and (because := self._ban(feature))
+            for feature, because in self.banned
+            if feature.semantic in marks.semantics
         ]
         by_column = []
         for model, column in sorted(marks.reached):
@@ -85,7 +98,7 @@ class _Judge(NamedTuple):
             if file and column in file.protected:
                 by_column.append(_Reason("", f"{column!r} is protected, and for tests of fairness alone"))
             feature = file.features.get(column) if file else None
-            if feature is not None and (because := self._ban(feature)):
+            if feature is not None and (because := _ban(feature, self.force)):
                 by_column.append(_Reason(f"semantic:{feature.semantic}" if feature.semantic else "", because))
         return [*by_meaning, *by_column]
 
@@ -95,13 +108,6 @@ class _Judge(NamedTuple):
             for policy, ban in self.bans
             if ban.semantic in marks.semantics or ban.source in marks.sources
         ]
-
-    def _ban(self, feature: Feature) -> str:
-        """Why a feature is forbidden where and for what the model is used; empty when it is not."""
-        ban, about = feature.forbidden, self.force.about
-        if ban is None:
-            return ""
-        return ban.reason if meet(ban.within, about.jurisdictions) and meet(ban.purposes, about.purposes) else ""
 
 
 def _fact(column: Column, feature: Feature | None, marks: Marks | None, judge: _Judge) -> FeatureFact:

@@ -38,6 +38,17 @@ def edit(tx: Transaction, model: str, version: int, card: Card, *, by: str, now:
     return current(tx, model, version)
 
 
+def carry_over(tx: Transaction, model: str, old: int, new: int, *, by: str, now: Instant) -> None:
+    """Give a version what a person wrote on the card of another one, unless somebody wrote on its card already.
+
+    What facts tell is left to new facts, and so is the accuracy, which the old card tells of the old version.
+    """
+    written = cards.current(tx, model, old)
+    card = msgspec.structs.replace(written.card, accuracy="") if written else Card()
+    if card != Card() and cards.current(tx, model, new) is None:
+        edit(tx, model, new, card, by=by, now=now)
+
+
 def current(tx: Transaction, model: str, version: int) -> CardInfo:
     """A version's card as it reads now. Revision 0 is one that nobody has written yet."""
     info = model_versions.get(tx, model, version)

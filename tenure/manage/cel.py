@@ -8,7 +8,7 @@ but true or false, did not hold. A fact that is None counts as not there, since 
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from importlib.machinery import ExtensionFileLoader
 from importlib.metadata import version
@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tenure.errors import InvalidInput
-from tenure.manage import expressions, kinds
+from tenure.manage import expressions, kinds, needs
 from tenure.manage.expressions import MOST_STEPS
+from tenure.records.digests import PLAIN
 
 ENGINE = f"common-expression-language {version('common-expression-language')}"
 ASSUMED_ITEMS = 200
@@ -32,12 +33,20 @@ class Answer(NamedTuple):
 
 
 class Asked:
-    """Facts that several expressions are asked of: they are handed to the engine once."""
+    """Facts that several expressions are asked of: what those look at is handed to the engine once.
 
-    def __init__(self, facts: Mapping[str, Any]) -> None:
-        self.facts: dict[str, Any] = there(dict(facts))
-        self._longest = _longest(self.facts)
-        self._context = _engine().Context(self.facts)
+    `expressions` are those that will be asked. Any other gets an answer too, from facts that are handed over for it
+    alone: nothing that it looks at can be missing because nobody had announced it.
+    """
+
+    def __init__(
+        self, facts: Mapping[str, Any], expressions: Iterable[str] = (), *, longest: int | None = None
+    ) -> None:
+        """`longest`: the length of the longest list or mapping, where it is known already."""
+        self.facts = facts
+        self._longest = _longest(facts) if longest is None else longest
+        self._announced = tuple(expressions)
+        self._context = self._handed_over(self._announced)
 
     def ask(self, expression: str) -> Answer:
         """Whether an expression is true of the facts. It ends within a bounded number of steps, or is not begun."""
@@ -47,8 +56,9 @@ class Asked:
             return Answer(False, problem.message)
         if most > MOST_STEPS:
             return Answer(False, f"it may take more than {MOST_STEPS:,} steps on facts of this size")
+        context = self._context if expression in self._announced else self._handed_over((expression,))
         try:
-            answer = _compiled(expression).execute(self._context)
+            answer = _compiled(expression).execute(context)
         except Exception as problem:
             return Answer(False, f"it could not be evaluated ({type(problem).__name__}: {problem})")
         if answer is True:
@@ -57,7 +67,10 @@ class Asked:
 
     def also(self, name: str, value: Any) -> Asked:
         """The same facts with one more, under a name of its own."""
-        return Asked({**self.facts, name: value})
+        return Asked({**self.facts, name: value}, longest=max(self._longest, _longest([value])))
+
+    def _handed_over(self, expressions: tuple[str, ...]) -> Any:
+        return _engine().Context(needs.part(self.facts, needs.of(expressions)))
 
 
 def ask(expression: str, facts: Mapping[str, Any]) -> Answer:
@@ -91,32 +104,17 @@ def check(expression: str) -> list[str]:
     return read
 
 
-def there(value: Any) -> Any:
-    """Facts without those that are None, or a list with such an item: a look at one of them is an error then, and the
-    rule does not hold."""
-    if isinstance(value, dict):  # not Mapping: to ask that of thousands of values takes longer than the engine does
-        kept = {}
-        for name, inner in value.items():
-            if inner is None:
-                continue
-            if not isinstance(inner, HOLDING):
-                kept[name] = inner
-            elif not (isinstance(inner, list) and None in inner):
-                kept[name] = there(inner)
-        return kept
-    if isinstance(value, list | tuple):
-        return [there(item) if isinstance(item, HOLDING) else item for item in value]
-    return value
-
-
-HOLDING = (dict, list, tuple)
-"""What holds further facts. Most facts are plain, and a call for each of them would cost more than all the rest."""
-
-
-def _longest(value: Any) -> int:
+def _longest(facts: Mapping[str, Any] | list[Any]) -> int:
     """The length of the longest list or mapping, at any depth."""
-    inner = value.values() if isinstance(value, dict) else value
-    return max(len(value), *(_longest(one) for one in inner if isinstance(one, HOLDING)), 0)
+    longest = 0
+    waiting: list[Any] = [facts]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, (dict, list, tuple)):
+            longest = max(longest, len(value))
+            inner = value.values() if isinstance(value, dict) else value
+            waiting += [one for one in inner if type(one) not in PLAIN and one]
+    return longest
 
 
 @lru_cache(maxsize=4096)

@@ -93,6 +93,7 @@ def open_change(
     decided = decisions.check(tx, new)
     asked = steps.asked(tx, new.kind, target, applied.file)
     seen = _look(tx, new.kind, new.model, new.version, target, checked, now)
+    bound = decisions.digest(new.kind, decided, new.accept)
     if seen.evaluation is not None:
         gates.require(seen.evaluation.rules, _refusal(new, target))
         gates.keep(tx, seen.evaluation)
@@ -108,7 +109,7 @@ def open_change(
         opened_at=now,
         closed_at=None,
         ended_because="",
-        subject=seen.subject,
+        subject=msgspec.structs.replace(seen.subject, decisions=bound),
         steps=[StepStatus(role=step.role, needed=step.signatures, signed=0, people=step.people) for step in asked],
         signatures=[],
         target=target,
@@ -167,8 +168,11 @@ def sign(
         raise Conflict(f"Only an open change can be signed. This one is {change.state}: {change.ended_because}.")
     person = _who_signs(tx, proof, new)
     seen = _look(tx, change.kind, change.model, change.version, change.target, checked, now)
-    if seen.subject != change.subject and change.kind in lifecycle.BOUND_WHEN_OPENED:
-        because = f"what was to be signed has changed ({_moved(seen.subject, change)}); open a new change request on it"
+    bound = decisions.digest(change.kind, change.decisions, change.accepted)
+    seen = seen._replace(subject=msgspec.structs.replace(seen.subject, decisions=bound))
+    moved = _moved(seen.subject, change)
+    if moved:
+        because = f"what was to be signed has changed ({moved}); open a new change request on it"
         voiding.end(tx, change, "invalidated", because, by=person.name, now=now)
         return get(tx, change_id)
     refusal = eligibility.refusal(stored, person, new.role, new.meaning, also_authors=seen.authors)
@@ -290,7 +294,9 @@ def _look(
 
 
 def _moved(subject: Subject, change: Change) -> str:
-    """Which digests are no longer those that the change was opened with."""
+    """Which digests are no longer those that the change was opened with, of those that hold from then on."""
+    if change.kind not in lifecycle.BOUND_WHEN_OPENED:
+        return "decisions" if decisions.moved(change) else ""
     names = subject.__struct_fields__
     return ", ".join(name for name in names if getattr(subject, name) != getattr(change.subject, name))
 
@@ -334,6 +340,8 @@ def _put(
         policy_version=seen.policies,
         target=change.target,
         steps=stored.steps,
+        decisions=change.decisions,
+        accepted=change.accepted,
     )
     signature = Signature(
         signature_id=new_id(now),

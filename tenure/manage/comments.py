@@ -16,9 +16,9 @@ from tenure.store.database import Transaction
 def add(tx: Transaction, change_id: str, new: NewComment, *, by: Principal, now: Instant) -> Comment:
     """Say something about a change, open or ended. It stays as it is; the audit event holds its digest.
 
-    Raises NotFound, and NotAllowed for a visitor who did not sign in.
+    Raises NotFound, and NotAllowed for a visitor who did not sign in, and for a training job.
     """
-    if by.kind == "nobody":
+    if by.kind in ("nobody", "job"):
         raise NotAllowed("Whoever comments is named. Sign in first.")
     text = new.text.strip()
     if not text:

@@ -10,6 +10,7 @@ import msgspec
 from tenure.errors import Conflict, InvalidInput
 from tenure.manage import impact
 from tenure.records.changes import Change, Decision, NewChange
+from tenure.records.digests import digest_of
 from tenure.records.lineage import Affected, Node
 from tenure.store.database import Transaction
 
@@ -55,6 +56,22 @@ def decided(new: NewChange, dependents: Sequence[Affected]) -> list[Decision]:
         return [*new.decisions, *(Decision(dependent=name, decide="accept", note=new.reason) for name in rest)]
     _require(new, [one for name, one in named.items() if name not in given])
     return new.decisions
+
+
+def digest(kind: str, made: Sequence[Decision], accepted: str | None) -> str:
+    """What a signature binds to of the decisions of a change, in the order that they were made in.
+
+    Empty for a kind that needs none. Of a kind that does, a change without dependents has a digest too: then it is
+    signed that there were none.
+    """
+    return digest_of({"decisions": list(made), "accepted": accepted}) if kind in KINDS else ""
+
+
+def moved(change: Change) -> bool:
+    """Whether the decisions of a change are not those that it was opened with, or that somebody signed already."""
+    now = digest(change.kind, change.decisions, change.accepted)
+    signed = [one.subject.decisions for one in change.signatures if one.subject is not None and not one.voided]
+    return any(bound and bound != now for bound in (change.subject.decisions, *signed))
 
 
 def check_carried_out(tx: Transaction, change: Change) -> None:

@@ -51,12 +51,13 @@ def _line(policy: Policy, one: GateEvaluation) -> DryRunLine | None:
     about = About(one.model, one.facts.get("jurisdictions") or (), one.facts.get("purposes") or ())
     if not in_force.reaches(policy, about):
         return None
-    asked = cel.Asked(one.facts)
-    rules = [
-        _outcome(rule, asked, one.facts)
+    counting = [
+        rule
         for rule in policy.rules
         if one.gate in rule.gates and in_force.meet(rule.jurisdictions, about.jurisdictions)
     ]
+    asked = cel.Asked(one.facts, [rule.require for rule in counting])
+    rules = [_outcome(rule, asked, one.facts) for rule in counting]
     if one.gate != "register":  # the built-in rule that asks for bans is not asked there
         rules += [_ban(ban, asked, one.facts) for ban in policy.forbid if _counts(ban, about)]
     if not rules:

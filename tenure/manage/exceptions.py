@@ -111,6 +111,18 @@ def shown(one: PolicyException, now: Instant) -> PolicyException:
     return msgspec.structs.replace(one, expired=over)
 
 
+def subjects(tx: Transaction, now: Instant) -> list[str]:
+    """What an exception can be asked for, by name: rules and bans of every policy that counts or is yet to."""
+    bodies = [one.body for one in _that_may_count(tx, now)]
+    rules = {f"{body.policy}/{rule.name}" for body in bodies for rule in body.rules}
+    return sorted(rules | {ban.mark for body in bodies for ban in body.forbid})
+
+
+def roles_for(tx: Transaction, one: PolicyException, now: Instant) -> list[str]:
+    """The roles that must be held, all of them, by whoever decides on a request."""
+    return _roles(_policies_of(tx, one.model, one.subject, now))
+
+
 def _get(tx: Transaction, exception_id: str, *, to_change: bool = False) -> PolicyException:
     one = exceptions.get(tx, exception_id, to_change=to_change)
     if one is None:
@@ -119,18 +131,14 @@ def _get(tx: Transaction, exception_id: str, *, to_change: bool = False) -> Poli
 
 
 def _policies_of(tx: Transaction, model: str, subject: str, now: Instant) -> list[PublishedPolicy]:
-    """The policies that say what the subject names. A mark may also be forbidden by the model's file alone.
-
-    A policy whose validity is yet to begin counts too: an exception may be wanted from its first day on.
-    """
-    newest = {one.name: one for one in reversed(kept.published(tx))}
-    counting = {one.title: one for one in [*newest.values(), *in_force.counting(kept.published(tx), now)]}
+    """The policies that say what the subject names. A mark may also be forbidden by the model's file alone."""
+    counting = _that_may_count(tx, now)
     if subject.startswith(MARKS):
-        found = [one for one in counting.values() if any(ban.mark == subject for ban in one.body.forbid)]
+        found = [one for one in counting if any(ban.mark == subject for ban in one.body.forbid)]
         if found or _forbidden_by_file(tx, model, subject):
             return found
         raise InvalidInput(f"Nothing forbids {subject!r}: no policy, and not the file of {model!r}.", where="subject")
-    rules = {f"{one.name}/{rule.name}": one for one in counting.values() for rule in one.body.rules}
+    rules = {f"{one.name}/{rule.name}": one for one in counting for rule in one.body.rules}
     if subject.partition("/")[0] == published.BUILT_IN:
         raise InvalidInput(
             f"The rules of {published.BUILT_IN!r} have no exceptions. A ban that the model's file declares has, by "
@@ -144,6 +152,13 @@ def _policies_of(tx: Transaction, model: str, subject: str, now: Instant) -> lis
             where="subject",
         )
     return [rules[subject]]
+
+
+def _that_may_count(tx: Transaction, now: Instant) -> list[PublishedPolicy]:
+    """What counts, and the newest version of each policy: an exception may be wanted from its first day on."""
+    every = kept.published(tx)
+    newest = {one.name: one for one in reversed(every)}
+    return list({one.title: one for one in [*newest.values(), *in_force.counting(every, now)]}.values())
 
 
 def _forbidden_by_file(tx: Transaction, model: str, subject: str) -> bool:

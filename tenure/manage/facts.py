@@ -102,8 +102,8 @@ def gather(
 
     With `released`, how it stands since its approval too: what it is judged by when it is to be released.
     """
-    info = model_versions.get(tx, model, version)
-    applied = model_files.current(tx, model)
+    info = model_versions.get(tx, model, version, with_labels=False)
+    applied = force.applied or model_files.current(tx, model)
     file = applied.file if applied else None
     stored = profiles.get(tx, model, version)
     card = cards.filled(info, kept_cards.current(tx, model, version), file=file, baseline=_profile(stored))
@@ -167,8 +167,7 @@ def _profile(stored: StoredProfile | None) -> Profile | None:
 def _approval(
     tx: Transaction, info: ModelVersionInfo, applied: AppliedFile | None, stored: StoredProfile | None
 ) -> ApprovalFact:
-    approved = approved_change(tx, info.name, info.version)
-    subject = approved.change.subject if approved else None
+    subject = changes.approved_subject(tx, info.name, info.version)
     return ApprovalFact(
         required=bool(applied and applied.file.approval),
         state=info.state,
@@ -206,8 +205,8 @@ def _authors(
 
     They may not sign for it.
     """
-    trained = runs.get_many(tx, [info.run_id]) if info.run_id else []
-    names = {info.user_id, card.edited_by, *(run.info.user_id for run in trained)}
+    trained = runs.info(tx, info.run_id) if info.run_id else None
+    names = {info.user_id, card.edited_by, trained.user_id if trained else ""}
     names |= {policy.published_by for policy in force.policies}
     if applied:
         names.add(applied.applied_by)

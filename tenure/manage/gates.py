@@ -37,7 +37,8 @@ def judge(gate: str, found: Facts, now: Instant, force: InForce | None = None) -
     """Every rule of a gate asked of the facts, with what would satisfy those that failed. Without `force` the built-in
     policy alone is asked."""
     force = force or InForce(About(found.model), now)
-    results = ask(gate, found, force)
+    plain: dict[str, Any] = msgspec.to_builtins(found)
+    results = ask(gate, found, plain, force)
     return GateEvaluation(
         evaluation_id=new_id(now),
         gate=gate,
@@ -45,7 +46,7 @@ def judge(gate: str, found: Facts, now: Instant, force: InForce | None = None) -
         version=found.version,
         policy_version=force.title,
         engine=cel.ENGINE,
-        facts=msgspec.to_builtins(found),
+        facts=plain,
         facts_digest=digest_of(found),
         rules=results,
         passed=not any(result.stops for result in results),
@@ -53,16 +54,18 @@ def judge(gate: str, found: Facts, now: Instant, force: InForce | None = None) -
     )
 
 
-def ask(gate: str, found: Facts, force: InForce) -> list[RuleResult]:
-    """Every rule of a gate asked of the facts: the built-in ones, then those of the published policies in force."""
-    plain: dict[str, Any] = msgspec.to_builtins(found)
-    asked = cel.Asked(plain)
+def ask(gate: str, found: Facts, plain: dict[str, Any], force: InForce) -> list[RuleResult]:
+    """Every rule of a gate asked of the facts, which `plain` holds as data: the built-in ones, then those of the
+    published policies in force."""
+    built_in, published_rules = policies.rules(gate), force.rules(gate)
+    expressions = [*(rule.expression for rule in built_in), *(rule.require for _, rule in published_rules)]
+    asked = cel.Asked(plain, expressions)
     results = []
-    for rule in policies.rules(gate):
+    for rule in built_in:
         held = asked.ask(rule.expression).held
         explanation = "" if held else f"{rule.name}: {rule.explain(found)}"
         results.append(RuleResult(rule=rule.name, expression=rule.expression, passed=held, explanation=explanation))
-    return [*results, *(outcome(policy, rule, asked, plain, force) for policy, rule in force.rules(gate))]
+    return [*results, *(outcome(policy, rule, asked, plain, force) for policy, rule in published_rules)]
 
 
 def outcome(

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from tenure.manage import policies
 from tenure.records.base import DAY_US, Instant, instant_of
 from tenure.records.digests import digest_of
+from tenure.records.model_files import AppliedFile
 from tenure.records.policies import Ban, Policy, PolicyException, PolicyRule, PublishedPolicy, Span
 
 
@@ -28,6 +29,8 @@ class InForce(NamedTuple):
     at: Instant
     policies: tuple[PublishedPolicy, ...] = ()
     exceptions: tuple[PolicyException, ...] = ()
+    applied: AppliedFile | None = None
+    """The model's file that this was found by, so that it need not be read again."""
 
     def rules(self, gate: str) -> list[tuple[PublishedPolicy, PolicyRule]]:
         """The published rules that are asked at a gate."""

@@ -1,12 +1,17 @@
-"""What waits for somebody: changes to sign, changes of theirs that came back, alerts of models they own."""
+"""What waits for somebody: changes to sign, changes of theirs that came back, alerts of models they own.
+
+Who administers is told here, too, of those whom failures of sign-in keep out: an entry for each lock-out, which goes
+when that ends or is taken off. It is read from the failures themselves, so nothing can be told twice or forgotten.
+"""
 
 from __future__ import annotations
 
-from tenure.manage import eligibility
+from tenure.manage import eligibility, lockouts
+from tenure.records.base import Instant
 from tenure.records.changes import Change
-from tenure.records.inbox import Inbox, ToSign
-from tenure.records.people import Principal
-from tenure.store import alerts, changes, endpoints, model_files, people
+from tenure.records.inbox import Inbox, LockOut, ToSign
+from tenure.records.people import Permission, Principal
+from tenure.store import alerts, changes, endpoints, model_files, password_failures, people
 from tenure.store.changes import StoredChange
 from tenure.store.database import Transaction
 
@@ -15,7 +20,7 @@ LATELY = 50
 """Ended changes of one person that are looked at, so that a long past makes no slow page."""
 
 
-def of(tx: Transaction, who: Principal) -> Inbox:
+def of(tx: Transaction, who: Principal, now: Instant) -> Inbox:
     """What waits for whoever asks. The local owner signs nothing, but is told what became of what they asked for."""
     opened = changes.search(tx, state="open", limit=LOOKED_AT)
     return Inbox(
@@ -30,7 +35,12 @@ def of(tx: Transaction, who: Principal) -> Inbox:
             for alert in alerts.search(tx, endpoint=endpoint.name)
             if alert.state in ("firing", "acknowledged")
         ],
+        lock_outs=_lock_outs(tx, now) if who.may(Permission.ADMINISTER) else [],
     )
+
+
+def _lock_outs(tx: Transaction, now: Instant) -> list[LockOut]:
+    return lockouts.open_ones(password_failures.of_all(tx, since=lockouts.since(now)))
 
 
 def count(tx: Transaction, who: Principal, opened: list[StoredChange]) -> int:

@@ -48,7 +48,8 @@ MEANS: dict[ChangeKind, Meaning] = {
 }
 BOUND_WHEN_OPENED: frozenset[ChangeKind] = frozenset({"register", "approve", "deploy", "promote"})
 """Their signatures cover what stood when they were opened, and are void when it moves. The one signature of the others
-covers what its signer saw: whoever edits a card must not hold up a suspension."""
+covers what its signer saw: whoever edits a card must not hold up a suspension. Only what was decided about dependents
+(`manage/decisions.py`) is bound from the opening for these, too."""
 RULES_OUT: dict[ChangeKind, frozenset[ChangeKind]] = {
     "register": frozenset({"register"}),
     "approve": frozenset({"approve", "retire"}),

@@ -9,7 +9,7 @@ import msgspec
 
 from tenure.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from tenure.manage import conditions, marks, voiding
-from tenure.records import parsing
+from tenure.records import differing, parsing
 from tenure.records.base import Instant, Record, iso
 from tenure.records.digests import digest_of
 from tenure.records.model_files import SIGNED_BESIDE, AppliedFile, ModelFile
@@ -152,18 +152,8 @@ def differences(before: ModelFile | None, after: ModelFile) -> list[str]:
     >>> differences(old, ModelFile(model="m", purpose="p", owner="you"))
     ["owner: 'o' → 'you'"]
     """
-    old = _leaves(msgspec.to_builtins(before), "") if before else {}
-    new = _leaves(_unlike_default(after) if before is None else msgspec.to_builtins(after), "")
-    lines = []
-    for path in [*new, *(path for path in old if path not in new)]:
-        if path not in old:
-            if new[path] is not None:  # what is left out is no news
-                lines.append(f"{path}: {new[path]!r} added")
-        elif path not in new:
-            lines.append(f"{path}: {old[path]!r} removed")
-        elif old[path] != new[path]:
-            lines.append(f"{path}: {old[path]!r} → {new[path]!r}")
-    return lines
+    plain = _unlike_default(after) if before is None else msgspec.to_builtins(after)
+    return differing.lines(msgspec.to_builtins(before) if before else {}, plain)
 
 
 def _by_whom(before: AppliedFile | None) -> str:
@@ -175,13 +165,3 @@ def _unlike_default(file: ModelFile) -> dict[str, Any]:
     defaults = msgspec.to_builtins(ModelFile(model="", purpose="-", owner="-"))
     plain: dict[str, Any] = msgspec.to_builtins(file)
     return {key: value for key, value in plain.items() if value != defaults[key]}
-
-
-def _leaves(value: Any, path: str) -> dict[str, Any]:
-    if isinstance(value, dict) and value:
-        parts = [(f"{path}.{key}".lstrip("."), item) for key, item in value.items()]
-    elif isinstance(value, list | tuple) and any(isinstance(item, dict) for item in value):
-        parts = [(f"{path}[{index}]", item) for index, item in enumerate(value)]
-    else:
-        return {path: value}
-    return {leaf: found for inner, item in parts for leaf, found in _leaves(item, inner).items()}

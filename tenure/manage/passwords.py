@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from tenure.errors import NotSignedIn, TooMany
 from tenure.manage import lockouts, people
-from tenure.manage.addresses import Addresses
+from tenure.manage.addresses import AT_MOST, Addresses, network_of
 from tenure.manage.lockouts import FAILURES, LOCKED_FOR_US
 from tenure.records.base import Instant, iso
 from tenure.store import audit, password_failures
@@ -74,7 +74,7 @@ class Passwords:
         kept = account.password_hash if account else ""
         right = people.fits(kept or _decoy(), password[:LONGEST]) and kept != ""
         if account is None:
-            self._addresses.note_failure(address, now)
+            self._note_unknown(address, now)
         elif not right:
             self._note_failure(name, purpose, now)
         if account is None or not right:
@@ -82,6 +82,21 @@ class Passwords:
         if failures:
             self._database.write(lambda tx: password_failures.forget(tx, name))
         return Reauthenticated(account, "password (argon2id)", now)
+
+    def _note_unknown(self, address: str, now: Instant) -> None:
+        """Count a name that nobody has; when that makes the address wait, who administers is told once."""
+        began = self._addresses.note_failure(address, now)
+        if began is None:
+            return
+        network = network_of(address)[:100] or "an unknown address"
+
+        def note(tx: Transaction) -> None:
+            password_failures.forget_old(tx, lockouts.since(now))  # addresses come and go, and are not asked for again
+            password_failures.add(tx, lockouts.FROM + network, began, since=lockouts.since(now))
+            detail = {"unknown_names": AT_MOST, "until": iso(Instant(began + LOCKED_FOR_US))}
+            audit.append(tx, "address.locked", subject=network, by="visitor", at=now, detail=detail)
+
+        self._database.write(note)
 
     def _note_failure(self, name: str, purpose: str, now: Instant) -> None:
         def note(tx: Transaction) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tenure.errors import AlreadyExists, InvalidInput, NotFound
+from tenure.errors import AlreadyExists, Conflict, InvalidInput, NotFound
 from tenure.manage import grants, lockouts
 from tenure.records.base import Instant
 from tenure.records.people import NewGrant, NewPerson, Person, RoleHeld
@@ -73,6 +73,16 @@ def set_password(tx: Transaction, name: str, password_hash: str, *, by: str, now
     people.set_password(tx, name, password_hash)
     password_failures.forget(tx, name)
     audit.append(tx, "person.password_changed", subject=name, by=by, at=now)
+
+
+def unlock(tx: Transaction, name: str, *, by: str, now: Instant) -> Person:
+    """Let a person try again whom wrong passwords keep out. Raises NotFound, or Conflict when nothing does."""
+    person = get(tx, name).person
+    if lockouts.locked_until(password_failures.of(tx, name, since=lockouts.since(now))) is None:
+        raise Conflict(f"{name!r} must be locked to be unlocked, and may sign in.")
+    password_failures.forget(tx, name)
+    audit.append(tx, "person.unlocked", subject=name, by=by, at=now)
+    return person
 
 
 def set_roles(tx: Transaction, name: str, roles: list[str], *, by: str, now: Instant) -> Person:

@@ -10,9 +10,9 @@ from typing import Any
 from tenure.errors import Conflict, InvalidInput, NotFound
 from tenure.manage import cel, in_force, policies, reasons, voiding
 from tenure.manage.in_force import About, InForce
-from tenure.records import parsing
-from tenure.records.base import Instant, moment_of
-from tenure.records.digests import digest_of
+from tenure.records import differing, parsing, policy_yaml, yaml_text
+from tenure.records.base import Instant, iso, moment_of
+from tenure.records.digests import digest_of, told
 from tenure.records.policies import (
     Policy,
     PolicyChecked,
@@ -41,6 +41,15 @@ def parse(raw: bytes | dict[str, Any]) -> Policy:
     return policy
 
 
+def read(text: str) -> Policy:
+    """A policy as a person writes it, YAML, checked. Raises InvalidInput with the path and line of what is wrong."""
+    declared = policy_yaml.mapping(text)
+    try:
+        return parse(declared)
+    except InvalidInput as problem:
+        raise InvalidInput(problem.message, where=yaml_text.placed(text, problem.where)) from None
+
+
 def check(policy: Policy) -> PolicyChecked:
     """Hold every expression of a policy against the typed facts; answers which facts each rule reads."""
     if policy.policy == BUILT_IN:
@@ -64,13 +73,17 @@ def check(policy: Policy) -> PolicyChecked:
     return PolicyChecked(policy=policy.policy, digest=digest_of(policy), rules=checked)
 
 
-def publish(tx: Transaction, policy: Policy, *, by: str, now: Instant) -> Published:
+def publish(
+    tx: Transaction, policy: Policy, *, by: str, now: Instant, reason: str = "", seen: int | None = None
+) -> Published:
     """Publish a checked policy as its next version, which never changes. The same again publishes nothing.
 
-    Open approvals are voided wherever what is in force for them is no longer what they were asked under. Writes one
-    audit event, and one for each change request that is voided.
+    `seen` is the newest version that the author looked at, 0 for none. Open approvals are voided wherever what is in
+    force for them is no longer what they were asked under. Writes one audit event, and one for each change request that
+    is voided. Raises Conflict when another version is the newest than was seen.
     """
     earlier = kept.published(tx, policy.policy)
+    _require_seen(policy.policy, earlier, seen)
     digest = digest_of(policy)
     if earlier and earlier[0].digest == digest and earlier[0].withdrawn is None:
         return Published(policy=earlier[0], invalidated=[])
@@ -89,6 +102,7 @@ def publish(tx: Transaction, policy: Policy, *, by: str, now: Instant) -> Publis
         "rules": [rule.name for rule in policy.rules],
         "forbids": [ban.mark for ban in policy.forbid],
         "begins": in_force.begins(made),
+        **({"reason": reason} if reason else {}),
     }
     audit.append(tx, "policy.published", subject=made.title, by=by, at=now, detail=detail)
     return Published(policy=made, invalidated=void_touched(tx, what=f"the policy {made.title}", by=by, now=now))
@@ -101,13 +115,13 @@ def save_draft(tx: Transaction, policy: Policy, *, by: str, now: Instant) -> Pol
     return PolicyDraft(name=policy.policy, body=policy, saved_by=by, saved_at=now)
 
 
-def publish_draft(tx: Transaction, name: str, *, by: str, now: Instant) -> Published:
+def publish_draft(tx: Transaction, name: str, *, by: str, now: Instant, reason: str = "") -> Published:
     """Publish a policy's draft. Raises NotFound without one."""
     draft = next((one for one in kept.drafts(tx) if one.name == name), None)
     if draft is None:
         raise NotFound(f"There is no draft of the policy {name!r}.")
     check(draft.body)
-    return publish(tx, draft.body, by=by, now=now)
+    return publish(tx, draft.body, by=by, now=now, reason=reason)
 
 
 def withdraw(
@@ -140,6 +154,16 @@ def get(tx: Transaction, name: str, version: int) -> PublishedPolicy:
     return found
 
 
+def versions(tx: Transaction, name: str) -> list[PublishedPolicy]:
+    """Every published version of a policy, newest first; none when it was never published."""
+    return kept.published(tx, name)
+
+
+def differences(before: Policy | None, after: Policy) -> list[str]:
+    """What a policy changes of an earlier version, a line for each path."""
+    return differing.lines(told(before) if before else {}, told(after))
+
+
 def shown(tx: Transaction, now: Instant) -> list[PolicyShown]:
     """Every policy with its versions and its draft, by name."""
     versions, drafts = kept.published(tx), {draft.name: draft for draft in kept.drafts(tx)}
@@ -151,7 +175,8 @@ def for_model(tx: Transaction, model: str, now: Instant) -> InForce:
     """What counts for a model now, by the jurisdictions and purposes of its file as it stands."""
     applied = model_files.current(tx, model)
     about = About(model, applied.file.use.jurisdictions, applied.file.use.purposes) if applied else About(model)
-    return in_force.in_force(kept.published(tx), exceptions.search(tx, model=model, state="approved"), about, now)
+    found = in_force.in_force(kept.published(tx), exceptions.approved(tx, model), about, now)
+    return found._replace(applied=applied)
 
 
 def void_touched(tx: Transaction, *, what: str, by: str, now: Instant) -> list[str]:
@@ -164,6 +189,17 @@ def void_touched(tx: Transaction, *, what: str, by: str, now: Instant) -> list[s
     for change in stale:
         voiding.end(tx, change, "invalidated", f"{what} changed; open a new change request under it", by=by, now=now)
     return [change.change_id for change in stale]
+
+
+def _require_seen(name: str, earlier: list[PublishedPolicy], seen: int | None) -> None:
+    newest = earlier[0].version if earlier else 0
+    if seen is not None and seen != newest:
+        by = f", published by {earlier[0].published_by} on {iso(earlier[0].published_at)}" if earlier else ""
+        raise Conflict(
+            f"The newest version of {name!r} is {newest}{by}; this one was written after version {seen}. Look at what "
+            "was published since, then write the next version.",
+            where="policy",
+        )
 
 
 def _shown(name: str, versions: list[PublishedPolicy], draft: PolicyDraft | None, now: Instant) -> PolicyShown:

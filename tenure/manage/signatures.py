@@ -11,7 +11,7 @@ import msgspec
 from tenure.errors import InvalidInput
 from tenure.manage import dsse
 from tenure.manage.dsse import key_id
-from tenure.records.changes import SignedStatement
+from tenure.records.changes import Decision, SignedStatement
 from tenure.store.keys import SigningKey
 
 __all__ = ["in_words", "key_id", "seal", "verify"]
@@ -49,4 +49,12 @@ def in_words(statement: SignedStatement) -> list[tuple[str, str]]:
         ("baseline", statement.subject.profile or "none"),
         ("model's file", statement.subject.model_file or "none"),
         ("facts", statement.subject.facts or "none"),
+        *([("decisions", statement.subject.decisions)] if statement.subject.decisions else []),
+        *(("decided", _decided(one)) for one in statement.decisions),
+        *([("accepted", "all at once, in an emergency")] if statement.accepted else []),
     ]
+
+
+def _decided(one: Decision) -> str:
+    what = "is hit, and that is accepted" if one.decide == "accept" else "is replaced before"
+    return f"{one.dependent} {what}" + (f": {one.note}" if one.note else "")

@@ -21,6 +21,9 @@ from tenure.store import audit, grants, people, services, settings_kept, tokens
 from tenure.store.database import Transaction
 
 NEVER = frozenset({Permission.PUBLIC, Permission.SIGN})
+JOBS = "tenure-worker"
+"""In whose name training jobs ask: the server's own, which no person or service can have."""
+FOR_JOBS = frozenset({Permission.READ, Permission.TRACK})
 AT_GATEWAYS = frozenset({Permission.SCORE, Permission.READ})
 USE_KEPT_US = HOUR_US
 """How old the kept time of last use may be before it is written again: a write an hour, not a write a request."""
@@ -38,7 +41,6 @@ def create(tx: Transaction, new: NewToken, *, by: Principal, now: Instant) -> Is
             f"A token may permit what {owner.name!r} may do, and never signing. Too much: {', '.join(beyond)}.",
             where="permissions",
         )
-    secret = PREFIX + urlsafe_b64encode(os.urandom(32)).rstrip(b"=").decode()
     token = Token(
         token_id=new_id(now),
         principal=owner.name,
@@ -49,6 +51,50 @@ def create(tx: Transaction, new: NewToken, *, by: Principal, now: Instant) -> Is
         created_at=now,
         expires_at=Instant(now + int(new.days * DAY_US)),
     )
+    issued = _issue(tx, token, now)
+    settings_kept.count_up(tx, settings_kept.ROUTING_EPOCH)
+    return issued
+
+
+def create_for_job(tx: Transaction, job_id: str, *, until: Instant, now: Instant) -> IssuedToken:
+    """Make the token of a training job, which reads and tracks until then; any that the job had before is revoked.
+
+    Gateways are told nothing of it, since a job scores nothing there.
+    """
+    revoke_of_job(tx, job_id, now=now)
+    token = Token(
+        token_id=new_id(now),
+        principal=JOBS,
+        label=_label(job_id),
+        permissions=sorted(FOR_JOBS),
+        models=[],
+        created_by=JOBS,
+        created_at=now,
+        expires_at=until,
+    )
+    return _issue(tx, token, now)
+
+
+def revoke_of_job(tx: Transaction, job_id: str, *, now: Instant) -> None:
+    """Take the power of every token away that a training job still has."""
+    for token_id in tokens.good_ones(tx, JOBS, _label(job_id)):
+        end(tx, token_id, now=now)
+
+
+def end(tx: Transaction, token_id: str, *, now: Instant) -> None:
+    """Take the power of a training job's token away, unless that was done."""
+    token = tokens.get(tx, token_id)
+    if token is not None and token.revoked_at is None:
+        _revoke(tx, token, JOBS, now)
+
+
+def _label(job_id: str) -> str:
+    return f"training job {job_id}"
+
+
+def _issue(tx: Transaction, token: Token, now: Instant) -> IssuedToken:
+    """Store a token with a new secret and tell the audit log."""
+    secret = PREFIX + urlsafe_b64encode(os.urandom(32)).rstrip(b"=").decode()
     tokens.add(tx, token, digest_of(secret))
     detail = {
         "token_id": token.token_id,
@@ -57,8 +103,7 @@ def create(tx: Transaction, new: NewToken, *, by: Principal, now: Instant) -> Is
         "models": token.models,
         "expires_at": token.expires_at,
     }
-    audit.append(tx, "token.created", subject=owner.name, by=by.name, at=now, detail=detail)
-    settings_kept.count_up(tx, settings_kept.ROUTING_EPOCH)
+    audit.append(tx, "token.created", subject=token.principal, by=token.created_by, at=now, detail=detail)
     return IssuedToken(secret=secret, token=token)
 
 
@@ -69,13 +114,17 @@ def revoke(tx: Transaction, token_id: str, *, by: Principal, now: Instant) -> To
         raise NotFound(f"There is no token {token_id!r} of yours.")
     if token.revoked_at is not None:
         raise Conflict(f"The token {token.label!r} was revoked already.")
-    tokens.revoke(tx, token_id, now)
-    detail = {"token_id": token_id, "label": token.label}
-    audit.append(tx, "token.revoked", subject=token.principal, by=by.name, at=now, detail=detail)
+    _revoke(tx, token, by.name, now)
     settings_kept.count_up(tx, settings_kept.ROUTING_EPOCH)
     revoked = tokens.get(tx, token_id)
     assert revoked is not None
     return revoked
+
+
+def _revoke(tx: Transaction, token: Token, by: str, now: Instant) -> None:
+    tokens.revoke(tx, token.token_id, now)
+    detail = {"token_id": token.token_id, "label": token.label}
+    audit.append(tx, "token.revoked", subject=token.principal, by=by, at=now, detail=detail)
 
 
 def search(tx: Transaction, *, by: Principal, principal: str | None = None) -> list[Token]:
@@ -155,6 +204,8 @@ def _owner(tx: Transaction, new: NewToken, by: Principal) -> Principal:
 
 
 def _principal(tx: Transaction, name: str, *, solo: bool) -> Principal | None:
+    if name == JOBS:
+        return Principal(name=JOBS, kind="job", permissions=roles.UNASKED | FOR_JOBS)
     account = people.get(tx, name)
     if account is not None:
         return roles.principal_of(name, "person", account.person.roles, solo=solo)

@@ -14,8 +14,8 @@ import msgspec
 
 from tenure.build import manifests
 from tenure.errors import InvalidInput
-from tenure.manage import lifecycle, signatures
-from tenure.records.changes import SignedStatement, StepAsked
+from tenure.manage import decisions, lifecycle, signatures
+from tenure.records.changes import Change, SignedStatement, StepAsked
 from tenure.records.digests import digest_of
 from tenure.records.evidence import EVIDENCE, Evidence, Finding, Verified
 from tenure.records.facts import Facts
@@ -35,6 +35,7 @@ def verify(
     """
     envelopes, evidence = read(raw)
     statements, findings = _signatures(envelopes, public_pems)
+    findings += [_of_itself(one) for one in statements if not _agrees(one)]
     if not envelopes:
         findings.append(Finding(what="signatures", holds=False, says="there is none"))
     if manifest is not None:
@@ -91,6 +92,18 @@ def _signatures(envelopes: list[bytes], public_pems: Sequence[str]) -> tuple[Sig
     return statements, findings
 
 
+def _agrees(statement: SignedStatement) -> bool:
+    """Whether the decisions of a statement are those of its digest; one that is older has neither."""
+    bound = statement.subject.decisions
+    told = bool(statement.decisions or statement.accepted)
+    return bound == decisions.digest(statement.kind, statement.decisions, statement.accepted) if bound else not told
+
+
+def _of_itself(statement: SignedStatement) -> Finding:
+    says = f"those that {statement.person} signed are not those of the digest beside them"
+    return Finding(what=f"decisions of {statement.kind} {statement.change_id}", holds=False, says=says)
+
+
 def _files(statements: Signed, manifest: list[PinnedFile], evidence: Evidence | None) -> list[Finding]:
     """Whether the files are those that were signed; where the signed manifest is at hand, which ones are not."""
     found = manifests.digest(manifest) if manifest else ""
@@ -121,6 +134,7 @@ def _evidence(statements: Signed, evidence: Evidence) -> list[Finding]:
     return [
         *(_of_another(one) for one in others),
         *(_compared("manifest", artifact, [found]) for artifact in artifacts),
+        *(_decided(change, one) for change in evidence.changes for one in statements if _goes(change, one)),
         *_approved_on(_latest_approval(statements, evidence), evidence),
     ]
 
@@ -128,6 +142,22 @@ def _evidence(statements: Signed, evidence: Evidence) -> list[Finding]:
 def _of_another(statement: SignedStatement) -> Finding:
     says = f"{statement.person} signed for {statement.model} {statement.version}"
     return Finding(what="version", holds=False, says=says)
+
+
+def _goes(change: Change, statement: SignedStatement) -> bool:
+    """Whether a statement is about this change, and the change takes a version away."""
+    return statement.change_id == change.change_id and change.kind in decisions.KINDS
+
+
+def _decided(change: Change, statement: SignedStatement) -> Finding:
+    """Whether what is said to be decided about the dependents of a version that went is what was signed."""
+    what, count = f"decisions of {change.kind} {change.change_id}", len(change.decisions)
+    found = decisions.digest(change.kind, change.decisions, change.accepted)
+    if statement.subject.decisions == found or not (statement.subject.decisions or count):
+        return Finding(what=what, holds=True, says=f"{count}, as {statement.person} signed")
+    if not statement.subject.decisions:
+        return Finding(what=what, holds=False, says=f"what {statement.person} signed does not cover them")
+    return _compared(what, statement.subject.decisions, [found])
 
 
 def _approved_on(signed: Signed, evidence: Evidence) -> list[Finding]:
@@ -225,7 +255,8 @@ def _short(step: StepAsked, signed: Signed) -> str:
 
 
 def _bound(statement: SignedStatement) -> tuple[object, ...]:
-    return (statement.kind, statement.model, statement.version, statement.subject, statement.target, statement.steps)
+    about = (statement.kind, statement.model, statement.version, statement.subject, statement.target)
+    return (*about, statement.steps, statement.decisions, statement.accepted)
 
 
 def _as_declared(statement: SignedStatement, evidence: Evidence) -> bool:

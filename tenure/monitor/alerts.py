@@ -23,6 +23,7 @@ SEVERITY: dict[MonitorKind, Severity] = {
     "calibration": "warning",
     "drift": "warning",
     "data_quality": "warning",
+    "latency": "warning",
 }
 
 

@@ -31,6 +31,8 @@ def findings_of(
         found.append(_accuracy(window, window.judged_roc_auc, monitors.accuracy.at_least, alpha))
     if window.calibration_state != "not_enough_data" and monitors.calibration and window.judged_calibration_gap:
         found.append(_calibration(window, window.judged_calibration_gap, monitors.calibration.at_most, alpha))
+    if window.latency_state != "not_enough_data" and monitors.latency:
+        found.append(_latency(window, monitors.latency.p99_ms, alpha))
     return found
 
 
@@ -170,6 +172,28 @@ def _calibration(window: Window, judged: Interval, at_most: float, alpha: float)
         provisional=window.provisional,
         message=message,
         evidence=evidence,
+    )
+
+
+def _latency(window: Window, p99_ms: float, alpha: float) -> Finding:
+    share = window.slow_requests / window.requests
+    breach = window.latency_state == "breach"
+    said = "are proven to take longer than" if breach else "are not proven to take longer than"
+    message = (
+        f"More than 1 in 100 requests to version {window.version} at endpoint {window.endpoint!r} {said} {p99_ms:g} "
+        f"ms: {share:.2%} of {window.requests:,} did {_span(window)}."
+    )
+    evidence = _evidence(
+        window,
+        measure="slow_share",
+        value=share,
+        threshold=judging.SLOW_SHARE,
+        direction="above",
+        level=alpha,
+        n_window=window.requests,
+    )
+    return Finding(
+        monitor="latency", subject="p99", breach=breach, provisional=False, message=message, evidence=evidence
     )
 
 

@@ -7,7 +7,7 @@ the outcomes the estimate moves so little that the looks together stay below twi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -18,16 +18,21 @@ from tenure.monitor.rows import Array, Floats, Mask, Rows, is_binary
 from tenure.records.model_files import Feature, ModelFile, Monitors
 from tenure.records.profiles import CategoricalProfile, ColumnProfile, NumericProfile, Profile
 from tenure.records.routing import ReleaseRole
-from tenure.records.windows import Confusion, DriftOfColumn, Interval, State, Window
+from tenure.records.windows import Confusion, DriftOfColumn, Interval, Segment, State, Window
 from tenure.stats import accuracy, budget, distances, drift_bins
 from tenure.stats.columns import numbers_of
 from tenure.stats.histograms import Integers
-from tenure.stats.intervals import Interval3, poisson_bootstrap_mean, wilson
+from tenure.stats.intervals import Interval3, clopper_pearson, poisson_bootstrap_mean, wilson
 from tenure.stats.multiplicity import benjamini_hochberg
 
 CONFIDENCE = 0.95
 MIN_OUTCOMES = 1_000  # for calibration, where the model's file asks for no accuracy
 LOOKS = 2
+MIN_REQUESTS = 1_000  # below them, one in a hundred is a handful
+SLOW_SHARE = 0.01
+MOST_SEGMENTS = 20  # of a column
+LEAST_OF_A_SEGMENT = 50
+MISSING = "(missing)"
 SCORE = "score"
 UNKNOWN = Interval(value=None, low=None, high=None)
 NOTHING = Interval3(None, None, None, None)
@@ -65,9 +70,9 @@ class Past:
 def judge(what: Judgeable, baseline: Profile | None, file: ModelFile | None, history: Sequence[Past] = ()) -> Window:
     """Judge one window against its version's own baseline and the model's file.
 
-    Accuracy and calibration are judged on this window's outcomes; when they are fewer than `min_outcomes`, trailing
-    windows (`history`, latest first) are added one by one until there are enough. What is asked of nothing, or of
-    too little, is `not_enough_data`.
+    Accuracy and calibration are judged on the outcomes of this window and of those before it (`history`, latest first)
+    that `accuracy.window_days` covers; when they are fewer than `min_outcomes`, more are added one by one. What is
+    asked of nothing, or of too little, is `not_enough_data`.
     """
     rows, monitors = what.rows, file.monitors if file else Monitors()
     known = rows.known
@@ -77,12 +82,13 @@ def judge(what: Judgeable, baseline: Profile | None, file: ModelFile | None, his
     drift = _drift(rows, baseline, profile, monitors, file.features if file else {}) if baseline and profile else []
     if not what.whole:
         drift = [msgspec.structs.replace(column, state="not_enough_data") for column in drift]
-    judged = _pooled(Past(rows.score, rows.y), history, min_outcomes(monitors))
+    judged = _pooled(Past(rows.score, rows.y), history, min_outcomes(monitors), windows_judged(monitors))
     alpha = level(monitors) / LOOKS
     auc, gap = _auc(judged, 1 - 2 * alpha), _gap(judged, 1 - 2 * alpha)
     enough = len(judged.y) >= min_outcomes(monitors)
     own = Past(rows.score[known], rows.y[known])
     value, latencies = _value(what, known), _latencies(rows)
+    latency_state, requests, slow = _latency_state(rows, monitors)
     return Window(
         endpoint=what.endpoint,
         model=what.model,
@@ -112,12 +118,17 @@ def judge(what: Judgeable, baseline: Profile | None, file: ModelFile | None, his
         judged_outcomes=len(judged.y),
         judged_roc_auc=_interval(auc, 1 - 2 * alpha),
         judged_calibration_gap=_interval(gap, 1 - 2 * alpha),
+        latency_state=latency_state,
+        requests=requests,
+        slow_requests=slow,
+        segments=list(_segments(rows, file.segments if file else [])),
     )
 
 
 def level(monitors: Monitors) -> float:
     """The level of one test of one window, such that false alerts stay within the model file's budget."""
-    watching = 2 + (monitors.accuracy is not None) + (monitors.calibration is not None)  # drift, data quality, …
+    more = (monitors.accuracy, monitors.calibration, monitors.latency)
+    watching = 2 + sum(monitor is not None for monitor in more)  # drift, data quality, …
     return budget.level_per_test(monitors.false_alerts_per_year, 365.25 / monitors.window_days, watching)
 
 
@@ -126,15 +137,21 @@ def min_outcomes(monitors: Monitors) -> int:
     return monitors.accuracy.min_outcomes if monitors.accuracy else MIN_OUTCOMES
 
 
-def _pooled(own: Past, history: Sequence[Past], wanted: int) -> Past:
-    """Scored rows with known outcomes: this window's, and of as many trailing ones as are needed."""
+def windows_judged(monitors: Monitors) -> int:
+    """How many windows accuracy and calibration are judged on together, at least."""
+    days = monitors.accuracy.window_days if monitors.accuracy else None
+    return max((days or 0) // monitors.window_days, 1)
+
+
+def _pooled(own: Past, history: Sequence[Past], wanted: int, windows: int) -> Past:
+    """Scored rows with known outcomes: of so many windows, this one the last, and of more where they are too few."""
     scores, outcomes, count = [], [], 0
-    for past in (own, *history):
+    for number, past in enumerate((own, *history), start=1):
         usable = ~np.isnan(past.score) & ~np.isnan(past.y)
         scores.append(past.score[usable])
         outcomes.append(past.y[usable])
         count += int(usable.sum())
-        if count >= wanted:
+        if count >= wanted and number >= windows:
             break
     return Past(np.concatenate(scores), np.concatenate(outcomes))
 
@@ -274,12 +291,57 @@ def _mean(values: Floats) -> float | None:
 
 
 def _latencies(rows: Rows) -> tuple[float | None, float | None]:
-    """Median and 99th percentile over requests, in milliseconds: the rows of a batch share their request's latency."""
-    firsts = np.array([key.endswith(":0") for key in rows.prediction_id.tolist()], dtype=bool)
-    if not firsts.any():
+    """Median and 99th percentile over requests, in milliseconds."""
+    took = _of_requests(rows)
+    if not len(took):
         return None, None
-    median, greatest = np.percentile(rows.latency_us[firsts], [50, 99]) / 1000
+    median, greatest = np.percentile(took, [50, 99]) / 1000
     return float(median), float(greatest)
+
+
+def _of_requests(rows: Rows) -> Array:
+    """The latency of each request in microseconds: the rows of a batch share it."""
+    took: Array = rows.latency_us[np.array([key.endswith(":0") for key in rows.prediction_id.tolist()], dtype=bool)]
+    return took
+
+
+def _latency_state(rows: Rows, monitors: Monitors) -> tuple[State, int, int]:
+    """Whether more than 1 in 100 requests are proven too slow, by the exact binomial bound; and of how many, how many.
+
+    It takes requests as independent. Slow ones come together, so what is proven of one slow minute is that minute's.
+    """
+    took = _of_requests(rows)
+    if monitors.latency is None or len(took) < MIN_REQUESTS:
+        return "not_enough_data", len(took), 0
+    slow = int((took > monitors.latency.p99_ms * 1000).sum())
+    low = clopper_pearson(slow, len(took), 1 - 2 * level(monitors)).low
+    return "breach" if low is not None and low > SLOW_SHARE else "ok", len(took), slow
+
+
+def _is_missing(value: object) -> bool:
+    return value is None or (isinstance(value, float) and np.isnan(value))
+
+
+def _segments(rows: Rows, names: Sequence[str]) -> Iterator[Segment]:
+    """The accuracy of each value of the columns that the model's file names: the frequent ones, with enough rows."""
+    for name in names:
+        if name not in rows.columns:
+            continue
+        values = np.array([MISSING if _is_missing(value) else str(value) for value in rows.columns[name].tolist()])
+        levels, counts = np.unique(values, return_counts=True)
+        for place in np.argsort(-counts, kind="stable")[:MOST_SEGMENTS]:
+            mine = values == levels[place]
+            known = Past(rows.score[mine & rows.known], rows.y[mine & rows.known])
+            if len(known.y) < LEAST_OF_A_SEGMENT:
+                continue
+            yield Segment(
+                column=name,
+                value=str(levels[place]),
+                predictions=int(counts[place]),
+                outcomes=len(known.y),
+                roc_auc=_interval(_auc(known, CONFIDENCE), CONFIDENCE),
+                event_rate=_event_rate(known.y),
+            )
 
 
 def _interval(told: Interval3, confidence: float) -> Interval:

@@ -98,11 +98,12 @@ def _verdict(tx: Transaction, watched: Watched, what: Judgeable) -> Verdict:
 
 
 def _history(tx: Transaction, watched: Watched, what: Judgeable) -> Iterator[Past]:
-    """Trailing windows of the same version and role, latest first, until there are outcomes enough."""
+    """Trailing windows of the same version and role, latest first, until there are windows and outcomes enough."""
     missing = judging.min_outcomes(watched.monitors) - int(what.rows.known.sum())
     width, end, shadow = what.end_at - what.start_at, what.start_at, what.role == "shadow"
-    for _ in range(TRAILING_WINDOWS):
-        if missing <= 0:
+    least = judging.windows_judged(watched.monitors) - 1
+    for number in range(max(TRAILING_WINDOWS, least)):
+        if missing <= 0 and number >= least:
             return
         rows = load(tx, watched.lake, watched.endpoint, end - width, end, shadow=shadow, features=False)
         rows = rows.where((rows.version == what.version) & (rows.role == what.role) & rows.known)

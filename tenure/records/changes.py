@@ -96,7 +96,10 @@ class NewChange(Record, forbid_unknown_fields=True):
 
 
 class Subject(Record):
-    """The digests that signatures of a change bind to: when one of them changes, pending signatures are void."""
+    """The digests that signatures of a change bind to: when one of them changes, pending signatures are void.
+
+    `decisions` is empty for kinds that need none, and in what was signed before signatures covered decisions.
+    """
 
     artifact: str
     card: str
@@ -104,6 +107,7 @@ class Subject(Record):
     model_file: str
     policy: str
     facts: str
+    decisions: str = ""
 
 
 class StepAsked(Record):
@@ -261,6 +265,9 @@ class SignedStatement(Record):
     target: Target | None = None
     steps: list[StepAsked] = []
     """The quorum that the change asks for, so that it can be counted without the server."""
+    decisions: list[Decision] = []
+    """What was decided about each dependent of a version that goes; `subject.decisions` is their digest."""
+    accepted: Literal["all"] | None = None
 
 
 class EnvelopeVerdict(Record):

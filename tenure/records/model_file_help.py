@@ -34,6 +34,8 @@ HELP = {
     "ModelFile.prediction": "What the model answers and which later fact it is judged by.",
     "ModelFile.value": "Money per row as a SQL expression over features, score, action and y.",
     "ModelFile.action": "When the model's answer leads to an action: a SQL expression over features and score.",
+    "ModelFile.segments": "Columns whose values part the predictions into groups. Each window shows the accuracy of "
+    "every group that is large enough.",
     "ModelFile.monitors": "What is watched while it answers, and how many false alerts are accepted.",
     "ModelFile.approval": "Who must sign before a version may answer. With it the model is under governance.",
     "ModelFile.registration": "Who must sign before a registered version is asked anything else of.",
@@ -65,6 +67,14 @@ HELP = {
     "AtMost.at_most": "It is a breach when the measure is proven to lie above this.",
     "Monitors.window_days": "How many days of event time are judged together.",
     "Monitors.false_alerts_per_year": "How many false alerts a year are accepted, over all monitors of the model.",
+    "Monitors.false_alerts": "The same as a phrase: `1 per 3 months`. It is kept, and printed, as "
+    "`false_alerts_per_year`.",
+    "Monitors.latency": "How slow answers may be.",
+    "Latency.p99_ms": "It is a breach when more than 1 in 100 requests of a window are proven to take longer than "
+    "this. A window of fewer than 1,000 requests is not judged.",
+    "AtLeast.window_days": "How many days of outcomes accuracy and calibration are judged on, a multiple of "
+    "`monitors.window_days`: the window and those before it. Left out, one window.",
+    "AtLeast.window": "The same as `28d` or `4w`. It is kept, and printed, as `window_days`.",
     "Monitors.maturity": "The share of predictions of a window whose outcome must be known before it is judged.",
     "Monitors.psi_floor": "Drift below this population stability index is never an alert, however certain it is.",
     "Monitors.accuracy": "The accuracy that is promised.",

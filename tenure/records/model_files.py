@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 from msgspec import Meta, field
+from msgspec.structs import force_setattr
 
 from tenure.records.admission import Named, Outside
 from tenure.records.base import Record
@@ -14,6 +16,9 @@ Day = Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$")]
 Role = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[a-z][a-z0-9-]*$")]
 
 
+BUDGET = r"^([1-9]\d{0,3}) per (?:([1-9]\d{0,2}) )?(day|week|month|quarter|year)s?$"
+A_YEAR = {"day": 365.25, "week": 365.25 / 7, "month": 12.0, "quarter": 4.0, "year": 1.0}
+DEFAULT_BUDGET = 4.0
 SIGNED_BESIDE = ("registration", "deployment", "promotion")
 """Parts of the file that ask for signatures besides `approval`."""
 
@@ -98,24 +103,69 @@ class Prediction(Declared):
 
 
 class AtLeast(Declared):
+    """`window`, such as `28d` or `4w`, is another way to write `window_days`; it is kept as days."""
+
     at_least: Share
     metric: Literal["roc_auc"] = "roc_auc"
     min_outcomes: Annotated[int, Meta(ge=50)] = 1000
+    window_days: Annotated[int, Meta(ge=1, le=366)] | None = None
+    window: Annotated[str, Meta(pattern=r"^[1-9]\d{0,2}[dw]$")] | None = None
+
+    def __post_init__(self) -> None:
+        if self.window is not None:
+            days = int(self.window[:-1]) * (7 if self.window.endswith("w") else 1)
+            if self.window_days not in (None, days) or days > 366:
+                raise ValueError("Give 'window' or 'window_days', not both, and at most 366 days")
+            force_setattr(self, "window_days", days)
+            force_setattr(self, "window", None)
 
 
 class AtMost(Declared):
     at_most: Annotated[float, Meta(gt=0)]
 
 
+class Latency(Declared):
+    """Milliseconds inside the server, from request to answer. A request counts once, however many rows it holds."""
+
+    p99_ms: Annotated[float, Meta(gt=0)]
+
+
 class Monitors(Declared):
-    """What is watched, and how many false alerts are accepted while nothing is wrong."""
+    """What is watched, and how many false alerts are accepted while nothing is wrong.
+
+    `false_alerts`, such as `1 per 3 months`, is another way to write `false_alerts_per_year`; it is kept as that.
+    """
 
     window_days: Annotated[int, Meta(ge=1, le=366)] = 7
-    false_alerts_per_year: Annotated[float, Meta(gt=0)] = 4.0
+    false_alerts_per_year: Annotated[float, Meta(gt=0)] = DEFAULT_BUDGET
     maturity: Share = 0.9
     psi_floor: Annotated[float, Meta(gt=0)] = 0.1
     accuracy: AtLeast | None = None
     calibration: AtMost | None = None
+    latency: Latency | None = None
+    false_alerts: Annotated[str, Meta(pattern=BUDGET)] | None = None
+
+    def __post_init__(self) -> None:
+        if self.false_alerts is not None:
+            yearly = per_year(self.false_alerts)
+            if self.false_alerts_per_year not in (DEFAULT_BUDGET, yearly):
+                raise ValueError("Give 'false_alerts' or 'false_alerts_per_year', not both")
+            force_setattr(self, "false_alerts_per_year", yearly)
+            force_setattr(self, "false_alerts", None)
+        days = self.accuracy.window_days if self.accuracy else None
+        if days is not None and days % self.window_days:
+            raise ValueError(f"'accuracy.window_days' must be a multiple of 'window_days', {self.window_days}")
+
+
+def per_year(budget: str) -> float:
+    """How many a year a phrase such as `1 per 3 months` stands for.
+
+    >>> [per_year(phrase) for phrase in ("1 per 3 months", "2 per year", "1 per week")]
+    [4.0, 2.0, 52.18]
+    """
+    found = re.fullmatch(BUDGET, budget)
+    assert found is not None
+    return round(int(found[1]) * A_YEAR[found[3]] / int(found[2] or 1), 2)
 
 
 class Step(Declared):
@@ -245,6 +295,7 @@ class ModelFile(Declared):
     prediction: Prediction | None = None
     value: str | None = None
     action: str = "score >= 0.5"
+    segments: list[Annotated[str, Meta(min_length=1)]] = []
     monitors: Monitors = Monitors()
     approval: Approval | None = None
     registration: Approval | None = None

@@ -30,14 +30,14 @@ NOTHING: frozenset[Permission] = frozenset()
 
 
 class Principal(Record):
-    """Who is asking. `owner` is the local owner in solo mode, who may do all but sign.
+    """Who is asking. `owner` is the local owner in solo mode, who may do all but sign; `job` a training job's process.
 
     `permissions` hold everywhere; `on` holds what is granted for single models besides. `token`: the id of the token
     that was shown, when one was.
     """
 
     name: str
-    kind: Literal["owner", "person", "service", "nobody"]
+    kind: Literal["owner", "person", "service", "job", "nobody"]
     permissions: frozenset[Permission]
     on: dict[str, frozenset[Permission]] = {}
     token: str = ""

@@ -48,11 +48,23 @@ class Confusion(Record):
     true_negative: int
 
 
+class Segment(Record):
+    """The accuracy of those rows of a window whose `column` has this value; for readers, judged by no monitor."""
+
+    column: str
+    value: str
+    predictions: int
+    outcomes: int
+    roc_auc: Interval
+    event_rate: Interval
+
+
 class Window(Record):
     """Event time [start_at, end_at). `maturity` is the share of predictions whose outcome is known; below what the
     model's file asks, figures that need outcomes are provisional. The states of accuracy and calibration rest on
     the `judged` figures: this window's outcomes and, when they are too few, those of the windows before it; their
-    confidence follows from the budget of false alerts."""
+    confidence follows from the budget of false alerts. `slow_requests` took longer than the model's file allows for
+    99 of 100."""
 
     endpoint: str
     model: str
@@ -82,6 +94,10 @@ class Window(Record):
     judged_outcomes: int = 0
     judged_roc_auc: Interval | None = None
     judged_calibration_gap: Interval | None = None
+    latency_state: State = "not_enough_data"
+    requests: int = 0
+    slow_requests: int = 0
+    segments: list[Segment] = []
 
 
 class Progress(Record):

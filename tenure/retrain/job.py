@@ -27,7 +27,7 @@ from tenure.records.retraining import Trained, TrainingOrder
 from tenure.records.windows import Interval
 from tenure.retrain import evidence, jobs
 from tenure.serving import lifeline
-from tenure.settings import TOKEN_VARIABLE, Settings
+from tenure.settings import Settings
 from tenure.stats import accuracy
 from tenure.stats.intervals import Interval3
 from tenure.store import model_files
@@ -58,10 +58,8 @@ def main(job_id: str) -> None:
 
 
 def _act_as_a_client(settings: Settings) -> None:
-    """Where the server is and what to show it, for the mlflow client and the sdk."""
-    token = os.environ.get(TOKEN_VARIABLE, "")
+    """Where the server is, for the mlflow client and the sdk; the worker has put the job's own token beside it."""
     os.environ["MLFLOW_TRACKING_URI"] = os.environ["TENURE_URL"] = settings.control_url
-    os.environ["MLFLOW_TRACKING_TOKEN"] = os.environ["TENURE_TOKEN"] = token
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
     os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
     os.environ["NO_PROXY"] = ",".join(filter(None, [os.environ.get("NO_PROXY"), "127.0.0.1,localhost"]))

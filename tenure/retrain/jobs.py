@@ -20,9 +20,10 @@ from typing import Any
 import msgspec
 
 from tenure.errors import NotFound
+from tenure.manage import tokens
 from tenure.records.base import SECOND_US, Instant, new_id
-from tenure.records.jobs import Job
-from tenure.settings import OIDC_SECRET_VARIABLE
+from tenure.records.jobs import Job, JobState
+from tenure.settings import OIDC_SECRET_VARIABLE, TOKEN_VARIABLE
 from tenure.store import jobs
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
@@ -30,6 +31,7 @@ from tenure.store.ground import Ground
 log = logging.getLogger("tenure.jobs")
 Command = Callable[[str], list[str]]
 PARENT_VARIABLE = "TENURE_WORKER_PID"
+NOT_FOR_JOBS = (OIDC_SECRET_VARIABLE, TOKEN_VARIABLE, "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
 MOST_ATTEMPTS = 3
 LONGEST_S = 2 * 3600.0
 LOG_TAIL_BYTES = 4096
@@ -50,10 +52,13 @@ def get(tx: Transaction, job_id: str) -> Job:
     return job
 
 
-def environment() -> dict[str, str]:
-    """What a job's child is given: a recipe is code of somebody's, and who signs in is no business of it."""
-    kept = {name: value for name, value in os.environ.items() if name != OIDC_SECRET_VARIABLE}
-    return {**kept, PARENT_VARIABLE: str(os.getpid())}
+def environment(secret: str) -> dict[str, str]:
+    """What a job's child is given: a recipe is code of somebody's, and who signs in is no business of it.
+
+    `secret` is the job's own token, in place of whatever the server shows or was told to show.
+    """
+    kept = {name: value for name, value in os.environ.items() if name not in NOT_FOR_JOBS}
+    return {**kept, PARENT_VARIABLE: str(os.getpid()), "TENURE_TOKEN": secret, "MLFLOW_TRACKING_TOKEN": secret}
 
 
 def result_path(folder: Path, job_id: str) -> Path:
@@ -84,6 +89,7 @@ class _Child:
     process: subprocess.Popen[bytes]
     started_s: float
     lease_until: int
+    token_id: str
 
 
 class Runner:
@@ -103,7 +109,7 @@ class Runner:
                 self._keep_alive(ground, job_id, child, now)
             else:
                 del self._children[job_id]
-                self._settle(ground, job_id, child.process.returncode, now)
+                self._settle(ground, job_id, child.process.returncode, now, child.token_id)
                 moved = True
         return self._start_next(ground, now) or moved
 
@@ -111,7 +117,7 @@ class Runner:
         """End the children and give their jobs back, so that the next worker starts them anew."""
         for job_id, child in self._children.items():
             child.process.kill()
-            self._settle(ground, job_id, child.process.wait(), now)
+            self._settle(ground, job_id, child.process.wait(), now, child.token_id)
         self._children.clear()
 
     def _start_next(self, ground: Ground, now: Instant) -> bool:
@@ -122,27 +128,37 @@ class Runner:
 
     def _take(self, ground: Ground, job: Job, now: Instant) -> bool:
         until = self._lease_end(ground, now)
-        if not ground.database.write(lambda tx: jobs.lease(tx, job, self.name, until, now)):
+
+        def lease(tx: Transaction) -> bool:
+            leased = jobs.lease(tx, job, self.name, until, now)
+            if leased:
+                tokens.revoke_of_job(tx, job.job_id, now=now)  # of a worker that died
+            return leased
+
+        if not ground.database.write(lease):
             return False
         if result_path(ground.settings.folder, job.job_id).exists():  # finished, but its worker died before it said so
             self._settle(ground, job.job_id, 0, now)
         elif job.attempts >= MOST_ATTEMPTS:
             self._fail(ground, job.job_id, f"its process ended {MOST_ATTEMPTS} times before it was done", now)
         else:
-            self._children[job.job_id] = _Child(self._start(ground, job.job_id), time.monotonic(), until)
+            self._children[job.job_id] = self._start(ground, job.job_id, until, now)
         return True
 
-    def _start(self, ground: Ground, job_id: str) -> subprocess.Popen[bytes]:
+    def _start(self, ground: Ground, job_id: str, lease_until: int, now: Instant) -> _Child:
+        last = Instant(now + int(LONGEST_S * SECOND_US))
+        token = ground.database.write(lambda tx: tokens.create_for_job(tx, job_id, until=last, now=now))
         path = log_path(ground.settings.folder, job_id)
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("ab") as output:
-            return subprocess.Popen(  # noqa: S603  our own module; the id is one that we made
+            process = subprocess.Popen(  # noqa: S603  our own module; the id is one that we made
                 self._command(job_id),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env=environment(),
+                env=environment(token.secret),
             )
+        return _Child(process, time.monotonic(), lease_until, token.token.token_id)
 
     def _keep_alive(self, ground: Ground, job_id: str, child: _Child, now: Instant) -> None:
         """Renew the lease at a third of its length; end a child that is no longer ours or has taken too long."""
@@ -158,19 +174,33 @@ class Runner:
             log.warning("the job %s was taken over by another worker; its process here is ended", job_id)
             child.process.kill()
 
-    def _settle(self, ground: Ground, job_id: str, status: int, now: Instant) -> None:
+    def _settle(self, ground: Ground, job_id: str, status: int, now: Instant, token_id: str = "") -> None:
+        """Say what became of a job, and take its token away with it."""
         folder = ground.settings.folder
         if status == 0 and result_path(folder, job_id).exists():
             result = msgspec.json.decode(result_path(folder, job_id).read_bytes())
-            ground.database.write(lambda tx: jobs.settle(tx, job_id, self.name, state="done", result=result, now=now))
+            self._end(ground, job_id, "done", result, now, token_id)
         elif status < 0:  # ended from outside, by a signal: it may go well another time
-            ground.database.write(lambda tx: jobs.give_back(tx, job_id, self.name, now))
-        else:
-            self._fail(ground, job_id, last_line(log_path(folder, job_id)), now)
 
-    def _fail(self, ground: Ground, job_id: str, why: str, now: Instant) -> None:
-        failure = {"failure": why}
-        ground.database.write(lambda tx: jobs.settle(tx, job_id, self.name, state="failed", result=failure, now=now))
+            def give_back(tx: Transaction) -> None:
+                jobs.give_back(tx, job_id, self.name, now)
+                tokens.end(tx, token_id, now=now)
+
+            ground.database.write(give_back)
+        else:
+            self._fail(ground, job_id, last_line(log_path(folder, job_id)), now, token_id)
+
+    def _fail(self, ground: Ground, job_id: str, why: str, now: Instant, token_id: str = "") -> None:
+        self._end(ground, job_id, "failed", {"failure": why}, now, token_id)
+
+    def _end(
+        self, ground: Ground, job_id: str, state: JobState, result: dict[str, Any], now: Instant, token_id: str
+    ) -> None:
+        def end(tx: Transaction) -> None:
+            jobs.settle(tx, job_id, self.name, state=state, result=result, now=now)
+            tokens.end(tx, token_id, now=now)
+
+        ground.database.write(end)
 
     @staticmethod
     def _lease_end(ground: Ground, now: Instant) -> int:

@@ -15,7 +15,7 @@ import msgspec
 
 from tenure.deploy import endpoints, releases, routing
 from tenure.errors import Conflict, GateNotMet, InvalidInput, NotAllowed, NotFound
-from tenure.manage import changes, facts
+from tenure.manage import cards, changes, facts
 from tenure.records.base import Instant
 from tenure.records.endpoints import Endpoint
 from tenure.records.model_files import Retraining
@@ -76,6 +76,7 @@ def _await_training(ground: Ground, run: RetrainingRun, now: Instant) -> bool:
 
 
 def _into_the_shadow(tx: Transaction, run: RetrainingRun, trained: Trained, now: Instant) -> None:
+    cards.carry_over(tx, run.model, run.champion_version, trained.version, by=runs.BY, now=now)
     reason = f"challenger of retraining {run.retraining_id}"
     releases.add_shadow(tx, run.endpoint, trained.version, reason=reason, by=runs.BY, now=now)
     figures: runs.Figures = {

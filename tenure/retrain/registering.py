@@ -41,7 +41,7 @@ def register(
     metrics: dict[str, float],
     value: NDArray[np.float64] | None,
 ) -> Registered:
-    """Log the run and the model, register the version, record its baseline, and carry the champion's card over.
+    """Log the run and the model, register the version, and record its baseline.
 
     `value` is what each row of the holdout was worth with the new scores; None where the model's file says nothing.
     The signature is the champion's own: a refit keeps features and structure, so the two can change places. Packages
@@ -97,7 +97,7 @@ def _signature(champion: ModelVersionInfo) -> Any:
 
 
 def _hand_over(order: TrainingOrder, version: int, fitted: Fitted, value: NDArray[np.float64] | None) -> Profile | None:
-    """Baseline and card of the new version. What facts tell of a card is left empty, so that new facts tell it anew."""
+    """Record the baseline of the new version, and answer the champion's. Its card is carried over by the worker."""
     import msgspec
 
     import tenure
@@ -105,11 +105,6 @@ def _hand_over(order: TrainingOrder, version: int, fitted: Fitted, value: NDArra
     here = f"/api/v1/models/{quote(order.model, safe='')}/versions"
     tenure.log_baseline(order.model, version, fitted.training, holdout=(fitted.holdout_y, fitted.holdout_score, value))
     with tenure.Client() as client:
-        old = client.get(f"{here}/{order.champion_version}/card")
-        told_by_facts = {*old["from_facts"], "accuracy"}
-        written = {field: text for field, text in old["card"].items() if text and field not in told_by_facts}
-        if written:
-            client.put(f"{here}/{version}/card", written)
         try:
             return msgspec.convert(client.get(f"{here}/{order.champion_version}/profile"), Profile)
         except NotFound:

@@ -16,6 +16,7 @@ from urllib.parse import quote, urlsplit
 import msgspec
 
 from tenure import errors
+from tenure.records.admission import HEADERS
 from tenure.records.base import Record
 from tenure.records.endpoints import EndpointInfo
 from tenure.records.outcomes import OutcomesAccepted
@@ -128,7 +129,17 @@ class Client:
         except httpx.TransportError as failure:
             raise errors.Unavailable(f"{url} broke off, or does not answer: {failure}. Try again.") from None
 
-    def score(self, endpoint: str, frame: Any, *, event_time: Any = None, reference: Any = None) -> ScoreAnswer:
+    def score(
+        self,
+        endpoint: str,
+        frame: Any,
+        *,
+        event_time: Any = None,
+        reference: Any = None,
+        jurisdiction: str | None = None,
+        purpose: str | None = None,
+        channel: str | None = None,
+    ) -> ScoreAnswer:
         """Have an endpoint score rows.
 
         Parameters
@@ -140,18 +151,25 @@ class Client:
             now.
         reference
             Your own name for each row, by which outcomes can find it later: a list, or a text for a single row.
+        jurisdiction, purpose, channel
+            Where the answer is used, what for and by which way it was asked, where the model's file wants to know.
 
         Raises
         ------
         InvalidInput, NotFound, Unavailable
             As the gateway says: the message names the column and the row.
+        NotAdmitted, ValuesRefused, OverQuota
+            What the model's file does not allow.
         """
         body: dict[str, Any] = {"dataframe_split": frames.split_of(frame)}
         if event_time is not None:
             body["event_time"] = frames.event_time_of(event_time)
         if reference is not None:
             body["reference"] = frames.texts_of(reference)
-        answer = self._send("POST", f"{self.scoring_url}/endpoints/{quote(endpoint, safe='')}/invocations", body)
+        said = {"jurisdiction": jurisdiction, "purpose": purpose, "channel": channel}
+        headers = {HEADERS[name]: told for name, told in said.items() if told is not None}  # type: ignore[index]
+        place = f"{self.scoring_url}/endpoints/{quote(endpoint, safe='')}/invocations"
+        answer = self._send("POST", place, body, headers=headers)
         return ScoreAnswer(
             predictions=_content(answer)["predictions"],
             prediction_id=answer.headers["Tenure-Prediction-Id"],
@@ -236,12 +254,13 @@ class Client:
         *,
         content: Iterable[bytes] | bytes | None = None,
         content_type: str | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Any:
         import httpx
 
-        headers = {"Content-Type": content_type} if content_type else {}
         if data is not None:
-            content, headers = msgspec.json.encode(data), {"Content-Type": "application/json"}
+            content, content_type = msgspec.json.encode(data), "application/json"
+        headers = {**(headers or {}), **({"Content-Type": content_type} if content_type else {})}
         try:
             answer = self._http.request(method, url, content=content, headers=headers, params=params)
         except httpx.TimeoutException:
@@ -251,7 +270,10 @@ class Client:
                 f"Nothing answers at {url} ({failure}). Start it with `tenure serve`, or set TENURE_URL."
             ) from None
         if answer.status_code >= 400:
-            raise _error_of(answer.status_code, answer.content, url)
+            refusal = _error_of(answer.status_code, answer.content, url)
+            if isinstance(refusal, errors.OverQuota):
+                refusal.retry_after_s = int(answer.headers.get("Retry-After", "1"))
+            raise refusal
         return answer
 
 
@@ -278,6 +300,7 @@ class _Problem(msgspec.Struct):
     message: str
     where: str | None = None
     failures: list[str] = []
+    problems: list[dict[str, str]] = []
 
 
 class _Answer(msgspec.Struct):
@@ -293,6 +316,9 @@ def _error_of(status: int, content: bytes, url: str) -> errors.TenureError:
     kind = next((kind for kind in _tree(errors.TenureError) if kind.code == problem.code), errors.TenureError)
     if issubclass(kind, errors.GateNotMet):
         return kind(problem.message, failures=problem.failures, where=problem.where)
+    if issubclass(kind, errors.ValuesRefused):
+        reason = problem.problems[0]["reason"] if problem.problems else ""
+        return kind(problem.message, reason=reason, where=problem.where, problems=problem.problems)
     return kind(problem.message, where=problem.where)
 
 

@@ -9,10 +9,8 @@ import sqlalchemy as sa
 
 from tenure.records.base import Instant
 from tenure.records.cards import Card
-from tenure.store import tables
+from tenure.store import driver, tables
 from tenure.store.database import Transaction
-
-_column = tables.cards.c
 
 
 class WrittenCard(NamedTuple):
@@ -41,13 +39,13 @@ def add(tx: Transaction, model: str, version: int, written: WrittenCard, digest:
 
 def current(tx: Transaction, model: str, version: int) -> WrittenCard | None:
     """The latest revision of a version's card; None when nobody wrote one."""
-    query = (
-        sa.select(tables.cards)
-        .where(_column.model == model, _column.version == version)
-        .order_by(_column.revision.desc())
-        .limit(1)
-    )
-    row = tx.execute(query).first()
+    row = driver.execute(
+        tx,
+        "SELECT revision, body, edited_by, edited_at FROM cards WHERE model = ? AND version = ?"
+        " ORDER BY revision DESC LIMIT 1",
+        (model, version),
+    ).fetchone()
     if row is None:
         return None
-    return WrittenCard(row.revision, msgspec.json.decode(row.body, type=Card), row.edited_by, Instant(row.edited_at))
+    revision, body, edited_by, edited_at = row
+    return WrittenCard(revision, msgspec.json.decode(body, type=Card), edited_by, Instant(edited_at))

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from tenure.records.base import Instant, Record
 from tenure.records.changes import Change, ChangeState, Decision, StepAsked, StepStatus, Subject, Target
-from tenure.store import signatures, tables
+from tenure.store import driver, signatures, tables
 from tenure.store.database import Transaction
 
 _column = tables.changes.c
@@ -94,6 +94,17 @@ def search(
         if value is not None:
             query = query.where(column == value)
     return [_stored(tx, row) for row in tx.execute(query).all()]
+
+
+def approved_subject(tx: Transaction, model: str, version: int) -> Subject | None:
+    """What the change that approved a version was signed for, of the latest if several did; None when none did."""
+    row = driver.execute(
+        tx,
+        "SELECT body FROM changes WHERE model = ? AND version = ? AND kind = 'approve' AND state = 'approved'"
+        " ORDER BY opened_at DESC, change_id DESC LIMIT 1",
+        (model, version),
+    ).fetchone()
+    return msgspec.json.decode(row[0], type=_Body).subject if row else None
 
 
 def close(

@@ -75,6 +75,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Transaction]:
         with self.engine.connect() as tx, _named_failures():
+            tx.begin()  # so that statements given to the driver see one state of the database too
             yield tx
 
     def write(self, work: Work[Answer]) -> Answer:
@@ -199,13 +200,12 @@ def _run_group(tx: Transaction, plain: sqlite3.Connection, works: Sequence[Work[
     """
     alone = len(works) == 1
     try:
-        with _named_failures():
-            outcomes = [_attempt(tx, plain, work, alone) for work in works]
-            plain.execute("ROLLBACK" if alone and outcomes[0].failure else "COMMIT")
+        outcomes = [_attempt(tx, plain, work, alone) for work in works]
+        plain.execute("ROLLBACK" if alone and outcomes[0].failure else "COMMIT")
     except BaseException as failure:  # nothing of the group is stored: tell each
         if plain.in_transaction:
             plain.execute("ROLLBACK")
-        outcomes = [Outcome(None, failure)] * len(works)
+        outcomes = [Outcome(None, _named(failure))] * len(works)
     if tx.in_transaction():  # what SQLAlchemy thinks, when a work spoke to it
         tx.rollback()
     return outcomes
@@ -215,13 +215,12 @@ def _attempt(tx: Transaction, plain: sqlite3.Connection, work: Work[Any], alone:
     if not alone:
         plain.execute("SAVEPOINT work")
     try:
-        with _named_failures():
-            answer = work(tx)
+        answer = work(tx)
     except Exception as failure:
         if not alone:
             plain.execute("ROLLBACK TO work")
             plain.execute("RELEASE work")
-        return Outcome(None, failure)
+        return Outcome(None, _named(failure))
     if not alone:
         plain.execute("RELEASE work")
     return Outcome(answer, None)
@@ -229,20 +228,31 @@ def _attempt(tx: Transaction, plain: sqlite3.Connection, work: Work[Any], alone:
 
 @contextmanager
 def _named_failures() -> Iterator[None]:
-    """Failures of the database as errors of ours: a full disk, a lock, a lost connection; never with SQL in them."""
+    """Failures of the database within, as errors of ours."""
     try:
         yield
-    except TenureError:
-        raise
-    except sa.exc.IntegrityError as failure:
-        raise Conflict(
+    except Exception as failure:
+        named = _named(failure)
+        if named is failure:
+            raise
+        raise named from failure
+
+
+def _named(failure: BaseException) -> BaseException:
+    """A failure of the database as an error of ours: a full disk, a lock, a lost connection; never with SQL in it."""
+    if isinstance(failure, sa.exc.IntegrityError):
+        named: TenureError = Conflict(
             "Somebody stored the same, or removed what this needs, at the same moment. Read it again, then try again."
-        ) from failure
-    except sa.exc.DataError as failure:
-        raise InvalidInput(NOT_STORABLE) from failure
-    except (sa.exc.OperationalError, sqlite3.OperationalError) as failure:
+        )
+    elif isinstance(failure, sa.exc.DataError):
+        named = InvalidInput(NOT_STORABLE)
+    elif isinstance(failure, sa.exc.OperationalError | sqlite3.OperationalError):
         reason = str(getattr(failure, "orig", failure)).splitlines()[0]
-        raise Unavailable(f"The database cannot do this now: {reason}. Nothing was stored; try again.") from failure
+        named = Unavailable(f"The database cannot do this now: {reason}. Nothing was stored; try again.")
+    else:
+        return failure
+    named.__cause__ = failure
+    return named
 
 
 def _engine(url: str, readers: int, synchronous: str) -> sa.Engine:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -80,21 +80,11 @@ def of_runs(tx: Transaction, run_ids: Sequence[str]) -> tuple[dict[str, RunInput
     outputs = {run_id: RunOutputs(model_outputs=[]) for run_id in run_ids}
     if not run_ids:
         return inputs, outputs
-    places = driver.marks(len(run_ids))
-    for run_id, tags, name, digest, source_type, source, schema, profile in driver.execute(
-        tx,
-        "SELECT i.run_id, i.tags, d.name, d.digest, d.source_type, d.source, d.schema, d.profile"  # noqa: S608 - places
-        f" FROM run_inputs i JOIN datasets d ON d.dataset_id = i.dataset_id WHERE i.run_id IN ({places})"
-        " ORDER BY i.run_id, i.dataset_id",
-        tuple(run_ids),
-    ).fetchall():
-        dataset = Dataset(
-            name=name, digest=digest, source_type=source_type, source=source, schema=schema, profile=profile
-        )
-        inputs[run_id].dataset_inputs.append(DatasetInput(dataset=dataset, tags=_tags.decode(tags)))
+    for run_id, given in _read_by(tx, run_ids):
+        inputs[run_id].dataset_inputs.append(given)
     for run_id, model_id, direction, step in driver.execute(
         tx,
-        f"SELECT run_id, model_id, direction, step FROM run_models WHERE run_id IN ({places})"  # noqa: S608 - places
+        f"SELECT run_id, model_id, direction, step FROM run_models WHERE run_id IN ({driver.marks(len(run_ids))})"  # noqa: S608 - places
         " ORDER BY run_id, step, model_id",
         tuple(run_ids),
     ).fetchall():
@@ -103,3 +93,22 @@ def of_runs(tx: Transaction, run_ids: Sequence[str]) -> tuple[dict[str, RunInput
         else:
             outputs[run_id].model_outputs.append(ModelOutput(model_id=model_id, step=step))
     return inputs, outputs
+
+
+def of_run(tx: Transaction, run_id: str) -> list[DatasetInput]:
+    """The datasets that a run read."""
+    return [given for _, given in _read_by(tx, [run_id])]
+
+
+def _read_by(tx: Transaction, run_ids: Sequence[str]) -> Iterator[tuple[str, DatasetInput]]:
+    for run_id, tags, name, digest, source_type, source, schema, profile in driver.execute(
+        tx,
+        "SELECT i.run_id, i.tags, d.name, d.digest, d.source_type, d.source, d.schema, d.profile"  # noqa: S608 - places
+        f" FROM run_inputs i JOIN datasets d ON d.dataset_id = i.dataset_id"
+        f" WHERE i.run_id IN ({driver.marks(len(run_ids))}) ORDER BY i.run_id, i.dataset_id",
+        tuple(run_ids),
+    ).fetchall():
+        dataset = Dataset(
+            name=name, digest=digest, source_type=source_type, source=source, schema=schema, profile=profile
+        )
+        yield run_id, DatasetInput(dataset=dataset, tags=_tags.decode(tags))

@@ -6,7 +6,7 @@ import msgspec
 import sqlalchemy as sa
 
 from tenure.records.policies import PolicyException
-from tenure.store import tables
+from tenure.store import driver, tables
 from tenure.store.database import Transaction
 
 _column = tables.policy_exceptions.c
@@ -49,3 +49,9 @@ def search(tx: Transaction, *, model: str | None = None, state: str | None = Non
         if value is not None:
             query = query.where(column == value)
     return [msgspec.json.decode(body, type=PolicyException) for body in tx.execute(query).scalars()]
+
+
+def approved(tx: Transaction, model: str) -> list[PolicyException]:
+    """The exceptions that were approved for a model and not revoked, expired ones too."""
+    rows = driver.execute(tx, "SELECT body FROM policy_exceptions WHERE model = ? AND state = 'approved'", (model,))
+    return [msgspec.json.decode(body, type=PolicyException) for (body,) in rows.fetchall()]

@@ -66,6 +66,17 @@ def get(tx: Transaction, model_id: str, *, deleted_too: bool = False) -> LoggedM
     return found[0] if found else None
 
 
+def tags_of(tx: Transaction, model_id: str) -> dict[str, str]:
+    """The tags of a model that was not deleted; none of any other."""
+    rows = driver.execute(
+        tx,
+        "SELECT t.key, t.value FROM logged_model_tags t JOIN logged_models m ON m.model_id = t.model_id"
+        " WHERE t.model_id = ? AND m.lifecycle_stage = 'active'",
+        (model_id,),
+    )
+    return dict(rows.fetchall())
+
+
 class Placed(NamedTuple):
     model_id: str
     artifact_location: str

@@ -13,11 +13,16 @@ from tenure.store.database import Transaction
 
 POINTS_AT_ONCE = 5000
 # NaN is stored as NULL and compares as 0: the latest is the greatest (step, timestamp, value), whatever came last.
-KEEP_LATEST = (
-    "INSERT INTO latest_metrics (run_id, key, value, timestamp, step) VALUES (?, ?, ?, ?, ?)"
+LATEST = "INSERT INTO latest_metrics (run_id, key, value, timestamp, step)"
+UNLESS_LATER = (
     " ON CONFLICT (run_id, key) DO UPDATE SET value = excluded.value, timestamp = excluded.timestamp,"
     " step = excluded.step WHERE (excluded.step, excluded.timestamp, COALESCE(excluded.value, 0.0))"
     " > (latest_metrics.step, latest_metrics.timestamp, COALESCE(latest_metrics.value, 0.0))"
+)
+KEEP_LATEST = f"{LATEST} VALUES (?, ?, ?, ?, ?){UNLESS_LATER}"
+KEEP_LATEST_OF_ACTIVE = (
+    f"{LATEST} SELECT run_id, ?, ?, ?, ? FROM runs WHERE run_id = ? AND lifecycle_stage = 'active'"  # noqa: S608 - constants
+    f"{UNLESS_LATER} RETURNING series_id"
 )
 SERIES_OF = "SELECT series_id FROM latest_metrics WHERE run_id = ? AND key = ?"
 POINT = "metrics (series_id, step, timestamp, identity, value)"
@@ -36,11 +41,31 @@ ADD_MODEL_POINT = (
 )
 
 
+def add_latest(tx: Transaction, run_id: str, point: MetricPoint) -> bool:
+    """Store a point that is the latest of its key in an active run; else do nothing and say no.
+
+    A training loop waits for each such point, so the run is looked at by the same statement.
+    """
+    value = stored(point.value)
+    latest = (point.key, value, point.timestamp, point.step, run_id)
+    found = driver.execute(tx, KEEP_LATEST_OF_ACTIVE, latest).fetchone()
+    if found is not None:
+        _add_point(tx, run_id, found[0], point, value)
+    return found is not None
+
+
+def _add_point(tx: Transaction, run_id: str, series: int, point: MetricPoint, value: float | None) -> None:
+    row = (series, point.step, point.timestamp, bits((point.value,))[0], value)
+    if point.model_id or point.dataset_name:
+        driver.execute(tx, ADD_POINT_ABOUT, (*row, point.model_id, point.dataset_name, point.dataset_digest))
+    else:
+        driver.execute(tx, ADD_POINT, row)
+    if point.model_id:
+        driver.execute(tx, ADD_MODEL_POINT, _of_model(run_id, point))
+
+
 def add(tx: Transaction, run_id: str, points: Sequence[MetricPoint]) -> None:
     """Store points of a run; a point that is there already is left alone. 1000 points cost about 2 ms."""
-    if len(points) == 1:
-        _add_one(tx, run_id, points[0])
-        return
     latest: dict[str, tuple[tuple[int, int, float], driver.Row]] = {}
     for point in points:
         kept = stored(point.value)
@@ -64,23 +89,6 @@ def add(tx: Transaction, run_id: str, points: Sequence[MetricPoint]) -> None:
     driver.add_rows(tx, POINT, POINT_KINDS, sorted(plain, key=_place))
     driver.execute_many(tx, ADD_POINT_ABOUT, sorted(about, key=_place))
     driver.execute_many(tx, ADD_MODEL_POINT, [_of_model(run_id, point) for point in points if point.model_id])
-
-
-def _add_one(tx: Transaction, run_id: str, point: MetricPoint) -> None:
-    """The same for a single point, where a training loop waits for the answer."""
-    value = stored(point.value)
-    latest = (run_id, point.key, value, point.timestamp, point.step)
-    found = driver.execute(tx, f"{KEEP_LATEST} RETURNING series_id", latest).fetchone()
-    if found is None:  # not the latest
-        found = driver.execute(tx, SERIES_OF, (run_id, point.key)).fetchone()
-    row = (found[0], point.step, point.timestamp, bits([point.value])[0], value)
-    if point.model_id or point.dataset_name:
-        about = (point.model_id, point.dataset_name, point.dataset_digest)
-        driver.execute(tx, ADD_POINT_ABOUT, (*row, *about))
-    else:
-        driver.execute(tx, ADD_POINT, row)
-    if point.model_id:
-        driver.execute(tx, ADD_MODEL_POINT, _of_model(run_id, point))
 
 
 def _place(row: driver.Row) -> driver.Row:

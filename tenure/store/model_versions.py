@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import namedtuple
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -26,6 +27,7 @@ DELETED = "Deleted_Internal"
 REDACTED = "REDACTED"
 CHUNK = 500
 Row = Any
+_Kept = namedtuple("_Kept", [column.name for column in COLUMN])  # type: ignore[misc]  # as the table says
 
 
 def next_number(tx: Transaction, name: str) -> int:
@@ -64,8 +66,13 @@ def insert(tx: Transaction, new: NewVersion, number: int, pinned: Pinned, by: st
 
 def get(tx: Transaction, name: str, number: int) -> Row | None:
     """The row of a version that was not deleted."""
-    live = (COLUMN.name == name, COLUMN.version == number, COLUMN.current_stage != DELETED)
-    return tx.execute(sa.select(tables.model_versions).where(*live)).first()
+    row = driver.execute(
+        tx,
+        f"SELECT {', '.join(_Kept._fields)} FROM model_versions"  # noqa: S608 - the table's columns
+        f" WHERE name = ? AND version = ? AND current_stage != '{DELETED}'",
+        (name, number),
+    ).fetchone()
+    return _Kept(*row) if row else None
 
 
 def registered_ms(tx: Transaction, name: str, number: int) -> int | None:

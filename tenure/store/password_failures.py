@@ -32,6 +32,11 @@ def of_all(tx: Transaction, *, since: Instant) -> dict[str, list[Instant]]:
     return found
 
 
+def forget_old(tx: Transaction, since: Instant) -> None:
+    """Forget whatever failed at `since` or before."""
+    tx.execute(sa.delete(tables.password_failures).where(_column.at <= since))
+
+
 def forget(tx: Transaction, person: str) -> None:
     """Forget a person's failures."""
     tx.execute(sa.delete(tables.password_failures).where(_column.person_id == person))

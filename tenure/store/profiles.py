@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from tenure.records.base import Instant
 from tenure.records.profiles import Profile
-from tenure.store import tables
+from tenure.store import driver, tables
 from tenure.store.database import Transaction
 
 _column = tables.profiles.c
@@ -39,11 +39,15 @@ def put(tx: Transaction, model: str, version: int, profile: Profile, digest: str
 
 def get(tx: Transaction, model: str, version: int) -> StoredProfile | None:
     """A version's profile; None when none was recorded."""
-    row = tx.execute(sa.select(tables.profiles).where(_column.model == model, _column.version == version)).first()
+    row = driver.execute(
+        tx,
+        "SELECT body, digest, recorded_by, recorded_at FROM profiles WHERE model = ? AND version = ?",
+        (model, version),
+    ).fetchone()
     if row is None:
         return None
-    profile = msgspec.msgpack.decode(row.body, type=Profile)
-    return StoredProfile(profile, row.digest, row.recorded_by, row.recorded_at)
+    body, digest, recorded_by, recorded_at = row
+    return StoredProfile(msgspec.msgpack.decode(body, type=Profile), digest, recorded_by, recorded_at)
 
 
 def digest(tx: Transaction, model: str, version: int) -> str | None:

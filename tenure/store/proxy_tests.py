@@ -6,10 +6,8 @@ import msgspec
 import sqlalchemy as sa
 
 from tenure.records.policies import ProxyTest
-from tenure.store import tables
+from tenure.store import driver, tables
 from tenure.store.database import Transaction
-
-_column = tables.proxy_tests.c
 
 
 def add(tx: Transaction, test: ProxyTest) -> None:
@@ -28,10 +26,10 @@ def add(tx: Transaction, test: ProxyTest) -> None:
 
 def newest(tx: Transaction, model: str, version: int) -> list[ProxyTest]:
     """The newest test of each attribute, by attribute."""
-    query = (
-        sa.select(_column.body)
-        .where(_column.model == model, _column.version == version)
-        .order_by(_column.made_at, _column.test_id)
+    rows = driver.execute(
+        tx,
+        "SELECT body FROM proxy_tests WHERE model = ? AND version = ? ORDER BY made_at, test_id",
+        (model, version),
     )
-    found = [msgspec.json.decode(body, type=ProxyTest) for body in tx.execute(query).scalars()]
+    found = [msgspec.json.decode(body, type=ProxyTest) for (body,) in rows.fetchall()]
     return [test for _, test in sorted({test.attribute: test for test in found}.items())]

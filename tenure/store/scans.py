@@ -6,23 +6,25 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 
 import msgspec
-import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from tenure.records.base import Instant
 from tenure.records.contents import Scan
 from tenure.records.routing import PinnedFile
-from tenure.store import tables
+from tenure.store import driver, tables
 from tenure.store.database import Transaction
 
 Key = tuple[str, str]
 """SHA-256 and suffix of a file: a scanner reads the same bytes in another way under another suffix."""
-_column = tables.file_scans.c
 CHUNK = 500
 
 
 def add(tx: Transaction, found: Mapping[Key, Scan], now: Instant) -> None:
-    """Keep what was found; what is known already stays as it is."""
-    known = _known(tx, [sha256 for sha256, _ in found])
+    """Keep what was found; what is known already stays as it is.
+
+    Another control process may keep the same at the same moment: the first one stands. Both go by one order, so that
+    neither waits for the other.
+    """
     rows = [
         {
             "sha256": sha256,
@@ -31,11 +33,11 @@ def add(tx: Transaction, found: Mapping[Key, Scan], now: Instant) -> None:
             "body": msgspec.json.encode(scan).decode(),
             "scanned_at": now,
         }
-        for (sha256, suffix), scan in found.items()
-        if (sha256, suffix, scan.scanner) not in known
+        for (sha256, suffix), scan in sorted(found.items(), key=lambda one: one[0])
     ]
+    insert = sqlite.insert if tx.dialect.name == "sqlite" else postgresql.insert
     if rows:
-        tx.execute(sa.insert(tables.file_scans), rows)
+        tx.execute(insert(tables.file_scans).on_conflict_do_nothing(), rows)
 
 
 def of_files(tx: Transaction, files: Sequence[PinnedFile], scanner: str) -> dict[Key, Scan]:
@@ -48,7 +50,12 @@ def of_files(tx: Transaction, files: Sequence[PinnedFile], scanner: str) -> dict
 def _known(tx: Transaction, digests: Sequence[str]) -> dict[tuple[str, str, str], Scan]:
     found = {}
     for start in range(0, len(digests), CHUNK):
-        query = sa.select(tables.file_scans).where(_column.sha256.in_(digests[start : start + CHUNK]))
-        for row in tx.execute(query):
-            found[row.sha256, row.suffix, row.scanner] = msgspec.json.decode(row.body, type=Scan)
+        part = digests[start : start + CHUNK]
+        rows = driver.execute(
+            tx,
+            f"SELECT sha256, suffix, scanner, body FROM file_scans WHERE sha256 IN ({driver.marks(len(part))})",  # noqa: S608 - places
+            part,
+        )
+        for sha256, suffix, scanner, body in rows.fetchall():
+            found[sha256, suffix, scanner] = msgspec.json.decode(body, type=Scan)
     return found

@@ -59,6 +59,12 @@ def not_revoked(tx: Transaction) -> dict[str, Token]:
     return {row.digest: _token(row) for row in tx.execute(query)}
 
 
+def good_ones(tx: Transaction, principal: str, label: str) -> list[str]:
+    """Ids of a principal's tokens of that label that were not revoked."""
+    wanted = (_column.principal == principal) & (_column.label == label) & _column.revoked_at.is_(None)
+    return list(tx.execute(sa.select(_column.token_id).where(wanted).order_by(_column.token_id)).scalars())
+
+
 def revoke(tx: Transaction, token_id: str, now: Instant) -> None:
     """Take a token's power away for good."""
     tx.execute(sa.update(tables.tokens).where(_column.token_id == token_id).values(revoked_at=now))

@@ -15,10 +15,9 @@ from tenure.records.people import NewPerson, Permission, Principal
 from tenure.records.tokens import IssuedToken
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
-from tenure.web.forms import Form, csrf_of, gate_of, record
+from tenure.web.forms import Form, answered, gate_of, record
 from tenure.web.page import show
 from tenure.web.tokens import new_token
-from tenure.web.trouble import status_of
 
 Asked = Request[Any, Any, Any]
 
@@ -79,14 +78,10 @@ def _page(
             "may": [one.value for one in Permission if one not in NEVER and principal.may_somewhere(one)],
             "now": now,
             "issued": issued,
-            "refusal": refusal.message if refusal else "",
-            "given": given or {},
-            "csrf": csrf_of(request),
+            **answered(request, refusal, given),
         }
 
-    return show(
-        ground, principal, "account.html", load, current="account", status=status_of(refusal) if refusal else 200
-    )
+    return show(ground, principal, "account.html", load, current="account", refusal=refusal)
 
 
 def _require_person(principal: Principal) -> None:

@@ -21,7 +21,8 @@ from tenure.store import audit
 from tenure.store import checkpoints as kept
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
-from tenure.web.page import part, show
+from tenure.web import audit_subjects
+from tenure.web.page import show
 from tenure.web.run_export import safe
 
 LISTED_LIMIT = 30
@@ -57,7 +58,7 @@ def page(
     def load(tx: Transaction) -> dict[str, Any]:
         found = audit.search(tx, **chosen, before=before, limit=LISTED_LIMIT + 1)
         return {
-            "events": [(one, subject_link(one)) for one in found[:LISTED_LIMIT]],
+            "events": audit_subjects.of(tx, found[:LISTED_LIMIT]),
             "older": found[LISTED_LIMIT - 1].sequence if len(found) > LISTED_LIMIT else None,
             "asked": asked,
             "before": before,
@@ -77,7 +78,8 @@ def event_page(ground: Ground, principal: Principal, sequence: int) -> Response[
         if found is None:
             raise NotFound(f"The audit log has no event {sequence}.")
         size, _ = audit.size_and_head(tx)
-        return {"one": found, "about": subject_link(found), "later": sequence < size}
+        [(_, about)] = audit_subjects.of(tx, [found])
+        return {"one": found, "about": about, "later": sequence < size}
 
     return show(ground, principal, "audit_event.html", load, current="audit")
 
@@ -122,32 +124,6 @@ def _file(ground: Ground, asked: Filters, *, as_csv: bool) -> Stream:
     }
     kind = "text/csv; charset=utf-8" if as_csv else "application/x-ndjson"
     return Stream(_lines(ground, _chosen(asked), as_csv), media_type=kind, headers=headers)
-
-
-PLACES = {
-    "model": "models",
-    "model_file": "models",
-    "change": "changes",
-    "endpoint": "endpoints",
-    "release": "endpoints",
-    "webhook": "webhooks",
-    "retraining": "retraining",
-    "segments": "endpoints",
-    "run": "runs",
-}
-OF_VERSIONS = ("version", "alias", "card", "profile")
-
-
-def subject_link(event: AuditEvent) -> str:
-    """Where what an event is about is shown; empty where no page shows it."""
-    noun = event.action.partition(".")[0]
-    name, _, number = event.subject.rpartition("/")
-    if noun in OF_VERSIONS and number.isdigit():
-        return f"/models/{part(name)}/versions/{number}"
-    if noun not in PLACES or event.action == "retraining.held_back":
-        return ""
-    subject = event.subject.partition(":")[2] if noun in ("segments", "run") else event.subject
-    return f"/{PLACES[noun]}/{part(subject)}"
 
 
 def _chosen(asked: Filters) -> dict[str, Any]:

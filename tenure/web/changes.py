@@ -26,9 +26,8 @@ from tenure.store import gates
 from tenure.store import people as accounts
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
-from tenure.web.forms import Form, csrf_of, gate_of, text
+from tenure.web.forms import Form, answered, gate_of, text
 from tenure.web.page import part, show
-from tenure.web.trouble import status_of
 
 STATES = ("open", "approved", "rejected", "invalidated", "withdrawn")
 
@@ -105,7 +104,9 @@ def comment(
 
 @get("/inbox", permission=Permission.READ, sync_to_thread=True, include_in_schema=False)
 def inbox_page(ground: Ground, principal: Principal) -> Response[str]:
-    return show(ground, principal, "inbox.html", lambda tx: {"inbox": inbox.of(tx, principal)}, current="inbox")
+    return show(
+        ground, principal, "inbox.html", lambda tx: {"inbox": inbox.of(tx, principal, ground.clock())}, current="inbox"
+    )
 
 
 def _change(
@@ -128,16 +129,13 @@ def _change(
             "bound_when_opened": change.kind in lifecycle.BOUND_WHEN_OPENED,
             "people": [person.name for person in accounts.list_all(tx)],
             "evaluation": evaluations[0] if evaluations else None,
-            "refusal": refusal.message if refusal else "",
-            "given": {"person": principal.name if signed_in else "", **(given or {})},
-            "csrf": csrf_of(request),
+            **answered(request, refusal, {"person": principal.name if signed_in else "", **(given or {})}),
             "signed_in": signed_in,
             "may_comment": principal.kind != "nobody",
             **_pen(tx, change_id, principal),
         }
 
-    status = status_of(refusal) if refusal else 200
-    return show(ground, principal, "change.html", load, current="changes", status=status)
+    return show(ground, principal, "change.html", load, current="changes", refusal=refusal)
 
 
 def _pen(tx: Transaction, change_id: str, principal: Principal) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from tenure.store.ground import Ground
 from tenure.web import comparing, curves
 from tenure.web.chart_data import Parallels, Scatter
 from tenure.web.drawing import Form, Theme, drawn
-from tenure.web.page import link, show
+from tenure.web.page import show
 from tenure.web.run_columns import SYSTEM, Column, chosen, column
 
 MOST_RUNS = 100
@@ -257,11 +257,6 @@ def _environment(runs: Sequence[Run]) -> dict[str, Any] | None:
         if getattr(one.code, name) != getattr(two.code, name)
     ]
     return {"code": code, "difference": environment_difference(one.environment, two.environment)}
-
-
-def compare_link(run_ids: Sequence[str], **more: Any) -> str:
-    """The address that compares these runs."""
-    return link("/runs/compare", run=list(run_ids), **more)
 
 
 handlers = [page, curves_chart, parallels_chart, scatter_chart]

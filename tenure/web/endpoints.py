@@ -92,6 +92,7 @@ def page(
             },
             "retrainings": retraining_runs.search(tx, endpoint=name),
             "monitors": _monitors(tx, endpoint.model),
+            "segments": _segments(tx, endpoint.model),
             "admitted": ADMITTED,
             "has_baseline": _distributions(tx, name) is not None,
         }
@@ -181,6 +182,11 @@ def _distributions(tx: Transaction, name: str) -> Distributions | None:
 def _monitors(tx: Transaction, model: str) -> Monitors:
     applied = model_files.current(tx, model)
     return applied.file.monitors if applied else Monitors()
+
+
+def _segments(tx: Transaction, model: str) -> list[str]:
+    applied = model_files.current(tx, model)
+    return applied.file.segments if applied else []
 
 
 def _sum(values: list[float | None]) -> float | None:

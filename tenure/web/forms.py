@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -10,7 +11,7 @@ from litestar.enums import RequestEncodingType
 from litestar.params import Body
 
 from tenure import access
-from tenure.errors import InvalidInput
+from tenure.errors import GateNotMet, InvalidInput, TenureError
 
 Made = TypeVar("Made", bound=msgspec.Struct)
 Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
@@ -29,7 +30,7 @@ def names(form: dict[str, str], field: str) -> list[str]:
     return list(dict.fromkeys(form.get(field, "").replace(",", " ").split()))
 
 
-def record(kind: type[Made], **fields: Any) -> Made:
+def record(kind: type[Made], /, **fields: Any) -> Made:
     """A record of what a form says. Raises InvalidInput naming the first field that does not fit."""
     try:
         return msgspec.convert(fields, kind)
@@ -49,3 +50,21 @@ def csrf_of(request: Request[Any, Any, Any]) -> str:
     """The token that forms of this session carry; empty when nobody is signed in."""
     token = access.session_token({name.lower(): value for name, value in request.headers.items()})
     return gate_of(request).sessions.csrf(token) if token else ""
+
+
+def answered(
+    request: Request[Any, Any, Any],
+    refusal: TenureError | None = None,
+    given: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """What a page with forms says of them: their token, what was wrong with the one that was sent, what it held.
+
+    `where` is the field that the refusal is about, `failures` the rules that said no.
+    """
+    return {
+        "csrf": csrf_of(request),
+        "refusal": refusal.message if refusal else "",
+        "where": (refusal.where if refusal else None) or "",
+        "failures": list(refusal.failures) if isinstance(refusal, GateNotMet) else [],
+        "given": dict(given or {}),
+    }

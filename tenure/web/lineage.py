@@ -17,8 +17,7 @@ from tenure.records.people import Permission, Principal
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
 from tenure.web.lineage_picture import Picture, kind_of, lineage_page_of, named, page_of, picture, under
-from tenure.web.page import link, part, show
-from tenure.web.trouble import status_of
+from tenure.web.page import link, part, show, status_of
 
 PANEL_NODES, PAGE_NODES, PAGE_DEPTH = 24, 100, 10
 HIT_SHOWN = 200

@@ -12,15 +12,14 @@ from tenure.deploy import routing
 from tenure.errors import InvalidInput, NotFound, TenureError
 from tenure.manage import model_files
 from tenure.manage.model_files import Applied
-from tenure.records import model_schema, model_yaml
+from tenure.records import model_schema, model_yaml, yaml_text
 from tenure.records.model_files import ModelFile
 from tenure.records.people import Permission, Principal
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
 from tenure.web import lives
-from tenure.web.forms import Form, csrf_of
+from tenure.web.forms import Form, answered
 from tenure.web.page import part, show
-from tenure.web.trouble import status_of
 
 Asked = Request[Any, Any, Any]
 NEW = """\
@@ -90,17 +89,15 @@ def _page(
             "name": name,
             "current": current,
             "shown": shown,
-            "text": text if text is not None else model_yaml.written(shown.file) if shown else NEW.format(name=name),
+            "text": text if text is not None else yaml_text.written(shown.file) if shown else NEW.format(name=name),
             "would": would,
-            "refusal": refusal,
             "history": model_files.history(tx, name),
             "schema_url": ground.settings.control_url + model_schema.PATH,
-            "csrf": csrf_of(request),
+            **answered(request, refusal),
             "may_change": principal.may(Permission.MANAGE, name),
         }
 
-    status = status_of(refusal) if refusal else 200
-    return show(ground, principal, "model_file.html", load, current="models", status=status)
+    return show(ground, principal, "model_file.html", load, current="models", refusal=refusal)
 
 
 def _read(text: str, name: str) -> ModelFile:
@@ -112,7 +109,7 @@ def _read(text: str, name: str) -> ModelFile:
     if file.model != name:
         raise InvalidInput(
             f"The file must be about {name!r}, as this page is. Got {file.model!r}.",
-            where=model_yaml.placed(text, "model"),
+            where=yaml_text.placed(text, "model"),
         )
     return file
 

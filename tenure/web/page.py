@@ -8,10 +8,13 @@ from urllib.parse import quote, urlencode
 
 import jinja2
 from litestar import MediaType, Response
+from litestar.exceptions import HTTPException
 
+from tenure.errors import TenureError
 from tenure.manage import inbox
 from tenure.records.base import Record, iso
 from tenure.records.people import Permission, Principal
+from tenure.serving import answers
 from tenure.store import alerts, changes
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
@@ -53,16 +56,19 @@ def show(
     load: Callable[[Transaction], Loaded],
     *,
     current: str = "",
-    status: int = 200,
+    refusal: Exception | None = None,
     policy: str = POLICY,
 ) -> Response[str]:
-    """A page filled with what `load` reads. Everything on it is as of one moment."""
+    """A page filled with what `load` reads. Everything on it is as of one moment.
+
+    `refusal` is what stopped the form that the page answers, and gives the status.
+    """
 
     def read(tx: Transaction) -> tuple[Loaded, Frame]:
         return load(tx), _frame(tx, principal, current)
 
     loaded, frame = ground.database.read(read)
-    return answer(template, {**loaded, "frame": frame}, status, policy)
+    return answer(template, {**loaded, "frame": frame}, status_of(refusal) if refusal else 200, policy)
 
 
 def answer(template: str, context: Loaded, status: int = 200, policy: str = POLICY) -> Response[str]:
@@ -70,6 +76,13 @@ def answer(template: str, context: Loaded, status: int = 200, policy: str = POLI
     body = TEMPLATES.get_template(template).render(**context)
     headers = {**HEADERS, "Content-Security-Policy": policy}
     return Response(body, status_code=status, media_type=MediaType.HTML, headers=headers)
+
+
+def status_of(error: Exception) -> int:
+    """The status of the page for an error; 500 for what is not ours."""
+    if isinstance(error, HTTPException):
+        return error.status_code
+    return answers.status_of(error) if isinstance(error, TenureError) else 500
 
 
 def bare_frame(principal: Principal | None = None) -> Frame:

@@ -16,14 +16,13 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
+from tenure.store.confined import ENVIRONMENT
 from tenure.web import wording
 from tenure.web.parquet_reader import CPU_S, Asked, Found, Refused, Said, Wanted
 
 Fetch = Callable[[int, int], bytes]
 """Gives the bytes of a file from a place on, so many."""
 COMMAND = (sys.executable, "-m", "tenure.web.parquet_reader")
-ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "LANG", "LC_ALL")
-"""What of the server's environment the process is given: where its libraries are, and no secret."""
 READ_BYTES = 64 * 1024 * 1024
 SAID_BYTES = 8 * 1024 * 1024
 """The longest line a process may say: 40 columns of 100 rows of 160 characters, escaped, are shorter."""

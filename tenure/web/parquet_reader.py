@@ -2,26 +2,21 @@
 
 The file is from anybody and the decoder is C++, so it runs here: without the server's memory, settings and keys, and
 within limits of its own. It opens nothing: what it needs of the file it asks for on standard output, a line each,
-and gets on standard input. A process that was started early waits at most `IDLE_S` seconds for its file.
+and gets on standard input. A process that was started early waits a minute at most for its file.
 """
 
 from __future__ import annotations
 
-import contextlib
 import io
-import resource
-import selectors
-import signal
 import sys
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from tenure.store import confined
 from tenure.store.lean import refuse_frameworks
 from tenure.web.cells import cell
 
-IDLE_S = 60.0
 CPU_S = 5
 MEMORY_BYTES = 512 * 1024 * 1024
 """What it may map besides what it is made of. A row group of 64 MiB and its values in Python need about half."""
@@ -62,30 +57,16 @@ Said = Wanted | Found | Refused
 
 
 def main() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server; this process ends when its input does
     refuse_frameworks()
     import pyarrow as pa
     import pyarrow.parquet
 
     pa.set_cpu_count(1)
     pa.set_io_thread_count(1)
-    waiting = selectors.DefaultSelector()
-    waiting.register(sys.stdin.buffer, selectors.EVENT_READ)
-    line = sys.stdin.buffer.readline() if waiting.select(timeout=IDLE_S) else b""
+    line = confined.question()
     if line:
-        confine()
+        confined.confine(MEMORY_BYTES, CPU_S)
         _say(_answer(msgspec.json.decode(line, type=Asked)))
-
-
-def confine() -> None:
-    """From here on: no more than `MEMORY_BYTES` and `CPU_S` seconds, and nothing is written to a disk."""
-    with contextlib.suppress(FileNotFoundError):  # only Linux tells, and only Linux minds
-        mapped = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (mapped + MEMORY_BYTES, mapped + MEMORY_BYTES))
-    used = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
-    resource.setrlimit(resource.RLIMIT_CPU, (int(used) + CPU_S, int(used) + CPU_S + 1))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _answer(asked: Asked) -> Found | Refused:

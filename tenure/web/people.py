@@ -7,7 +7,7 @@ from typing import Any
 from litestar import Request, Response, get, post
 from litestar.response import Redirect
 
-from tenure.errors import NotFound, TenureError
+from tenure.errors import Conflict, NotFound, TenureError
 from tenure.manage import grants, people, services, tokens
 from tenure.manage.roles import WORKING, principal_of
 from tenure.manage.tokens import NEVER
@@ -15,9 +15,8 @@ from tenure.records.people import NewPerson, Permission, Principal, Service
 from tenure.records.tokens import IssuedToken
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
-from tenure.web.forms import Form, csrf_of, gate_of, names, record
+from tenure.web.forms import Form, answered, gate_of, names, record
 from tenure.web.page import part, show
-from tenure.web.trouble import status_of
 
 Asked = Request[Any, Any, Any]
 
@@ -72,6 +71,16 @@ def end_sessions(ground: Ground, principal: Principal, name: str) -> Redirect:
     return Redirect(f"/people/{part(name)}", status_code=303)
 
 
+@post("/people/{name:str}/unlock", permission=Permission.ADMINISTER, sync_to_thread=True, include_in_schema=False)
+def unlock(request: Asked, ground: Ground, principal: Principal, name: str) -> Response[str] | Redirect:
+    """Let a person try again whom wrong passwords keep out."""
+    try:
+        ground.database.write(lambda tx: people.unlock(tx, name, by=principal.name, now=ground.clock()))
+    except Conflict as refusal:
+        return one_page(request, ground, principal, name, refusal=refusal)
+    return Redirect(f"/people/{part(name)}", status_code=303)
+
+
 def list_page(
     request: Asked,
     ground: Ground,
@@ -89,13 +98,10 @@ def list_page(
             "working": list(WORKING),
             "acting": principal.kind == "person" and principal.may(Permission.ADMINISTER),
             "issued": None,
-            "refusal": refusal.message if refusal else "",
-            "given": given or {},
-            "csrf": csrf_of(request),
+            **answered(request, refusal, given),
         }
 
-    status = status_of(refusal) if refusal else 200
-    return show(ground, principal, "people.html", load, current="people", status=status)
+    return show(ground, principal, "people.html", load, current="people", refusal=refusal)
 
 
 def one_page(
@@ -128,13 +134,10 @@ def one_page(
             "acting": administers and principal.kind == "person",
             "now": now,
             "issued": issued,
-            "refusal": refusal.message if refusal else "",
-            "given": given or {},
-            "csrf": csrf_of(request),
+            **answered(request, refusal, given),
         }
 
-    status = status_of(refusal) if refusal else 200
-    return show(ground, principal, "person.html", load, current="people", status=status)
+    return show(ground, principal, "person.html", load, current="people", refusal=refusal)
 
 
 def _may(service: Service | None) -> list[str]:
@@ -145,4 +148,4 @@ def _may(service: Service | None) -> list[str]:
     return [one.value for one in Permission if one not in NEVER and principal.may_somewhere(one)]
 
 
-handlers = [people_page, add, person_page, set_password, end_sessions]
+handlers = [people_page, add, person_page, set_password, end_sessions, unlock]

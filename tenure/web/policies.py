@@ -5,18 +5,22 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from typing import Any
 
-from litestar import Response, get
+from litestar import Request, Response, get, post
+from litestar.response import Redirect
 
-from tenure.errors import InvalidInput
+from tenure.errors import InvalidInput, TenureError
 from tenure.manage import dry_runs, exceptions, in_force, policies, published
-from tenure.records.base import DAY_US, Instant, instant_of
+from tenure.records import policy_yaml
+from tenure.records.base import DAY_US, Instant, instant_of, moment_of
 from tenure.records.people import Permission, Principal
-from tenure.records.policies import PolicyException, PublishedPolicy, Span
+from tenure.records.policies import NewWithdrawal, PolicyException, PublishedPolicy, Span
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
-from tenure.web.page import show
+from tenure.web.forms import Form, answered, record, text
+from tenure.web.page import part, show
 from tenure.web.wording import day
 
+Asked = Request[Any, Any, Any]
 SHOWN_LINES = 100
 END = Instant(2**62)
 
@@ -31,14 +35,53 @@ def policies_page(ground: Ground, principal: Principal) -> Response[str]:
             "exceptions": exceptions.search(tx, now=now),
             "built_in": policies.VERSION,
             "built_in_rules": policies.RULES,
+            "may_write": principal.may(Permission.ADMINISTER),
         }
 
     return show(ground, principal, "policies.html", load, current="policies")
 
 
 @get("/policies/{name:str}/{version:int}", permission=Permission.READ, sync_to_thread=True, include_in_schema=False)
-def policy_page(ground: Ground, principal: Principal, name: str, version: int, since: str = "") -> Response[str]:
+def policy_page(
+    request: Asked, ground: Ground, principal: Principal, name: str, version: int, since: str = ""
+) -> Response[str]:
     """One version; with `since` what it would have refused from that day on."""
+    return _policy(request, ground, principal, name, version, since)
+
+
+@post(
+    "/policies/{name:str}/{version:int}/withdraw",
+    permission=Permission.ADMINISTER,
+    sync_to_thread=True,
+    include_in_schema=False,
+)
+def withdraw(
+    request: Asked, ground: Ground, principal: Principal, name: str, version: int, data: Form
+) -> Response[str] | Redirect:
+    """Let a version count no more from a day on; what is wrong with the form is said beside its field."""
+    try:
+        asked = record(NewWithdrawal, from_date=text(data, "from_date"), reason=text(data, "reason"))
+        ground.database.write(
+            lambda tx: published.withdraw(
+                tx, name, version, asked.from_date, reason=asked.reason, by=principal.name, now=ground.clock()
+            )
+        )
+    except TenureError as refusal:
+        return _policy(request, ground, principal, name, version, refusal=refusal, given=data)
+    return Redirect(f"/policies/{part(name)}/{version}", status_code=303)
+
+
+def _policy(
+    request: Asked,
+    ground: Ground,
+    principal: Principal,
+    name: str,
+    version: int,
+    since: str = "",
+    *,
+    refusal: TenureError | None = None,
+    given: dict[str, str] | None = None,
+) -> Response[str]:
     now = ground.clock()
 
     def load(tx: Transaction) -> dict[str, Any]:
@@ -52,12 +95,15 @@ def policy_page(ground: Ground, principal: Principal, name: str, version: int, s
             "versions": every[0].versions,
             "exceptions": [one for one in exceptions.search(tx, now=now) if _is_about(one, found)],
             "since": since,
-            "today": datetime.fromtimestamp(now // 1_000_000, UTC).date().isoformat(),
-            "dry": dry_runs.run(tx, found.body, since=_day(since), until=END) if since else None,
+            "today": moment_of(now).date().isoformat(),
+            "dry": dry_runs.run(tx, found.body, since=beginning_of(since), until=END) if since else None,
             "shown_lines": SHOWN_LINES,
+            "text": policy_yaml.written(found.body),
+            "may_write": principal.may(Permission.ADMINISTER),
+            **answered(request, refusal, given),
         }
 
-    return show(ground, principal, "policy.html", load, current="policies")
+    return show(ground, principal, "policy.html", load, current="policies", refusal=refusal)
 
 
 def span(one: Span) -> str:
@@ -89,7 +135,8 @@ def _is_about(one: PolicyException, policy: PublishedPolicy) -> bool:
     return one.subject.startswith(f"{policy.name}/") or any(ban.mark == one.subject for ban in policy.body.forbid)
 
 
-def _day(text: str) -> Instant:
+def beginning_of(text: str) -> Instant:
+    """The first instant of a day that somebody wrote into a form."""
     try:
         day = date.fromisoformat(text)
     except ValueError:
@@ -97,4 +144,4 @@ def _day(text: str) -> Instant:
     return instant_of(datetime(day.year, day.month, day.day, tzinfo=UTC))
 
 
-handlers = [policies_page, policy_page]
+handlers = [policies_page, policy_page, withdraw]

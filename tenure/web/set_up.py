@@ -14,8 +14,7 @@ from tenure.records.people import FirstPerson, Permission, Principal
 from tenure.store.ground import Ground
 from tenure.store.people import Account
 from tenure.web.forms import Form, gate_of, record
-from tenure.web.page import answer, bare_frame
-from tenure.web.trouble import status_of
+from tenure.web.page import answer, bare_frame, status_of
 
 
 @get("/set-up", permission=Permission.PUBLIC, sync_to_thread=True, include_in_schema=False)

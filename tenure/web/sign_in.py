@@ -15,9 +15,8 @@ from tenure.records.people import Permission, Principal
 from tenure.store import people as accounts
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
-from tenure.web.forms import Form, csrf_of, gate_of, text
+from tenure.web.forms import Form, answered, gate_of, text
 from tenure.web.page import show
-from tenure.web.trouble import status_of
 
 
 @get("/sign-in", permission=Permission.PUBLIC, sync_to_thread=True, include_in_schema=False)
@@ -72,13 +71,12 @@ def _page(
             "anybody": gate_of(request).required or bool(accounts.list_all(tx)),
             "required": gate_of(request).required,
             "provider": gate_of(request).provider_name,
-            "refusal": refusal.message if refusal else "",
+            **answered(request, refusal),
             "name": (given or {}).get("name", ""),
             "next": safe((given or {}).get("next", "/")),
-            "csrf": csrf_of(request),
         }
 
-    return show(ground, principal, "sign_in.html", load, status=status_of(refusal) if refusal else 200)
+    return show(ground, principal, "sign_in.html", load, refusal=refusal)
 
 
 handlers = [page, sign_in, sign_out]

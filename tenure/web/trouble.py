@@ -9,9 +9,8 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
 from tenure.errors import GateNotMet, NotSignedIn, TenureError
-from tenure.serving import answers
 from tenure.web.forms import gate_of
-from tenure.web.page import answer, bare_frame
+from tenure.web.page import answer, bare_frame, status_of
 
 log = logging.getLogger("tenure.web")
 
@@ -29,13 +28,6 @@ TITLES = {
 }
 HIDDEN = "The reason is in the server's log; nothing was stored. Go back and try again."
 NO_PAGE = "No page has this address. It may have been mistyped, or what it showed is gone."
-
-
-def status_of(error: Exception) -> int:
-    """The status of the page for an error; 500 for what is not ours."""
-    if isinstance(error, HTTPException):
-        return error.status_code
-    return answers.status_of(error) if isinstance(error, TenureError) else 500
 
 
 def on_error(request: Request[Any, Any, Any], error: Exception) -> Response[str]:

@@ -21,6 +21,7 @@ from tenure.web.features import panel
 from tenure.web.lineage import panel as lineage_panel
 from tenure.web.page import part, show
 from tenure.web.provenance import panel as provenance_panel
+from tenure.web.version_moves import moves_of
 
 CHARTS = ("columns", "scores")
 FIELDS = {
@@ -60,6 +61,7 @@ def page(
             "judged": stored.profile.judged if stored else None,
             "changes": asked,
             "signed": evidence.blocks(tx, name, version),
+            "moves": moves_of(tx, name, version, principal),
             "evaluation": evaluations[0] if evaluations else None,
             "policy": policies.VERSION,
             "lineage": lineage_panel(tx, name, version),

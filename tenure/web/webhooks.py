@@ -15,9 +15,8 @@ from tenure.records.webhooks import EVENTS, NewWebhook, WebhookChange, WebhookTe
 from tenure.store import outbox
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
-from tenure.web.forms import Form, csrf_of, text
+from tenure.web.forms import Form, answered, text
 from tenure.web.page import part, show
-from tenure.web.trouble import status_of
 
 Asked = Request[Any, Any, Any]
 LISTED_LIMIT = 50
@@ -121,13 +120,10 @@ def _list(
             "lines": webhooks.overview(tx),
             "for_models": FOR_MODELS,
             "for_prompts": FOR_PROMPTS,
-            "refusal": refusal.message if refusal else "",
-            "given": given or {},
-            "csrf": csrf_of(request),
+            **answered(request, refusal, given),
         }
 
-    status = status_of(refusal) if refusal else 200
-    return show(ground, principal, "webhooks.html", load, current="models", status=status)
+    return show(ground, principal, "webhooks.html", load, current="models", refusal=refusal)
 
 
 def _one(
@@ -151,12 +147,10 @@ def _one(
             "waiting": outbox.waiting(tx).get(webhook_id, 0),
             "days": ground.settings.webhook_log_days,
             "tested": tested,
-            "refusal": refusal.message if refusal else "",
-            "csrf": csrf_of(request),
+            **answered(request, refusal),
         }
 
-    status = status_of(refusal) if refusal else 200
-    return show(ground, principal, "webhook.html", load, current="models", status=status)
+    return show(ground, principal, "webhook.html", load, current="models", refusal=refusal)
 
 
 handlers = [webhooks_page, add, webhook_page, test, set_status, remove, redeliver]

@@ -7,12 +7,12 @@ import sys
 
 import pytest
 
-from tenure.errors import NotSignedIn, TooMany
-from tenure.manage import addresses, people
+from tenure.errors import Conflict, NotSignedIn, TooMany
+from tenure.manage import addresses, inbox, people
 from tenure.manage.passwords import FAILURES, LOCKED_FOR_US, Passwords
 from tenure.records.base import Instant
-from tenure.records.people import NewPerson
-from tenure.store import audit
+from tenure.records.people import NewPerson, Permission, Principal
+from tenure.store import audit, password_failures
 from tenure.store.ground import Ground
 
 from .conftest import NOW, PASSWORD, Server
@@ -29,11 +29,15 @@ except TenureError as problem:
 """
 
 
-@pytest.fixture
-def ada(ground: Ground) -> str:
+def make_ada(ground: Ground) -> None:
     new = NewPerson(name="ada", printed_name="Ada", password=PASSWORD)
     hashed = people.hashed(PASSWORD)
     ground.database.write(lambda tx: people.create(tx, new, hashed, by="owner", now=NOW))
+
+
+@pytest.fixture
+def ada(ground: Ground) -> str:
+    make_ada(ground)
     return "ada"
 
 
@@ -101,6 +105,69 @@ def test_an_address_that_guesses_names_has_to_wait(ground: Ground, ada: str):
     assert passwords.check(ada, PASSWORD, purpose="sign-in", now=NOW, address="192.0.2.2")
     later = Instant(NOW + addresses.WITHIN_US)
     assert passwords.check(ada, PASSWORD, purpose="sign-in", now=later, address="192.0.2.1")
+
+
+def kept_out(ground: Ground, now: int = NOW, *permissions: Permission) -> list[tuple[str, str]]:
+    who = Principal(name="root", kind="person", permissions=frozenset(permissions or (Permission.ADMINISTER,)))
+    found = ground.database.read(lambda tx: inbox.of(tx, who, Instant(now)))
+    return [(one.kind, one.name) for one in found.lock_outs]
+
+
+def test_administrators_are_told_once_for_each_lock_out(each_ground: Ground):
+    make_ada(each_ground)
+    passwords = Passwords(each_ground.database)
+    for _ in range(FAILURES - 1):
+        fail(passwords, "ada")
+    assert kept_out(each_ground) == []
+    fail(passwords, "ada", NOW + 1)
+    for number in range(addresses.AT_MOST):
+        fail(passwords, f"nobody-{number}", NOW, address="2001:db8::7")
+    for _ in range(3):
+        with pytest.raises(TooMany):
+            passwords.check("ada", "wrong", purpose="sign-in", now=Instant(NOW + 2))
+        with pytest.raises(TooMany):
+            passwords.check("nobody", "x", purpose="sign-in", now=NOW, address="2001:db8::8")
+    assert kept_out(each_ground) == [("person", "ada"), ("address", "2001:db8::/64")]
+    assert kept_out(each_ground, NOW, Permission.READ) == [], "nobody else is told"
+    assert sorted(one for one in actions(each_ground) if one.endswith(".locked")) == ["address.locked", "person.locked"]
+    assert kept_out(each_ground, NOW + LOCKED_FOR_US + 1) == [], "both have ended"
+
+
+def test_an_administrator_takes_a_lock_off(each_ground: Ground):
+    make_ada(each_ground)
+    passwords = Passwords(each_ground.database)
+    for _ in range(FAILURES):
+        fail(passwords, "ada")
+    each_ground.database.write(lambda tx: people.unlock(tx, "ada", by="root", now=NOW))
+    assert kept_out(each_ground) == []
+    assert actions(each_ground)[0] == "person.unlocked"
+    assert passwords.check("ada", PASSWORD, purpose="sign-in", now=NOW)
+    with pytest.raises(Conflict, match="may sign in"):
+        each_ground.database.write(lambda tx: people.unlock(tx, "ada", by="root", now=NOW))
+
+
+def test_lock_outs_of_addresses_that_are_over_are_forgotten(ground: Ground):
+    passwords = Passwords(ground.database)
+    for hour in range(3):
+        for number in range(addresses.AT_MOST):
+            fail(passwords, f"nobody-{number}", NOW + hour * 3_600_000_000, address=f"192.0.2.{hour}")
+    kept = ground.database.read(lambda tx: password_failures.of_all(tx, since=Instant(0)))
+    assert list(kept) == ["from 192.0.2.2"]
+
+
+def test_the_inbox_and_the_persons_page_show_who_is_kept_out(server: Server):
+    server.person("ada")
+    server.person("root", "admin", "reader")
+    for _ in range(FAILURES):
+        fail(server.gate.passwords, "ada")
+    root = server.session("root")
+    assert "Kept out after failures of sign-in" in server.ask("GET", "/inbox", root).text
+    assert "Let them try again" in server.ask("GET", "/people/ada", root).text
+    csrf = {"x-csrf-token": server.gate.sessions.csrf(root["cookie"].partition("=")[2])}
+    assert server.ask("POST", "/api/v1/people/ada/unlock", {**root, **csrf}).json()["name"] == "ada"
+    assert "Kept out" not in server.ask("GET", "/inbox", root).text
+    assert "Let them try again" not in server.ask("GET", "/people/ada", root).text
+    assert server.session("ada")
 
 
 def test_the_memory_of_addresses_does_not_grow():

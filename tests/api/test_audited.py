@@ -11,16 +11,18 @@ from typing import Any
 
 import msgspec
 import pytest
+import yaml
 
 from tenure.access import Gate
 from tenure.api import front, rooms
 from tenure.api.mlflow import app as mlflow_app
 from tenure.app import MLFLOW_PREFIXES
-from tenure.manage import set_up
-from tenure.records import model_yaml
+from tenure.manage import lockouts, published, set_up
+from tenure.records import yaml_text
 from tenure.records.base import DAY_US, Instant
+from tenure.records.digests import digest_of
 from tenure.records.model_files import ModelFile
-from tenure.store import alerts, audit
+from tenure.store import alerts, audit, password_failures
 from tenure.store.ground import Ground
 from tenure.web import site
 from tests.api.conftest import Asker, ticking
@@ -251,6 +253,14 @@ def roles_and_tokens(tell: Teller) -> None:
     tell("POST /people/{name:str}/sign-out", "/people/ida/sign-out", "person.signed_out", data={"csrf": "x"})
     route = "POST /api/v1/people/{name:str}/sign-out"
     tell(route, "/api/v1/people/ida/sign-out", "person.signed_out")
+    for route, path in (
+        ("POST /people/{name:str}/unlock", "/people/ida/unlock"),
+        ("POST /api/v1/people/{name:str}/unlock", "/api/v1/people/ida/unlock"),
+    ):
+        now = tell.ground.clock()
+        for _ in range(lockouts.FAILURES):
+            tell.ground.database.write(lambda tx, now=now: password_failures.add(tx, "ida", now, since=Instant(0)))
+        tell(route, path, "person.unlocked", data={"csrf": "x"})
 
 
 def policies_and_vault(tell: Teller) -> None:
@@ -277,8 +287,27 @@ def policies_and_vault(tell: Teller) -> None:
     one = f"{exception}/{{exception_id:str}}"
     tell(f"POST {one}/decision", f"{path}/decision", "exception.approved", json=word)
     tell(f"POST {one}/revoke", f"{path}/revoke", "exception.revoked", json={"reason": "the trial is over"})
+    policies_on_pages(tell, asked)
     sent = {"content": b"id,race\n1,a\n2,b\n", "headers": {"content-type": "text/csv"}}
     tell("PUT /api/v1/vault/{attribute:str}", "/api/v1/vault/race?key=id", "vault.put", **sent)
+
+
+def policies_on_pages(tell: Teller, asked: dict[str, str]) -> None:
+    told = policy_of(policy="paged", applies_to={"models": ["elsewhere"]})
+    form = {"text": yaml.safe_dump(told), "tried": digest_of(published.parse(told)), "seen": "0", "reason": "agreed"}
+    route = "POST /policy-editor/send"
+    tell(route, "/policy-editor/send", "policy.drafted", data={**form, "act": "draft"})
+    tell(route, "/policy-editor/send", "policy.published", data={**form, "act": "publish"})
+    gone = {"from_date": "2050-01-01", "reason": "repealed"}
+    route = "/policies/{name:str}/{version:int}/withdraw"
+    tell(f"POST {route}", "/policies/paged/1/withdraw", "policy.withdrawn", data=gone)
+    form = {"model": town.MODEL, **asked}
+    tell("POST /policy-exceptions/ask", "/policy-exceptions/ask", "exception.requested", data=form)
+    [made, *_] = tell.ask.ok("GET", "/api/v1/policy-exceptions")
+    path, one = f"/policy-exceptions/{made['exception_id']}", "/policy-exceptions/{exception_id:str}"
+    word = {"person": "root0", "password": town.PASSWORD, "decision": "approve", "reason": "for the trial"}
+    tell(f"POST {one}/decide", f"{path}/decide", "exception.approved", data=word)
+    tell(f"POST {one}/revoke", f"{path}/revoke", "exception.revoked", data={"reason": "the trial is over"})
 
 
 def mlflows_registry(tell: Teller) -> None:
@@ -326,7 +355,7 @@ def evidence_and_changes(tell: Teller) -> None:
     tell(withdraw, f"/api/v1/changes/{waiting}/withdraw", "change.withdrawn", "version.registered")
     file = {**town.FILE, "owner": "others@example.com"}
     tell("PUT /api/v1/models/{name:str}/file", f"{model}/file", "model_file.applied", json=file)
-    text = model_yaml.written(msgspec.convert({**file, "owner": "more@example.com"}, ModelFile))
+    text = yaml_text.written(msgspec.convert({**file, "owner": "more@example.com"}, ModelFile))
     form = {"text": text, "seen": "2", "act": "apply"}
     tell("POST /models/{name:str}/file/change", f"/models/{town.MODEL}/file/change", "model_file.applied", data=form)
     card = {"scope": "Flights from New York", "data_dependencies": "Weather"}
@@ -342,7 +371,10 @@ def evidence_and_changes(tell: Teller) -> None:
     signature = {"person": "vera", "password": town.PASSWORD, "role": "validator", "meaning": "rejection"}
     form = {**signature, "reason": "it is needed"}
     tell("POST /changes/{change_id:str}/sign", f"/changes/{change}/sign", "change.signed", "change.rejected", data=form)
-    change = tell("POST /api/v1/changes", "/api/v1/changes", "change.opened", json=new)["change_id"]
+    move = {"kind": "suspend", "reason": "it is no longer needed"}
+    route = "POST /models/{name:str}/versions/{version:int}/move/ask"
+    tell(route, f"/models/{town.MODEL}/versions/1/move/ask", "change.opened", data=move)
+    [change] = [one["change_id"] for one in tell.ask.ok("GET", "/api/v1/changes?state=open") if one["version"] == 1]
     signed = {**signature, "meaning": "approval", "reason": "it is not"}
     told = ("change.signed", "change.approved", "version.suspended")
     tell("POST /api/v1/changes/{change_id:str}/signatures", f"/api/v1/changes/{change}/signatures", *told, json=signed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,10 @@ from click.testing import CliRunner, Result
 
 from tenure.cli.main import COMMANDS, tenure
 from tenure.errors import NotAllowed, NotFound, NotSignedIn
+from tenure.manage import lockouts
+from tenure.records.base import Instant
+from tenure.store import password_failures
+from tenure.store.database import Database
 from tests.conftest import Running, free_port
 
 FILE = """
@@ -150,6 +155,14 @@ def test_lists_answer_on_a_young_server(server: Running, command: list[str]) -> 
 
 def test_doctor_tells_a_server_from_none(server: Running, tmp_path: Path) -> None:
     assert run(server, "doctor", "--data", str(tmp_path)).exit_code == 0
+    hand = Database(f"sqlite:///{server.data / 'tenure.db'}")
+    for now in [Instant(time.time_ns() // 1000)] * lockouts.FAILURES:
+        hand.write(lambda tx, now=now: password_failures.add(tx, "mallory", now, since=Instant(0)))
+    alarmed = run(server, "doctor", "--data", str(tmp_path))
+    assert (alarmed.exit_code, "kept out after too many failures: mallory" in alarmed.output) == (1, True)
+    assert "mallory" in run(server, "version", "inbox").output
+    hand.write(lambda tx: password_failures.forget(tx, "mallory"))
+    hand.close()
     none = CliRunner().invoke(tenure, ["doctor", "--url", f"http://127.0.0.1:{free_port()}"])
     assert none.exit_code == 1
     assert "tenure serve" in none.output

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import msgspec
 import pytest
+import sqlalchemy as sa
 
 from tenure.deploy import changes as deployed
 from tenure.errors import Conflict, InvalidInput, NotFound
-from tenure.manage import changes, decisions, facts, impact
+from tenure.manage import changes, decisions, evidence, facts, impact, signatures, verification
 from tenure.records.base import Instant
 from tenure.records.changes import Change, Decision, NewChange
 from tenure.records.lineage import Impact
 from tenure.records.provenance import parts_of
-from tenure.store import audit, registered_models, releases, runs
+from tenure.store import audit, registered_models, releases, runs, tables
 from tenure.store.ground import Ground
 
 from . import chain
 from .chain import DATASET, NOW, RETRAINING, Chain
+from .makers import make_people, sign
 
 
 def ask(ground: Ground, kind: str, identifier: str) -> Impact:
@@ -29,15 +32,16 @@ def hit(found: Impact) -> set[str]:
     return {f"{one.kind}:{one.id}" for one in found.affected}
 
 
-def open_(ground: Ground, kind: Any, version: int = 1, **more: Any) -> Change:
+def open_(ground: Ground, kind: Any, version: int = 1, at: Instant = NOW, **more: Any) -> Change:
     new = msgspec.convert(
         {"kind": kind, "model": "fraud", "version": version, "reason": "wrong data", **more}, NewChange
     )
     checked = facts.check_bytes(ground, "fraud", version)
-    return ground.database.write(lambda tx: changes.open_change(tx, new, by="ann", now=NOW, checked=checked))
+    return ground.database.write(lambda tx: changes.open_change(tx, new, by="ann", now=at, checked=checked))
 
 
 DEPENDENTS = ("endpoint:fraud-live", "version:credit/1", "version:fraud-eu/1", f"retraining:{RETRAINING}")
+LATER = Instant(NOW + 1)
 ACCEPTED = [{"dependent": name, "decide": "accept"} for name in DEPENDENTS]
 
 
@@ -214,3 +218,96 @@ def test_what_came_to_depend_on_it_meanwhile_is_not_passed_over(ground: Ground) 
     suspension = msgspec.structs.replace(signed(change), kind="suspend")
     ground.database.write(lambda tx: deployed.follow(tx, suspension, now=NOW))
     assert [one.model for one in ground.database.read(releases.open_ones)] == ["credit"]
+
+
+@pytest.mark.parametrize(("kind", "more"), [("retire", {"decisions": ACCEPTED}), ("suspend", {"accept": "all"})])
+def test_a_signature_covers_what_was_decided(each_ground: Ground, kind: str, more: Any) -> None:
+    Chain(each_ground)
+    make_people(each_ground)
+    change = sign(each_ground, open_(each_ground, kind, at=LATER, **more), "vera", "validator")
+    assert change.state == "approved"
+    [envelope] = each_ground.database.read(lambda tx: changes.envelopes_of(tx, change.change_id))
+    statement = signatures.verify(envelope, *each_ground.key.public_pems)
+    assert statement.decisions == change.decisions
+    assert statement.accepted == change.accepted
+    assert statement.subject.decisions == change.subject.decisions != ""
+    words = [words for name, words in signatures.in_words(statement) if name == "decided"]
+    assert [said.split(" ")[0] for said in words] == list(DEPENDENTS)
+
+
+def tamper(ground: Ground, change: Change, *, digest_too: bool) -> None:
+    """As somebody who owns the database would: the first decision says otherwise."""
+
+    def rewrite(tx: Any) -> None:
+        where = tables.changes.c.change_id == change.change_id
+        body = json.loads(tx.execute(sa.select(tables.changes.c.body).where(where)).scalar_one())
+        body["decisions"][0]["note"] = "nobody said so"
+        if digest_too:
+            forged = msgspec.convert(body["decisions"], list[Decision])
+            body["subject"]["decisions"] = decisions.digest(change.kind, forged, None)
+        tx.execute(sa.update(tables.changes).where(where).values(body=json.dumps(body)))
+
+    ground.database.write(rewrite)
+
+
+@pytest.mark.parametrize("digest_too", [False, True])
+def test_a_decision_that_changed_after_a_signature_voids_it(each_ground: Ground, digest_too: bool) -> None:
+    Chain(each_ground)
+    make_people(each_ground)
+    change = open_(each_ground, "retire", at=LATER, decisions=ACCEPTED)
+    assert sign(each_ground, change, "ann", "author", "author").state == "open"
+    tamper(each_ground, change, digest_too=digest_too)
+    ended = sign(each_ground, change, "vera", "validator")
+    assert ended.state == "invalidated"
+    assert "what was to be signed has changed (decisions)" in ended.ended_because
+    assert [(one.person, one.voided) for one in ended.signatures] == [("ann", True)]
+    assert len(each_ground.database.read(releases.open_ones)) == 2, "and nothing went"
+
+
+def test_to_decide_otherwise_is_to_withdraw_and_ask_again(each_ground: Ground) -> None:
+    Chain(each_ground)
+    make_people(each_ground)
+    change = open_(each_ground, "suspend", at=LATER, decisions=ACCEPTED)
+    sign(each_ground, change, "ann", "author", "author")
+    each_ground.database.write(lambda tx: changes.withdraw(tx, change.change_id, by="ann", now=NOW))
+    gone = each_ground.database.read(lambda tx: changes.get(tx, change.change_id))
+    assert [one.voided for one in gone.signatures] == [True]
+    other = {**ACCEPTED[0], "note": "known to the desk"}
+    again = open_(each_ground, "suspend", at=LATER, decisions=[other, *ACCEPTED[1:]])
+    assert again.subject.decisions != change.subject.decisions
+
+
+def test_verification_offline_shows_the_decisions_and_names_what_is_not_signed(ground: Ground) -> None:
+    Chain(ground)
+    make_people(ground)
+    change = sign(ground, open_(ground, "retire", at=LATER, decisions=ACCEPTED), "vera", "validator")
+    found = ground.database.read(lambda tx: evidence.of_version(tx, "fraud", 1, ground.key, now=NOW))
+    bundle = json.loads(msgspec.json.encode(found))
+
+    def told(name: str) -> dict[bool, list[str]]:
+        findings = verification.verify(json.dumps(bundle).encode(), ground.key.public_pems).findings
+        return {
+            holds: [one.says for one in findings if one.what == name and one.holds is holds] for holds in (True, False)
+        }
+
+    what = f"decisions of retire {change.change_id}"
+    assert told(what) == {True: ["4, as vera signed"], False: []}
+    bundle["changes"][0]["decisions"][1]["decide"] = "replace"
+    bundle["changes"][0]["decisions"][1]["note"] = "by version 9"
+    [problem] = told(what)[False]
+    assert problem.startswith("is not what was signed, sha256:")
+    bundle["changes"][0]["decisions"] = []
+    assert told(what)[True] == [], "and none left out"
+    statement = signatures.verify(
+        json.dumps(bundle["envelopes"][change.change_id][0]).encode(), *ground.key.public_pems
+    )
+    forged = signatures.seal(msgspec.structs.replace(statement, decisions=[]), ground.key)
+    bare = verification.verify(forged, ground.key.public_pems)
+    assert not bare.holds, "a statement whose words are not those of its digest"
+    older = msgspec.structs.replace(
+        statement, decisions=[], subject=msgspec.structs.replace(statement.subject, decisions="")
+    )
+    assert verification.verify(signatures.seal(older, ground.key), ground.key.public_pems).holds
+    bundle["changes"][0]["decisions"] = ACCEPTED
+    bundle["envelopes"][change.change_id] = [json.loads(signatures.seal(older, ground.key))]
+    assert told(what)[False] == ["what vera signed does not cover them"]

@@ -13,7 +13,7 @@ from .makers import CARD, NOW, Card, apply_file, ask, make_ready, sign, write_ca
 
 def inbox_of(ground: Ground, name: str, kind: str = "person") -> Inbox:
     who = Principal(name=name, kind=kind, permissions=frozenset())  # type: ignore[arg-type]
-    return ground.database.read(lambda tx: inbox.of(tx, who))
+    return ground.database.read(lambda tx: inbox.of(tx, who, NOW))
 
 
 def count(ground: Ground, name: str) -> int:

@@ -12,10 +12,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from tenure.errors import TenureError
-from tenure.manage import changes, facts, lifecycle, people, policies, profiles, signatures
+from tenure.manage import changes, decisions, facts, lifecycle, people, policies, profiles, signatures
 from tenure.records.base import Instant
 from tenure.records.cards import Card
 from tenure.records.changes import Change, SignedStatement, Subject
@@ -76,9 +77,11 @@ class World:
         checked = facts.check_bytes(self.ground, MODEL, self.version)
         look = changes._look  # what a signature would bind to at this moment
         at = Instant(self.now)
-        return self.ground.database.read(
+        seen = self.ground.database.read(
             lambda tx: look(tx, change.kind, MODEL, self.version, change.target, checked, at)
-        ).subject
+        )
+        bound = decisions.digest(change.kind, [], None)  # nothing depends on this version
+        return msgspec.structs.replace(seen.subject, decisions=bound)
 
     def hold(self, change: Change) -> None:
         statements = self.statements(change.change_id)

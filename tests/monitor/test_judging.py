@@ -12,7 +12,7 @@ from tenure.monitor.findings import findings_of
 from tenure.monitor.judging import Judgeable, Past
 from tenure.monitor.rows import Rows
 from tenure.records.base import DAY_US
-from tenure.records.model_files import AtLeast, AtMost, Feature, ModelFile, Monitors
+from tenure.records.model_files import AtLeast, AtMost, Feature, Latency, ModelFile, Monitors
 from tenure.records.profiles import Profile
 from tenure.records.windows import Window
 
@@ -218,3 +218,54 @@ def test_what_was_clipped_counts_as_sent_outside_of_its_range() -> None:
     window = judged(rows, profile_of({"wind": wind}), features={"wind": Feature(range=(0, 80), outside="clip")})
     (column,) = [one for one in window.drift if one.column == "wind"]
     assert column.out_of_range_share == pytest.approx(0.1)
+
+
+def test_accuracy_is_judged_on_as_many_windows_as_the_file_says() -> None:
+    past = [Past(*scored(400, 1.0, seed)) for seed in range(5)]
+    for window, outcomes in ((None, 1_500), ("1w", 1_500), ("3w", 2_300), ("35d", 3_100)):
+        monitors = Monitors(accuracy=AtLeast(at_least=0.6, min_outcomes=1_000, window=window))
+        made = judged(rows_of(*scored(1_500, 1.0, 9)), monitors=monitors, history=past)
+        assert (made.outcomes, made.judged_outcomes) == (1_500, outcomes)
+
+
+@pytest.mark.parametrize(
+    ("slow", "requests", "state"),
+    [(150, 5_000, "breach"), (50, 5_000, "ok"), (60, 5_000, "ok"), (0, 5_000, "ok"), (100, 500, "not_enough_data")],
+)
+def test_latency_is_a_breach_when_too_many_requests_are_proven_slow(slow: int, requests: int, state: str) -> None:
+    rows = rows_of(*scored(requests, 1.0, 5))
+    rows.latency_us[:] = 10_000
+    rows.latency_us[:slow] = 50_001
+    monitors = Monitors(latency=Latency(p99_ms=50))
+    window = judged(rows, monitors=monitors)
+    assert (window.latency_state, window.requests) == (state, requests)
+    told = [one for one in findings_of(window, monitors, None, {}) if one.monitor == "latency"]
+    assert [one.breach for one in told] == [state == "breach"] * (state != "not_enough_data")
+    assert judged(rows).latency_state == "not_enough_data"
+
+
+def test_a_false_alarm_about_latency_stays_within_the_level() -> None:
+    """1 in 100 requests is slow, as is allowed: of 400 windows hardly one may say otherwise."""
+    monitors, rng = Monitors(latency=Latency(p99_ms=50), false_alerts_per_year=4), np.random.default_rng(6)
+    rows = rows_of(*scored(2_000, 1.0, 6))
+    breaches = 0
+    for _ in range(400):
+        rows.latency_us[:] = np.where(rng.random(2_000) < 0.01, 60_000, 10_000)
+        breaches += judging._latency_state(rows, monitors)[0] == "breach"
+    assert breaches / 400 <= judging.level(monitors) + 0.02
+
+
+def test_every_group_of_a_segment_has_its_accuracy_when_it_is_large_enough() -> None:
+    metrics = pytest.importorskip("sklearn.metrics")
+    score, y = scored(1_000, 1.0, 7)
+    carrier = np.array(["UA"] * 600 + ["AA"] * 360 + ["HA"] * 40, dtype=object)
+    carrier[:100] = None
+    rows = rows_of(score, y, carrier=carrier)
+    what = Judgeable(
+        endpoint=ENDPOINT, model=MODEL, version=1, role="champion", start_at=START, end_at=START + DAY_US, rows=rows
+    )
+    file = ModelFile(model=MODEL, purpose="-", owner="-", segments=["carrier", "nothing"])
+    window = judging.judge(what, None, file)
+    assert [(one.value, one.predictions) for one in window.segments] == [("UA", 500), ("AA", 360), ("(missing)", 100)]
+    for one, mine in zip(window.segments, (slice(100, 600), slice(600, 960), slice(0, 100)), strict=True):
+        assert one.roc_auc.value == pytest.approx(metrics.roc_auc_score(y[mine], score[mine]))

@@ -496,6 +496,7 @@ STARTED = {
     "manage/contents.py": "COMMAND",
     "manage/proxies.py": "",
     "retrain/jobs.py": "self._command(job_id)",
+    "store/confined.py": "self.command",
     "serving/processes.py": "",
     "supervisor.py": "[sys.executable, '-m', 'tenure.app', self.kind]",
     "web/parquet.py": "",

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tenure.errors import InvalidInput
-from tenure.records import model_files, model_schema, model_yaml
+from tenure.records import model_files, model_schema, model_yaml, yaml_text
 from tenure.records.model_file_help import HELP
 
 DEMO = (Path(__file__).parents[2] / "tenure" / "demo" / "flight-delay.yaml").read_text()
@@ -81,12 +81,12 @@ def test_a_text_that_is_no_file_is_refused_in_a_sentence(text: str) -> None:
 
 def test_a_text_that_is_too_long_is_not_read() -> None:
     with pytest.raises(InvalidInput, match="may have 512 KiB"):
-        model_yaml.read("#" * (model_yaml.LONGEST + 1))
+        model_yaml.read("#" * (yaml_text.LONGEST + 1))
 
 
 def test_what_is_written_reads_back_the_same() -> None:
     file = model_yaml.read(DEMO)
-    assert model_yaml.read(model_yaml.written(file)) == file
+    assert model_yaml.read(yaml_text.written(file)) == file
 
 
 names = st.text(min_size=1, max_size=12)
@@ -106,15 +106,45 @@ def test_any_file_survives_being_written_and_read(purpose: str, features: dict[s
         features={name: model_files.Feature(kind=kind) for name, kind in features.items()},
         monitors=model_files.Monitors(accuracy=model_files.AtLeast(at_least=at)),
     )
-    assert model_yaml.read(model_yaml.written(file)) == file
+    assert model_yaml.read(yaml_text.written(file)) == file
 
 
 def test_what_stands_at_its_default_is_not_written() -> None:
     file = model_files.ModelFile(model="m", purpose="p", owner="o", action="score >= 0.5")
-    assert yaml.safe_load(model_yaml.written(file)) == {"model": "m", "purpose": "p", "owner": "o"}
+    assert yaml.safe_load(yaml_text.written(file)) == {"model": "m", "purpose": "p", "owner": "o"}
 
 
 def test_the_schema_tells_defaults_as_the_records_have_them() -> None:
     told = model_schema.schema()["$defs"]["Monitors"]["properties"]
     defaults = msgspec.to_builtins(model_files.Monitors())
     assert {key: part["default"] for key, part in told.items()} == defaults
+
+
+@pytest.mark.parametrize(
+    ("phrase", "yearly"), [("1 per 3 months", 4), ("6 per year", 6), ("1 per 2 quarters", 2), ("1 per month", 12)]
+)
+def test_a_budget_may_be_a_phrase_and_is_written_as_what_it_means(phrase: str, yearly: float) -> None:
+    file = model_yaml.read(SHORT + f"monitors: {{false_alerts: {phrase}, accuracy: {{at_least: 0.6, window: 4w}}}}")
+    assert file.monitors.false_alerts_per_year == yearly
+    assert file.monitors.accuracy is not None
+    assert file.monitors.accuracy.window_days == 28
+    again = model_yaml.written(file)
+    assert phrase not in again
+    assert "window_days: 28" in again
+    assert model_yaml.read(again) == file
+
+
+@pytest.mark.parametrize(
+    ("monitors", "says"),
+    [
+        ("{false_alerts: often}", "match"),
+        ("{false_alerts: 1 per year, false_alerts_per_year: 9}", "not both"),
+        ("{accuracy: {at_least: 0.6, window: 10d}}", "multiple of 'window_days', 7"),
+        ("{accuracy: {at_least: 0.6, window: 60w}}", "at most 366 days"),
+        ("{latency: {p99_ms: 0}}", "> 0"),
+    ],
+)
+def test_a_monitor_that_cannot_be_is_refused(monitors: str, says: str) -> None:
+    with pytest.raises(InvalidInput) as refusal:
+        model_yaml.read(SHORT + f"monitors: {monitors}")
+    assert says in refusal.value.message

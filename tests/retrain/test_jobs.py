@@ -12,11 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from tenure.manage import tokens
 from tenure.records.base import SECOND_US, Instant
 from tenure.records.jobs import Job
+from tenure.records.tokens import Token
 from tenure.retrain import jobs
-from tenure.settings import OIDC_SECRET_VARIABLE
+from tenure.settings import OIDC_SECRET_VARIABLE, TOKEN_VARIABLE
 from tenure.store import jobs as stored
+from tenure.store import tokens as kept_tokens
 from tenure.store.ground import Ground
 
 NOW = Instant(1_750_000_000_000_000)
@@ -186,10 +189,8 @@ def test_the_process_dies_with_its_worker(ground: Ground, tmp_path: Path) -> Non
             time.sleep(0.01)  # polling a real process, with a deadline
 
 
-def test_a_recipe_is_not_given_the_secret_of_who_signs_people_in(
-    ground: Ground, runners: list[jobs.Runner], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv(OIDC_SECRET_VARIABLE, "provider-client-secret")
+def left_by(ground: Ground, runners: list[jobs.Runner]) -> dict[str, str]:
+    """The environment of a job's process."""
     job_id = add(ground)
     path = ground.settings.folder / "jobs"
     code = (
@@ -199,5 +200,53 @@ def test_a_recipe_is_not_given_the_secret_of_who_signs_people_in(
     runners.append(jobs.Runner(command=child(code)))
     seen = run_until(ground, runners[0], job_id, "done").result
     assert seen is not None
+    return seen
+
+
+def test_a_recipe_is_not_given_the_secret_of_who_signs_people_in(
+    ground: Ground, runners: list[jobs.Runner], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(OIDC_SECRET_VARIABLE, "provider-client-secret")
+    seen = left_by(ground, runners)
     assert seen[jobs.PARENT_VARIABLE] == str(os.getpid())
     assert "provider-client-secret" not in str(seen)
+
+
+def test_a_job_is_given_a_token_of_its_own_that_ends_with_it(
+    each_ground: Ground, runners: list[jobs.Runner], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(TOKEN_VARIABLE, "what the server's processes share")
+    monkeypatch.setenv("TENURE_TOKEN", "what somebody showed")
+    seen = left_by(each_ground, runners)
+    assert seen["TENURE_TOKEN"] == seen["MLFLOW_TRACKING_TOKEN"]
+    assert not {"what the server's processes share", "what somebody showed"} & set(seen.values())
+    [token] = tokens_of_jobs(each_ground)
+    assert token.revoked_at == NOW
+    assert token.expires_at == NOW + jobs.LONGEST_S * SECOND_US
+    digest = tokens.digest_of(seen["TENURE_TOKEN"])
+    assert each_ground.database.read(lambda tx: tokens.find(tx, digest, NOW, solo=False)) is None
+
+
+@pytest.mark.parametrize("end", ["stops", "fails", "dies"])
+def test_whatever_ends_a_job_its_token_is_good_no_longer(
+    each_ground: Ground, runners: list[jobs.Runner], end: str
+) -> None:
+    job_id = add(each_ground)
+    runners.append(jobs.Runner(command=child("raise SystemExit('no rows')") if end == "fails" else WAITING))
+    runners[0].run_waiting(each_ground, NOW)
+    [token] = tokens_of_jobs(each_ground)
+    assert token.revoked_at is None
+    if end == "stops":
+        runners[0].stop(each_ground, NOW)
+    elif end == "fails":
+        run_until(each_ground, runners[0], job_id, "failed")
+    else:  # its worker dies, and another one takes the job over
+        runners.append(jobs.Runner(command=WAITING))
+        assert runners[1].run_waiting(each_ground, Instant(NOW + LEASE_US + 1))
+    revoked = {one.token_id: one.revoked_at is not None for one in tokens_of_jobs(each_ground)}
+    assert revoked.pop(token.token_id)
+    assert list(revoked.values()) == ([False] if end == "dies" else [])
+
+
+def tokens_of_jobs(ground: Ground) -> list[Token]:
+    return ground.database.read(lambda tx: kept_tokens.search(tx, principal=tokens.JOBS))

@@ -146,10 +146,9 @@ class World:
         assert self.ground.database.write(lambda tx: stored_jobs.lease(tx, job, "w", self.clock + DAY_US, self.now()))
 
     def finish_training(self) -> int:
-        """Stand in for the job's process: version 2 is there, with its card and baseline."""
+        """Stand in for the job's process: version 2 is there, with its baseline."""
         self.start_training()
         made = make_version(self.ground, content=b"retrained")
-        copy_card(self.ground, 1, made.version)
         result = msgspec.to_builtins(trained(made.version, self.order()))
         self.settle("done", result)
         return made.version
@@ -174,13 +173,6 @@ def msgspec_replace(ground: Ground, **changes: Any) -> Ground:
     import dataclasses
 
     return dataclasses.replace(ground, settings=msgspec.structs.replace(ground.settings, **changes))
-
-
-def copy_card(ground: Ground, old: int, new: int) -> None:
-    from tenure.manage import cards
-
-    card = ground.database.read(lambda tx: cards.current(tx, "delay", old)).card
-    ground.database.write(lambda tx: cards.edit(tx, "delay", new, card, by="tenure-worker", now=NOW))
 
 
 def trained(version: int, order: TrainingOrder) -> Trained:

@@ -196,6 +196,26 @@ def test_outcomes_leave_in_batches_and_are_counted(server, client):
     }
 
 
+def test_a_request_says_where_and_what_for_and_is_told_what_was_refused(server, client):
+    problems = [{"where": "wind[0]", "reason": "range", "message": "No."}]
+    told = {"error": {"code": "values_refused", "message": "No.", "problems": problems}}
+    server.answer = lambda _method, _path: (400, told, {})
+    with pytest.raises(errors.ValuesRefused) as refused:
+        client.score("late", {"wind": [1.0]}, jurisdiction="EU", channel="app")
+    assert (refused.value.reason, refused.value.problems) == ("range", tuple(problems))
+    sent = {name.lower(): value for name, value in server.asked[0][3].items()}
+    assert (sent["tenure-jurisdiction"], sent["tenure-channel"]) == ("EU", "app")
+    assert "tenure-purpose" not in sent
+    server.answer = lambda _method, _path: (
+        429,
+        {"error": {"code": "over_quota", "message": "No."}},
+        {"Retry-After": "9"},
+    )
+    with pytest.raises(errors.OverQuota) as over:
+        client.score("late", {"wind": [1.0]})
+    assert over.value.retry_after_s == 9
+
+
 def test_outcomes_need_a_prediction_each(server, client):
     for names in ({}, {"prediction_ids": ["a"], "references": ["b"]}):
         with pytest.raises(errors.InvalidInput, match="exactly one of"):

@@ -61,6 +61,15 @@ def test_reading_cannot_keep_anything(each_ground: Ground) -> None:
     assert "read" not in kept(each_ground)
 
 
+def test_what_is_read_together_is_of_one_state_by_the_driver_too(ground: Ground) -> None:
+    counting = f"SELECT COUNT(*) FROM {KEPT.name}"
+    with ground.database.reading() as tx:
+        before = driver.execute(tx, counting).fetchone()
+        ground.database.write(keeping("meanwhile"))
+        assert driver.execute(tx, counting).fetchone() == before
+    assert "meanwhile" in kept(ground)
+
+
 def test_closing_finishes_what_waits_and_takes_nothing_more(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'x.db'}")
     tables.metadata.create_all(database.engine)

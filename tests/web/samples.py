@@ -9,7 +9,7 @@ from tenure.records.alerts import Alert, Evidence
 from tenure.records.base import DAY_US, Instant, instant_of
 from tenure.records.features import Cost, Importance, ImportanceMethod, MeasuredFeature, MeasuredFeatures
 from tenure.records.profiles import CategoricalProfile, Judged, NumericProfile, Profile
-from tenure.records.windows import Confusion, DriftOfColumn, Interval, Window
+from tenure.records.windows import Confusion, DriftOfColumn, Interval, Segment, Window
 
 from datetime import datetime  # isort: skip
 
@@ -112,6 +112,18 @@ def make_window(week: int, version: int, role: str = "champion", *, auc: float, 
         accuracy_state="breach" if auc < 0.67 else "ok",
         calibration_state="ok",
         profile=None,
+        latency_state="breach" if week == 51 else "ok",
+        requests=rows,
+        segments=[
+            Segment(
+                column="carrier",
+                value="UA",
+                predictions=rows // 3,
+                outcomes=rows // 4,
+                roc_auc=interval(auc, 0.03),
+                event_rate=interval(rate, 0.02),
+            )
+        ],
     )
 
 

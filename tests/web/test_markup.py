@@ -34,6 +34,7 @@ STARTS = (
     f"/webhooks/{hooks.QUIET}",
     "/lineage/endpoint/flight-delay",
     "/models/flight-delay/as-of?at=2100-01-01",
+    "/models/flight-delay/versions/2/move?kind=retire",
 )
 REPEATS = 4
 """So many pages of one kind are looked at: a list's thousand links lead to pages that are made alike."""

@@ -144,6 +144,13 @@ def test_the_months_of_an_endpoint_without_predictions_are_empty(pages: Client) 
     assert "No prediction has been taken in yet" in pages.get("/endpoints/flight-delay/months").text
 
 
+def test_an_endpoint_shows_its_segments_its_latency_and_what_was_not_admitted(pages: Client) -> None:
+    text = pages.get("/endpoints/flight-delay").text
+    assert "carrier: UA" in text
+    assert "carier: no group with 50 outcomes" in text
+    assert "at most 7.5 ms allowed" in text
+
+
 def test_the_chain_is_verified_on_demand(pages: Client) -> None:
     assert "the chain holds" in pages.get("/audit?verify=true").text
     assert "the chain holds" not in pages.get("/audit").text

@@ -20,9 +20,7 @@ from tenure.web.parquet_reader import Found, Refused
 from .test_previews import parquet as written
 from .test_previews import seen
 
-CONFINED = (
-    "import sys; from tenure.web import parquet_reader as one; one.CPU_S = 1; one.confine(); sys.stdin.readline()"
-)
+CONFINED = "import sys; from tenure.store import confined as one; one.confine(1 << 30, 1); sys.stdin.readline()"
 Patched = Callable[[str], None]
 
 

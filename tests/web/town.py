@@ -49,6 +49,8 @@ FILE: dict[str, Any] = {
     },
     "prediction": {"positive": "late", "outcome": "arr_late", "outcome_after_hours": 24},
     "value": "case when action and y then 12.0 when action then -2.0 when y then -6.0 else 0 end",
+    "segments": ["carrier", "carier"],
+    "monitors": {"latency": {"p99_ms": 7.5}},
     "approval": {"steps": [{"role": "validator"}, {"role": "business-owner"}]},
 }
 MLMODEL = """

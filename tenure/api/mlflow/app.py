@@ -29,7 +29,7 @@ from tenure.api.mlflow import (
 from tenure.api.mlflow.routes import Asked, Route
 from tenure.api.mlflow.together import Together
 from tenure.api.mlflow.wire import Reader
-from tenure.errors import InvalidInput, TooLarge
+from tenure.errors import InvalidInput, NotAllowed, TooLarge
 from tenure.records.people import Principal
 from tenure.serving import answers
 from tenure.store.ground import Ground
@@ -119,6 +119,8 @@ def make_app(ground: Ground) -> ASGIApp:
             entry, parts = TABLE.find(scope["method"], path)
             route, principal = entry.route, scope["state"]["principal"]
             everywhere = route.permission in principal.permissions
+            if principal.kind == "job":
+                _require_for_jobs(route)
             if not everywhere:
                 _require_somewhere(principal, route)
             asked = Asked(ground, principal.name, ground.clock(), principal)
@@ -142,6 +144,12 @@ def make_app(ground: Ground) -> ASGIApp:
         await send({"type": "http.response.body", "body": body})
 
     return app
+
+
+def _require_for_jobs(route: Route) -> None:
+    """Let a training job in where it has something to do. Raises NotAllowed."""
+    if not route.for_jobs:
+        raise NotAllowed("A training job registers what it made. It moves no alias and changes nothing else there.")
 
 
 def _require_somewhere(principal: Principal, route: Route) -> None:

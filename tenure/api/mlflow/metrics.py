@@ -12,14 +12,8 @@ from tenure.records.tracking import Int64, KeyValue, Metric, MetricPoint, Number
 from tenure.store.database import Transaction
 
 
-class LogMetric(Named, kw_only=True):
-    key: str
-    value: float
-    timestamp: Int64
-    step: Int64 = 0
-    model_id: str | None = None
-    dataset_name: str | None = None
-    dataset_digest: str | None = None
+class LogMetric(MetricPoint):
+    run_uuid: str | None = None
 
 
 class LogBatch(Named):
@@ -70,16 +64,7 @@ class BulkHistory(Record):
 
 
 def log_metric(tx: Transaction, sent: LogMetric, _asked: Asked) -> None:
-    point = MetricPoint(
-        key=sent.key,
-        value=sent.value,
-        timestamp=sent.timestamp,
-        step=sent.step,
-        model_id=sent.model_id,
-        dataset_name=sent.dataset_name,
-        dataset_digest=sent.dataset_digest,
-    )
-    metrics.log(tx, named(sent), point)
+    metrics.log(tx, sent.run_id or sent.run_uuid, sent)
 
 
 def log_batch(tx: Transaction, sent: LogBatch, asked: Asked) -> None:

@@ -6,6 +6,7 @@ For a model under governance `manage.guards` and `deploy.promotions` decide what
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import msgspec
 
@@ -323,7 +324,7 @@ MODELS = f"{V2}registered-models/"
 VERSIONS = f"{V2}model-versions/"
 OF_NAME = access.of_model("name", place="body")
 BOTH_NAMES = access.of_model("name", "new_name", place="body")
-ROUTES = (
+_ROUTES = (
     writes("POST", f"{MODELS}create", create_model, CreateModel, OF_NAME),
     reads("GET", f"{MODELS}get", get_model, Named, OF_NAME),
     reads("GET", f"{MODELS}search", search_models, Search, access.LISTED),
@@ -346,4 +347,9 @@ ROUTES = (
     writes("POST", f"{VERSIONS}transition-stage", set_stage, SetStage, OF_NAME),
     writes("POST", f"{VERSIONS}set-tag", set_version_tag, SetVersionTag, OF_NAME),
     writes("DELETE", f"{VERSIONS}delete-tag", delete_version_tag, DeleteVersionTag, OF_NAME),
+)
+BY_JOBS = (create_model, create_version)
+"""What a training job writes in the registry: it registers what it made, and moves, renames and deletes nothing."""
+ROUTES = tuple(
+    replace(route, for_jobs=route.permission is Permission.READ or route.handler in BY_JOBS) for route in _ROUTES
 )

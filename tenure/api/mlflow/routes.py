@@ -30,8 +30,7 @@ class Nothing(msgspec.Struct):
     """A request without fields."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True):
     """Who asks, when, and on which ground."""
 
     ground: Ground
@@ -47,7 +46,10 @@ class Asked:
 
 @dataclass(frozen=True)
 class Route:
-    """`path` may hold `{name}` for one segment and `{name:path}` for the rest."""
+    """`path` may hold `{name}` for one segment and `{name:path}` for the rest.
+
+    `for_jobs`: whether a training job may use it, if it has the permission.
+    """
 
     method: str
     path: str
@@ -56,6 +58,7 @@ class Route:
     kind: Kind = "write"
     permission: Permission = Permission.TRACK
     subject: Subject | None = None
+    for_jobs: bool = True
 
 
 def reads(

@@ -1,4 +1,7 @@
-"""Small writes of one turn of the event loop share a transaction: what many connections send is committed once."""
+"""Small writes of one turn of the event loop share a transaction: what many connections send is committed once.
+
+The first of a turn is written at once: a training loop that waits for every answer has nobody to wait for.
+"""
 
 from __future__ import annotations
 
@@ -13,23 +16,31 @@ class Together:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._turn_began = False
         self._gathered: list[tuple[Work[Any], asyncio.Future[Outcome | None]]] = []
 
     async def write(self, work: Work[Any]) -> Any:
         """The work's answer, after the commit. Work of a few rows only: it runs on the event loop."""
         loop = asyncio.get_running_loop()
-        told: asyncio.Future[Outcome | None] = loop.create_future()
-        if not self._gathered:
-            loop.call_soon(self._run)
-        self._gathered.append((work, told))
-        outcome = await told
+        if self._turn_began:
+            told: asyncio.Future[Outcome | None] = loop.create_future()
+            self._gathered.append((work, told))
+            outcome = await told
+        else:
+            self._turn_began = True
+            loop.call_soon(self._end_turn)
+            outcomes = self._database.write_now((work,))
+            outcome = outcomes[0] if outcomes else None
         if outcome is None:  # it would have had to wait, which the loop must not
             return await asyncio.wrap_future(self._database.submit(work))
         if outcome.failure is not None:
             raise outcome.failure
         return outcome.answer
 
-    def _run(self) -> None:
+    def _end_turn(self) -> None:
+        self._turn_began = False
+        if not self._gathered:
+            return
         gathered, self._gathered = self._gathered, []
         outcomes = self._database.write_now([work for work, _ in gathered])
         for place, (_, told) in enumerate(gathered):

@@ -30,12 +30,13 @@ class Reader:
         self._decoder = msgspec.json.Decoder(request, strict=False)
         self._names = _names(request)
         self._snake: dict[str, str] = {_camel(name): name for name in self._names if _camel(name) != name}
-        self._marks = tuple(f'"{name}"'.encode() for name in self._snake)
+        marks = [f'"{re.escape(name)}"'.encode() for name in self._snake]
+        self._marked = re.compile(b"|".join([*marks, re.escape(NUL)])).search
         self._lists = frozenset(field.name for field in msgspec.structs.fields(request) if _is_list(field.type))
 
     def body(self, body: bytes, path: Mapping[str, str]) -> Any:
         """A JSON body, with what the path says added to it."""
-        if not path and body and not any(mark in body for mark in self._marks) and NUL not in body:
+        if not path and body and not self._marked(body):
             try:
                 return self._decoder.decode(body)
             except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
