@@ -56,6 +56,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     scoring_timeout_s: float = 30.0
     scorer_start_timeout_s: float = 60.0
     spare_scorer: bool = True
+    keep_warm_s: Annotated[float, Meta(ge=0)] = 600.0
     compile_memory_mib: Annotated[int, Meta(ge=256)] = 4096
     compile_timeout_s: Annotated[float, Meta(gt=0, le=86_400)] = 600.0
     scorer_memory_mib: Annotated[int, Meta(ge=0)] = 0
@@ -205,6 +206,10 @@ HELP: dict[str, tuple[str, str]] = {
     "scoring_timeout_s": ("seconds", "How long a scoring request may take before 503 is answered."),
     "scorer_start_timeout_s": ("seconds", "How long a scorer may take to load its model."),
     "spare_scorer": ("yes/no", "Keep one scorer process ready, so that releases and restarts take half the time."),
+    "keep_warm_s": (
+        "seconds",
+        "How long a champion that was replaced stays loaded, so that going back to it takes no start.",
+    ),
     "compile_memory_mib": (
         "MiB",
         "Most memory of the process that makes a version into a form, and loads it for that.",

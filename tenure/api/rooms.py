@@ -28,6 +28,7 @@ from tenure.api import (
     grants,
     handling,
     imports,
+    kills,
     lineage,
     model_files,
     models,
@@ -75,6 +76,7 @@ ROOMS = (
     retraining,
     webhooks,
     imports,
+    kills,
     deleted,
     audit,
 )

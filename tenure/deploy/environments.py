@@ -149,7 +149,9 @@ def shown(tx: Transaction, settings: Settings, info: ModelVersionInfo) -> Enviro
 
 def keep_locks(tx: Transaction, settings: Settings, table: RoutingTable) -> None:
     """Put the locks that a routing table needs where gateways find them, as after a database was restored."""
-    for release in (release for route in table.routes.values() for release in route.releases):
+    routes = table.routes.values()
+    spares = [route.spare for route in routes if route.spare is not None]
+    for release in (*(release for route in routes for release in route.releases), *spares):
         if release.environment:
             found = environments.get(tx, release.digest)
             if found is not None and found.lock is not None:

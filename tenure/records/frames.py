@@ -6,7 +6,7 @@ from typing import Any
 
 from tenure.records.admission import Admitted, Reason
 from tenure.records.base import Record
-from tenure.records.routing import ReleaseRole
+from tenure.records.routing import RoutedRole
 
 BY_REFERENCE = "ref:"
 """What a key begins with that is the caller's reference."""
@@ -37,7 +37,7 @@ class PredictionFrame(Record, tag_field="frame", tag="prediction"):
     release_id: str
     model: str
     version: int
-    role: ReleaseRole
+    role: RoutedRole
     rows: int
     event_at: list[int]
     reference: list[str] | None

@@ -6,9 +6,12 @@ from typing import Any, Literal
 
 from tenure.records.admission import AdmissionRules
 from tenure.records.base import Record
+from tenure.records.kills import Fallback, Stopped
 from tenure.records.people import Principal
 
 ReleaseRole = Literal["champion", "challenger", "shadow"]
+RoutedRole = Literal["champion", "challenger", "shadow", "fallback"]
+"""What a version may answer as. `fallback`: instead of a killed one; it is no release and competes with nothing."""
 
 
 class InputColumn(Record):
@@ -53,7 +56,7 @@ class Release(Record):
     release_id: str
     model: str
     version: int
-    role: ReleaseRole
+    role: RoutedRole
     share: float
     location: str
     digest: str
@@ -64,12 +67,19 @@ class Release(Record):
 
 
 class Route(Record):
-    """An endpoint and what answers there, champion first. `admission`: what the model's file asks of requests."""
+    """An endpoint and what answers there, champion first.
+
+    `admission`: what the model's file asks of requests. `stopped`: what is killed here. `fallback`: what is answered
+    instead, and `spare` the version that does so, if it is one.
+    """
 
     endpoint: str
     model: str
     releases: list[Release]
     admission: AdmissionRules | None = None
+    stopped: list[Stopped] = []
+    fallback: Fallback | None = None
+    spare: Release | None = None
 
 
 class RoutedToken(Record):
@@ -91,7 +101,7 @@ class ReleaseHealth(Record):
     release_id: str
     endpoint: str
     version: int
-    role: ReleaseRole
+    role: RoutedRole
     state: Literal["starting", "serving", "failed"]
     detail: str = ""
 

@@ -1,7 +1,8 @@
 """Which scorers stand behind each endpoint right now, and how one table of routes turns into the next.
 
 A new table takes effect in two halves. What it takes away is gone at once: that is the kill switch. What it adds
-answers only when its scorer has loaded and been tried; until then the champion before it keeps answering.
+answers only when its scorer has loaded and been tried; until then the champion before it keeps answering. A champion
+that was replaced stays warm for a while, so that going back to it is as quick as going on was.
 
 A version whose form was proven is answered for by the gateway itself. Its scorer, where one runs, keeps answering until
 the form is loaded and tried, and is started only when the form cannot be used.
@@ -12,14 +13,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from tenure.errors import NotFound, Unavailable
+from tenure.records.kills import Constant, Rule
 from tenure.records.routing import GatewayStatus, Release, ReleaseHealth, Route, RoutingTable
-from tenure.serving import routing
+from tenure.serving import fallbacks, routing
 from tenure.serving.decoding import Columns
+from tenure.serving.fallbacks import Instead
 from tenure.serving.forms.arm import Compiled
 from tenure.serving.processes import Processes
 from tenure.serving.scorers import Fetch, Scorer
@@ -33,11 +37,11 @@ Version = tuple[str, int, str]
 @dataclass(frozen=True)
 class Arm:
     release: Release
-    scorer: Scorer | Compiled
+    scorer: Scorer | Compiled | Instead
 
     def outputs_now(self, columns: Columns, rows: int, params: dict[str, Any] | None) -> list[Any] | None:
         """The answers, where the gateway has them without waiting for a scorer; else None."""
-        return self.scorer.outputs_now(columns, rows, params) if isinstance(self.scorer, Compiled) else None
+        return None if isinstance(self.scorer, Scorer) else self.scorer.outputs_now(columns, rows, params)
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,7 @@ class Arms:
         self._scorers: dict[Version, Scorer] = {}
         self._forms: dict[tuple[Version, str], Compiled] = {}
         self._live: dict[str, Endpoint] = {}
+        self._resting: dict[str, tuple[Release, float]] = {}
         self._stopping: set[asyncio.Task[None]] = set()
 
     def model_of(self, name: str) -> str | None:
@@ -109,6 +114,7 @@ class Arms:
 
     def apply(self, table: RoutingTable) -> None:
         """Take up a table: start what is new, drop what is gone, keep the old champion until the new one is ready."""
+        self._rest_replaced(table)
         self.table = table
         for release in self._routed():
             key = _version(release), release.form.digest if release.form else ""
@@ -117,6 +123,12 @@ class Arms:
         self._settle()
 
     def look(self) -> None:
+        """Called a few times a second: what waits too long, what hangs, and what has been kept warm long enough."""
+        over = [name for name, (_, until) in self._resting.items() if until <= time.monotonic()]
+        for name in over:
+            del self._resting[name]
+        if over:
+            self._settle()
         for scorer in self._all():
             scorer.look()
 
@@ -134,7 +146,7 @@ class Arms:
 
     async def stop(self) -> None:
         """Finish what scorers have begun, then end them."""
-        self.table, self._live = routing.EMPTY, {}
+        self.table, self._live, self._resting = routing.EMPTY, {}, {}
         scorers = self._all()
         self._scorers, self._forms = {}, {}
         await asyncio.gather(*(scorer.stop() for scorer in scorers), *self._stopping)
@@ -162,7 +174,23 @@ class Arms:
         return [*self._scorers.values(), *self._forms.values()]
 
     def _routed(self) -> list[Release]:
-        return [release for route in self.table.routes.values() for release in route.releases]
+        """What must be loaded: what is in service, what would answer instead, and what is kept warm."""
+        routes = self.table.routes.values()
+        spares = [route.spare for route in routes if route.spare is not None]
+        resting = [release for release, _ in self._resting.values()]
+        return [*(release for route in routes for release in route.releases), *spares, *resting]
+
+    def _rest_replaced(self, table: RoutingTable) -> None:
+        """Keep the champions warm that a new table replaces by others, one for each endpoint."""
+        until = time.monotonic() + self._settings.keep_warm_s
+        for name, route in table.routes.items():
+            before = self.table.routes.get(name)
+            replaced = routing.champion_of(before) if before is not None else None
+            champion = routing.champion_of(route)
+            if replaced is not None and champion is not None and _version(replaced) != _version(champion):
+                self._resting[name] = replaced, until
+        for name in self._resting.keys() - table.routes.keys():
+            del self._resting[name]
 
     def _scorer(self, release: Release) -> Scorer:
         return Scorer(release, self._settings, self._fetch, self._starts, self._processes, self._settle)
@@ -184,10 +212,14 @@ class Arms:
         task.add_done_callback(self._stopping.discard)
 
     def _endpoint(self, route: Route, before: Endpoint | None) -> Endpoint:
+        routed = routing.champion_of(route)
+        if fallbacks.is_stopped(route, routed):
+            return self._instead(route, routed)
         champion, reason = self._champion(route, before)
         if champion is None:
             return Endpoint(route.endpoint, route.model, (), (), reason=reason)
-        ready = [arm for arm in map(self._arm, route.releases) if arm.scorer.ready]
+        alive = [release for release in route.releases if not fallbacks.is_stopped(route, release)]
+        ready = [arm for arm in map(self._arm, alive) if arm.scorer.ready]
         return Endpoint(
             route.endpoint,
             route.model,
@@ -195,6 +227,18 @@ class Arms:
             shadows=tuple(arm for arm in ready if arm.release.role == "shadow"),
             shared=(champion.release, *(release for release in route.releases if release.role == "challenger")),
         )
+
+    def _instead(self, route: Route, champion: Release | None) -> Endpoint:
+        """What answers while the champion, or the whole endpoint, is stopped. Nothing is scored in the shadow then."""
+        arm: Arm | None = None
+        if isinstance(route.fallback, Constant | Rule):
+            arm = Arm(fallbacks.as_release(route, champion), Instead(route.fallback, champion))
+        elif route.spare is not None and not fallbacks.names(route, route.spare):
+            arm = self._arm(route.spare)
+        if arm is None or not arm.scorer.ready:
+            reason = "It was stopped on purpose, and nothing is ready to answer instead. Ask whoever runs it."
+            return Endpoint(route.endpoint, route.model, (), (), reason=reason)
+        return Endpoint(route.endpoint, route.model, answering=(arm,), shadows=(), shared=(arm.release,))
 
     def _champion(self, route: Route, before: Endpoint | None) -> tuple[Arm | None, str]:
         """Who answers as champion: the table's when it is ready, else who did before; or why nobody does."""
@@ -205,7 +249,9 @@ class Arms:
         if arm.scorer.ready:
             return arm, ""
         if before is not None and before.answering and before.answering[0].scorer.ready:
-            return before.answering[0], ""
+            last = before.answering[0]
+            if last.release.role == "champion" and not fallbacks.is_stopped(route, last.release):
+                return last, ""
         if arm.scorer.state == "failed":
             return None, f"Version {release.version} of {release.model} failed: {arm.scorer.detail}."
         return None, f"Version {release.version} of {release.model} is starting. Try again in a few seconds."

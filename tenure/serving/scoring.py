@@ -27,11 +27,14 @@ from tenure.serving.arms import Arm, Arms, Endpoint
 from tenure.serving.columns import packed, packed_values
 from tenure.serving.decoding import Answer, Asked, Columns, Request, score_of
 from tenure.serving.journal import Journal
+from tenure.serving.routing import place_of
 from tenure.settings import Settings
 
 log = logging.getLogger("tenure.gateway")
 
 ROUTING_KEY = "tenure-routing-key"
+VERSION = "tenure-version"
+"""A header that names the version which must answer, for whoever tries one out."""
 HEADERS = {
     name.encode(): name
     for name in (
@@ -46,6 +49,7 @@ HEADERS = {
         "sec-fetch-site",
         *NAMED.values(),
         ROUTING_KEY,
+        VERSION,
     )
 }
 """What is looked at of a request's headers; others are not even decoded."""
@@ -118,7 +122,7 @@ class Scoring:
         asked = read(request)
         if not isinstance(asked, Asked):
             asked = await asked
-        scored = await self.score(endpoint, asked, request, principal, version)
+        scored = await self.score(endpoint, asked, request, principal, version or headers.get(VERSION, ""))
         told, said = speaks.encode(asked, scored.answer)
         await self.keep(scored, request, principal, started)
         named = [
@@ -126,6 +130,8 @@ class Scoring:
             (b"tenure-prediction-id", scored.answer.prediction_id.encode()),
             (b"tenure-model-version", b"%d" % scored.answer.version),
         ]
+        if scored.arm.release.role == "fallback":
+            named.append((b"tenure-fallback", b"true"))
         await answer(send, 200, named, said)
         self.mirror(scored)
 
@@ -196,7 +202,9 @@ class Scoring:
     def mirror(self, scored: Scored) -> None:
         """Have the shadows score what was answered, now that it has left."""
         for shadow in scored.endpoint.shadows:
-            self._mirror_to(shadow, scored)
+            mirrored = shadow.release.share
+            if not 0 < mirrored < 1 or place_of("mirror", scored.answer.prediction_id) < mirrored:
+                self._mirror_to(shadow, scored)
 
     async def finish(self) -> None:
         """Wait for the shadows that have begun, for as long as a request may take."""

@@ -553,6 +553,21 @@ endpoints = Table(
     _text("model"),
     _number("created_at"),
     _text("created_by"),
+    _text("fallback", null=True),  # JSON of records/kills.py: what is answered instead of a killed version
+)
+kills = Table(
+    "kills",
+    metadata,
+    _text("kill_id", key=True),
+    Column("endpoint", Text, ForeignKey("endpoints.name"), nullable=False),
+    Column("version", Integer),  # none: the whole endpoint
+    _text("reason"),
+    _text("killed_by"),
+    _number("killed_at"),
+    _text("lifted_by", null=True),
+    _number("lifted_at", null=True),
+    _text("lift_reason", null=True),
+    Index("ix_kills_by_endpoint", "endpoint", "lifted_at"),
 )
 releases = Table(
     "releases",

@@ -383,6 +383,22 @@ def evidence_and_changes(tell: Teller) -> None:
     tell("POST /api/v1/changes/{change_id:str}/signatures", f"/api/v1/changes/{change}/signatures", *told, json=signed)
 
 
+def kills(tell: Teller) -> None:
+    fallback, reason = "/endpoints/{name:str}/fallback", {"reason": "agreed with the desk"}
+    sent = {"fallback": {"kind": "constant", "answer": 0.5}, **reason}
+    tell(f"PUT /api/v1{fallback}", "/api/v1/endpoints/other/fallback", "endpoint.fallback_set", json=sent)
+    form = {"kind": "constant", "answer": "0.4", **reason}
+    tell(f"POST {fallback}", "/endpoints/other/fallback", "endpoint.fallback_set", data=form)
+    for door, body in (("/api/v1", "json"), ("", "data")):
+        place = f"{door}/endpoints/other/kills"
+        tell(f"POST {door}/endpoints/{{name:str}}/kills", place, "endpoint.killed", **{body: reason})
+        [standing] = [
+            one["kill_id"] for one in tell.ask.ok("GET", "/api/v1/endpoints/other/kills") if not one["lifted_at"]
+        ]
+        route = f"POST {door}/endpoints/{{name:str}}/kills/{{kill_id:str}}/lift"
+        tell(route, f"{place}/{standing}/lift", "endpoint.kill_lifted", **{body: reason})
+
+
 def endpoints_and_alerts(tell: Teller) -> None:
     new = {"name": "other", "model": town.MODEL}
     tell("POST /api/v1/endpoints", "/api/v1/endpoints", "endpoint.created", *RECORDED, "release.started", json=new)
@@ -391,6 +407,7 @@ def endpoints_and_alerts(tell: Teller) -> None:
     made = tell(f"POST {route}", "/api/v1/endpoints/other/releases", *RECORDED, "release.started", json=release)
     path = f"/api/v1/endpoints/other/releases/{made['release_id']}?reason=enough"
     tell(f"DELETE {route}/{{release_id:str}}", path, "release.ended")
+    kills(tell)
     promote = "/api/v1/models/{model:str}/versions/{version:int}/promote"
     body = {"to": "champion", "reason": "once more"}
     tell(f"POST {promote}", f"/api/v1/models/{town.MODEL}/versions/2/promote", *RECORDED, "version.promoted", json=body)
