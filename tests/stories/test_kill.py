@@ -77,7 +77,7 @@ def test_nothing_acknowledged_is_lost_when_processes_are_killed(tmp_path: Path) 
         serving(tmp_path / "data") as server,
         httpx.Client(timeout=10) as posting,
         # No form of it is equal to itself, so there is a scorer to be killed.
-        steps.serve_champion(server, "killed", KNeighborsClassifier()) as client,
+        steps.serve_champion(server, "killed", KNeighborsClassifier(algorithm="brute")) as client,
     ):
         run_id = mlflow.MlflowClient(server.url).create_run("0").info.run_id
         predicted: list[str] = []
