@@ -26,5 +26,4 @@ def test_a_released_version_is_compiled_and_answers_in_the_gateway(tmp_path: Pat
         assert client.score("shaped", row).predictions[0] == pytest.approx(by_scorer, abs=1e-9)
         told = client.get("/api/v1/models/shaped/versions/1/form")
         assert told["report"]["kind"] == "linear"
-        actions = {event["action"] for event in client.get("/api/v1/audit")}
-        assert {"form.asked", "form.compiled"} <= actions
+        assert "form.compiled" in {event["action"] for event in client.get("/api/v1/audit")}
