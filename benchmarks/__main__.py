@@ -14,6 +14,7 @@ NAMES = (
     "provenance",
     "scoring",
     "admission",
+    "outcomes",
     "profiling",
     "auditing",
     "access",

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tenure.deploy import endpoints
 from tenure.records.windows import Progress
 from tenure.serving.journal import Segment, segments
 from tenure.store import journal_cursors, lake_files, outcomes, retraining_runs, watermarks, windows
+from tenure.store import overrides as kept_overrides
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
 from tenure.store.watermarks import Watermark
+
+if TYPE_CHECKING:
+    from tenure.store.lake import Lake
 
 
 def of(ground: Ground, endpoint: str) -> Progress:
@@ -39,6 +44,8 @@ def of(ground: Ground, endpoint: str) -> Progress:
             outcomes_conflicting=outcomes.refused_count(tx, endpoint),
             journal_bytes_waiting=waiting,
             retraining=under_way.state if under_way else None,
+            overridden=_overridden(tx, ground, endpoint) if rows.get("overrides") else 0,
+            overrides_waiting=kept_overrides.waiting_count(tx, endpoint),
         )
 
 
@@ -47,11 +54,23 @@ def journal_folder(ground: Ground) -> Path:
     return ground.settings.folder / "journal"
 
 
+def lake_of(ground: Ground) -> Lake:
+    from tenure.store.lake import Lake  # here, since it brings numpy
+
+    return Lake(ground.settings.folder / "lake", fsync=ground.settings.journal_fsync)
+
+
 def size_of(segment: Segment) -> int:
     try:
         return segment.path.stat().st_size
     except FileNotFoundError:  # sealed since it was listed
         return segment.path.with_suffix(".sealed").stat().st_size
+
+
+def _overridden(tx: Transaction, ground: Ground, endpoint: str) -> int:
+    from tenure.monitor import overrides  # here, since it brings numpy
+
+    return overrides.overridden_count(tx, lake_of(ground), endpoint)
 
 
 def _bytes_waiting(ground: Ground, tx: Transaction) -> int:

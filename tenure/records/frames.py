@@ -1,4 +1,5 @@
-"""What is journaled: one frame per scoring request and role, one per refusal, one per batch of outcomes; as msgpack."""
+"""What is journaled: one frame per scoring request and role, one per refusal, one per batch of outcomes
+or overrides; as msgpack."""
 
 from __future__ import annotations
 
@@ -68,4 +69,17 @@ class OutcomeFrame(Record, tag_field="frame", tag="outcome"):
     caller: str = ""
 
 
-Frame = PredictionFrame | OutcomeFrame | RefusalFrame
+class OverrideFrame(Record, tag_field="frame", tag="override"):
+    """What people decided instead of the model: `value[k]` for `key[k]`, why and by whom. Never an outcome."""
+
+    at: int
+    endpoint: str
+    key: list[str]
+    value: list[float]
+    event_at: list[int]
+    reason: list[str]
+    decided_by: list[str]
+    caller: str = ""
+
+
+Frame = PredictionFrame | OutcomeFrame | RefusalFrame | OverrideFrame

@@ -22,6 +22,7 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from struct import Struct as Layout
+from typing import BinaryIO
 
 import msgspec
 
@@ -87,10 +88,23 @@ class Journal:
 
     def append_now(self, frame: Frame) -> None:
         """Write a frame at once. Safe from any thread. Raises Unavailable when the disk refuses it."""
-        with self._lock:
-            failure = self._write([framed(frame)])[1]
-        if failure is not None:
-            raise failure
+        self._write_now([framed(frame)])
+
+    def copy_now(self, source: BinaryIO) -> None:
+        """Write frames that were framed before, some at a time. Safe from any thread; others may write between.
+
+        Raises Unavailable when the disk refuses one: those before it are in the journal then.
+        """
+        waiting: list[bytes] = []
+        size = 0
+        while header := source.read(HEADER.size):
+            waiting.append(header + source.read(HEADER.unpack(header)[0]))
+            size += len(waiting[-1])
+            if size >= MIB:
+                self._write_now(waiting)
+                waiting, size = [], 0
+        if waiting:
+            self._write_now(waiting)
 
     def seal_due(self) -> None:
         """Seal the open segment when its time has come."""
@@ -108,6 +122,12 @@ class Journal:
         self._write_waiting()
         self.seal()
         os.close(self._alone)
+
+    def _write_now(self, frames: list[bytes]) -> None:
+        with self._lock:
+            failure = self._write(frames)[1]
+        if failure is not None:
+            raise failure
 
     def _write_waiting(self) -> None:
         waiting, self._waiting = self._waiting, []

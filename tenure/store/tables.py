@@ -534,6 +534,8 @@ endpoints = Table(
     _text("model"),
     _number("created_at"),
     _text("created_by"),
+    _text("journal", null=True),  # how its answers are journaled, when not all are (JSON)
+    _text("export", null=True),  # where its payloads are sent (JSON)
 )
 releases = Table(
     "releases",
@@ -558,7 +560,7 @@ lake_files = Table(
     "lake_files",
     metadata,
     _text("path", key=True),  # relative to the lake's root
-    _text("kind"),  # predictions | shadows | outcomes | refusals
+    _text("kind"),  # predictions | shadows | outcomes | refusals | overrides
     _text("endpoint"),
     _number("row_count"),
     _number("first_event_at"),
@@ -623,6 +625,17 @@ conflicting_outcomes = Table(
     Column("kept", Double, nullable=False),
     Column("refused", Double, nullable=False),
     _number("event_at"),
+)
+pending_overrides = Table(
+    "pending_overrides",
+    metadata,
+    _text("endpoint", key=True),
+    _text("key", key=True),  # as of outcomes
+    _text("decided_by", key=True),
+    _number("event_at", key=True),
+    Column("value", Double, nullable=False),
+    _text("reason"),
+    _number("received_at"),
 )
 alerts = Table(
     "alerts",

@@ -74,6 +74,7 @@ UNTOLD: dict[str, str] = {
     "POST /runs/{run_id:str}/note": LABEL,
     "POST /experiments/{experiment_id:str}/note": LABEL,
     "POST /api/v1/endpoints/{name:str}/outcomes": "outcomes arrive by thousands; `segments.recorded` tells of them",
+    "POST /api/v1/endpoints/{name:str}/overrides": "each is a row of the lake with who and why; as outcomes",
     f"POST {IMPORT}/experiments": MOVED,
     f"POST {IMPORT}/runs": MOVED,
     f"POST {IMPORT}/points": MOVED,
