@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tenure.deploy import endpoints
+from tenure.records.base import SECOND_US
 from tenure.records.windows import Progress
 from tenure.serving.journal import Segment, segments
 from tenure.store import journal_cursors, lake_files, outcomes, retraining_runs, watermarks, windows
@@ -65,6 +66,26 @@ def size_of(segment: Segment) -> int:
         return segment.path.stat().st_size
     except FileNotFoundError:  # sealed since it was listed
         return segment.path.with_suffix(".sealed").stat().st_size
+
+
+def backlog(ground: Ground) -> tuple[int, float]:
+    """Bytes of the journal that are not in the lake yet, and for how many seconds the oldest of them wait at least."""
+    cursors = ground.database.read(journal_cursors.all_of)
+    waiting, oldest = 0, None
+    for segment in segments(journal_folder(ground)):
+        left = size_of(segment) - cursors.get(segment.key, 0)
+        if left > 0:
+            waiting += left
+            touched = _touched_us(segment)
+            oldest = touched if oldest is None else min(oldest, touched)
+    return waiting, 0.0 if oldest is None else max(0.0, (ground.clock() - oldest) / SECOND_US)
+
+
+def _touched_us(segment: Segment) -> int:
+    try:
+        return segment.path.stat().st_mtime_ns // 1000
+    except FileNotFoundError:  # sealed since it was listed
+        return segment.path.with_suffix(".sealed").stat().st_mtime_ns // 1000
 
 
 def _overridden(tx: Transaction, ground: Ground, endpoint: str) -> int:

@@ -29,7 +29,8 @@ class PredictionFrame(Record, tag_field="frame", tag="prediction"):
     """A request that was answered (or scored in the shadow), columns as they came, row k of `columns[name][k]`.
 
     A shadow frame has the request's id, its own release and no columns: they stand in the champion's frame.
-    `admitted` is None when the model's file asks nothing of requests.
+    `admitted` is None when the model's file asks nothing of requests. `propensity`: the probability with which this arm
+    answered; `sampled`: the fraction of requests that the endpoint journaled then. Estimates need both.
     """
 
     prediction_id: str
@@ -48,6 +49,8 @@ class PredictionFrame(Record, tag_field="frame", tag="prediction"):
     latency_us: int
     caller: str = ""
     admitted: Admitted | None = None
+    propensity: float = 1.0
+    sampled: float = 1.0
 
 
 class RefusalFrame(Record, tag_field="frame", tag="refusal"):

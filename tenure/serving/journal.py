@@ -33,6 +33,8 @@ HEADER = Layout("<II")
 NAME = re.compile(r"^(\d{12})\.(open|sealed)$")
 MIB = 1024 * 1024
 READ_LIMIT_BYTES = 16 * MIB
+MOST_WAITING_BYTES = 64 * MIB
+"""Of frames that wait for one write; more is refused, so that memory does not grow with what the disk cannot take."""
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Frame)
@@ -52,6 +54,18 @@ class Segment:
         return f"{self.process}/{self.sequence:012d}"
 
 
+@dataclass
+class Figures:
+    """What a journal has done since it was opened: counters, and the bytes that wait for the next write."""
+
+    frames: int = 0
+    bytes: int = 0
+    writes: int = 0
+    write_ns: int = 0
+    refused: int = 0
+    waiting_bytes: int = 0
+
+
 class Journal:
     """Appends frames for one process. A second live process of the same name is refused with CannotStart.
 
@@ -69,6 +83,7 @@ class Journal:
         self._size = 0
         self._opened_at = 0.0
         self._waiting: list[tuple[bytes, asyncio.Future[None]]] = []
+        self.figures = Figures()
         self._lock = threading.Lock()
         self._alone = _claim(self._folder)
         recover(self._folder)
@@ -77,13 +92,19 @@ class Journal:
     def append(self, frame: Frame) -> asyncio.Future[None]:
         """Have a frame written with all others of this turn of the event loop; done when it is on disk.
 
-        The future raises Unavailable when the disk refuses it: the frame is not in the journal then.
+        The future raises Unavailable when the disk refuses it, this raises it when too many bytes wait: the frame is
+        not in the journal then.
         """
         loop = asyncio.get_running_loop()
+        written = framed(frame)
+        if self.figures.waiting_bytes + len(written) > MOST_WAITING_BYTES and self._waiting:
+            self.figures.refused += 1
+            raise Unavailable("Too much waits for the journal already. Nothing was answered; try again in a second.")
         if not self._waiting:
             loop.call_soon(self._write_waiting)
         done = loop.create_future()
-        self._waiting.append((framed(frame), done))
+        self._waiting.append((written, done))
+        self.figures.waiting_bytes += len(written)
         return done
 
     def append_now(self, frame: Frame) -> None:
@@ -131,6 +152,7 @@ class Journal:
 
     def _write_waiting(self) -> None:
         waiting, self._waiting = self._waiting, []
+        self.figures.waiting_bytes = 0
         if not waiting:
             return
         with self._lock:
@@ -148,6 +170,17 @@ class Journal:
 
         What landed whole stays, since a reader may have seen it; the torn rest is cut off again.
         """
+        begun = time.perf_counter_ns()
+        written, failure = self._put(frames)
+        figures = self.figures
+        figures.write_ns += time.perf_counter_ns() - begun
+        figures.writes += 1
+        figures.frames += written
+        figures.bytes += sum(map(len, frames[:written]))
+        figures.refused += len(frames) - written
+        return written, failure
+
+    def _put(self, frames: list[bytes]) -> tuple[int, TenureError | None]:
         payload = frames[0] if len(frames) == 1 else b"".join(frames)
         landed = 0
         try:

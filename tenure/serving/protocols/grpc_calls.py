@@ -139,7 +139,11 @@ class Service:
         return _told("ModelMetadata", **catalogue.model(self._scoring.arms.endpoint(call.name), call.version))
 
     async def model_infer(self, call: Any, context: Context) -> Any:
-        started, scoring, name = time.perf_counter_ns(), self._scoring, call.model_name
+        with self._scoring.counted(call.model_name):
+            return await self._infer(call, context, time.perf_counter_ns())
+
+    async def _infer(self, call: Any, context: Context, started: int) -> Any:
+        scoring, name = self._scoring, call.model_name
         headers = self._headers(context)
         principal = scoring.asking(headers, name, Permission.SCORE)
         endpoint = scoring.arms.endpoint(name)
@@ -149,6 +153,7 @@ class Service:
         told = encode(asked, scored.answer)
         await scoring.keep(scored, request, principal, started)
         context.set_trailing_metadata((("tenure-prediction-id", scored.answer.prediction_id),))
+        scoring.count(scored, started, call.ByteSize(), told.ByteSize())
         context.add_done_callback(lambda _: scoring.mirror(scored))
         return told
 
