@@ -152,11 +152,11 @@ def _end(problem: BaseException) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def run_gateway(settings: Settings) -> None:
+def run_gateway(settings: Settings, name: str = "gateway") -> None:
     from tenure.serving import gateway
 
     gate = open_gate(settings, None)
-    gateway.run(settings, _model_fetcher(settings), gate.principal, gate.published.take_up)
+    gateway.run(settings, _model_fetcher(settings), gate.principal, gate.published.take_up, name)
 
 
 def _model_fetcher(settings: Settings) -> Any:
@@ -215,7 +215,7 @@ def _serve(app: Any, host: str, port: int) -> None:
     )
 
 
-PROCESSES = {"control": run_control, "gateway": run_gateway, "worker": run_worker}
+PROCESSES = {"control": run_control, "worker": run_worker}
 
 
 def environment(settings: Settings, token: str) -> dict[str, str]:
@@ -279,7 +279,11 @@ def main(kind: str) -> None:
     lifeline.die_with_parent(int(os.environ[PARENT_VARIABLE]))
     lean.refuse_frameworks()
     try:
-        PROCESSES[kind](settings_.load({}, os.environ))
+        settings = settings_.load({}, os.environ)
+        if kind.startswith("gateway"):
+            run_gateway(settings, kind)
+        else:
+            PROCESSES[kind](settings)
     except TenureError as problem:
         sys.exit(f"tenure {kind}: {problem.message}")
 

@@ -26,7 +26,8 @@ def new_id(now: Instant) -> str:
     """A UUIDv7 (RFC 9562) in its 36-character form: 48 bits of milliseconds, then random bits."""
     random = int.from_bytes(os.urandom(10))
     value = (now // 1000) << 80 | 0x7 << 76 | (random >> 68) << 64 | 0b10 << 62 | random & (1 << 62) - 1
-    return str(uuid.UUID(int=value))
+    digits = f"{value:032x}"  # what uuid.UUID would write, in a quarter of the time
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def instant_of_id(identifier: str) -> Instant:

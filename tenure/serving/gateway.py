@@ -11,6 +11,7 @@ import gc
 import logging
 import os
 import signal
+import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -54,24 +55,37 @@ TakeUp = Callable[[Mapping[str, RoutedToken]], None]
 
 
 def make_app(
-    settings: Settings, folder: Path, fetch: Fetch, principal_of: PrincipalOf, take_up: TakeUp = lambda _: None
+    settings: Settings,
+    folder: Path,
+    fetch: Fetch,
+    principal_of: PrincipalOf,
+    take_up: TakeUp = lambda _: None,
+    name: str = NAME,
 ) -> ASGIApp:
     """The gateway as an ASGI app; its lifespan opens and seals the journal and starts and stops the scorers.
 
     `folder` is the data folder, `fetch` gives a release's local folder, `principal_of` names who is asking by the
-    lower-case headers, `take_up` is told the tokens of every new routing table.
+    lower-case headers, `take_up` is told the tokens of every new routing table. `name` tells the gateways of one folder
+    apart: each has its own part of the journal.
     """
-    return Gateway(settings, folder, fetch, principal_of, take_up)
+    return Gateway(settings, folder, fetch, principal_of, take_up, name)
 
 
-def run(settings: Settings, fetch: Fetch, principal_of: PrincipalOf, take_up: TakeUp = lambda _: None) -> None:
+def run(
+    settings: Settings,
+    fetch: Fetch,
+    principal_of: PrincipalOf,
+    take_up: TakeUp = lambda _: None,
+    name: str = NAME,
+) -> None:
     """Serve until SIGTERM or Ctrl-C: then finish what is in flight, stop the scorers and seal the journal."""
     import uvicorn
 
+    listening = _listen(settings) if settings.gateways > 1 else None
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)  # uvicorn raises what it caught once more when it is done
-    uvicorn.run(
-        make_app(settings, settings.folder, fetch, principal_of, take_up),
+    config = uvicorn.Config(
+        make_app(settings, settings.folder, fetch, principal_of, take_up, name),
         host=settings.host,
         port=settings.gateway_port,
         loop="uvloop",
@@ -80,20 +94,48 @@ def run(settings: Settings, fetch: Fetch, principal_of: PrincipalOf, take_up: Ta
         log_level="warning",
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=int(settings.scoring_timeout_s),
     )
+    uvicorn.Server(config).run(sockets=[listening] if listening is not None else None)
+
+
+def _listen(settings: Settings) -> socket.socket:
+    """A socket on the scoring port that other gateways share: the kernel hands each its part of the connections.
+
+    Raises CannotStart when somebody has the port alone.
+    """
+    listening = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
+    try:
+        for option in (socket.SO_REUSEADDR, socket.SO_REUSEPORT):
+            listening.setsockopt(socket.SOL_SOCKET, option, 1)
+        listening.bind((settings.host, settings.gateway_port))
+    except OSError as problem:
+        listening.close()
+        raise CannotStart(
+            f"The gateway cannot listen on port {settings.gateway_port}: {problem.strerror}. Choose another with "
+            "--scoring-port."
+        ) from None
+    return listening
 
 
 class Gateway:
     def __init__(
-        self, settings: Settings, folder: Path, fetch: Fetch, principal_of: PrincipalOf, take_up: TakeUp
+        self,
+        settings: Settings,
+        folder: Path,
+        fetch: Fetch,
+        principal_of: PrincipalOf,
+        take_up: TakeUp,
+        name: str,
     ) -> None:
+        self._name = name
         self._settings = settings
         self._folder = folder
         self._principal_of = principal_of
         self._take_up = take_up
         self._arms = Arms(settings, fetch, self._tell)
-        self._admissions = Admissions(Quotas(folder, NAME))
+        self._admissions = Admissions(Quotas(folder, name))
         self._told: object = None
         self._kept_at = 0.0
         self._applied = -1
@@ -149,6 +191,7 @@ class Gateway:
         """The gateway's figures, to who may read everywhere."""
         admission.require(scoring.known(headers_of(scope)), Permission.READ)
         told = metrics.page(
+            self._name,
             scoring.figures,
             self._arms,
             self._journal.figures,
@@ -206,7 +249,7 @@ class Gateway:
         notes = {release_id: f"{count} requests were not scored in the shadow" for release_id, count in dropped.items()}
         self._told = self._to_tell()
         status = msgspec.structs.replace(
-            self._arms.status(NAME, os.getpid(), _now(), notes),
+            self._arms.status(self._name, os.getpid(), _now(), notes),
             admissions=self._admissions.counts(),
             unjournaled={name: dict(each) for name, each in scoring.unjournaled.items()} if scoring else {},
             service=self._service(scoring) if scoring else [],
@@ -275,7 +318,11 @@ class Gateway:
     async def _start(self) -> None:
         settings = self._settings
         self._journal = Journal(
-            self._folder / "journal", NAME, settings.segment_seal_s, settings.segment_max_mib, settings.journal_fsync
+            self._folder / "journal",
+            self._name,
+            settings.segment_seal_s,
+            settings.segment_max_mib,
+            settings.journal_fsync,
         )
         self._epochs = routing.EpochReader(self._folder)
         self._admissions.quotas.load()

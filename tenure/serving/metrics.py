@@ -13,6 +13,7 @@ from tenure.serving.scorers import Scorer
 
 
 def page(
+    process: str,
     figures: Figures,
     arms: Arms,
     written: journal.Figures,
@@ -41,8 +42,8 @@ def page(
         "Answers that are not in the journal, by why.",
         [({"endpoint": name, "why": why}, n) for name, each in unjournaled.items() for why, n in each.items()],
     )
-    add_journal(told, written, "gateway")
-    add_process(told, "gateway")
+    add_journal(told, written, process)
+    add_process(told, process)
     return told.text()
 
 

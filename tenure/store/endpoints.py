@@ -51,6 +51,12 @@ def journal(tx: Transaction, name: str) -> JournalMode:
     return journal_from(tx.execute(sa.select(_column.journal).where(_column.name == name)).scalar())
 
 
+def journal_modes(tx: Transaction, model: str) -> list[str]:
+    """How the endpoints of a model journal, each mode once."""
+    stored = tx.execute(sa.select(_column.journal).where(_column.model == model)).scalars()
+    return sorted({journal_from(text).mode for text in stored})
+
+
 def set_journal(tx: Transaction, name: str, mode: JournalMode) -> None:
     said = msgspec.json.encode(mode).decode()
     tx.execute(sa.update(tables.endpoints).where(_column.name == name).values(journal=said))

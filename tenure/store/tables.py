@@ -555,7 +555,6 @@ endpoints = Table(
     _text("created_by"),
     _text("fallback", null=True),  # JSON of records/kills.py: what is answered instead of a killed version
     _text("journal", null=True),  # JSON of records/journaling.py: how its answers are journaled
-    _text("export", null=True),  # JSON of records/journaling.py: where its payloads are sent
 )
 kills = Table(
     "kills",

@@ -7,11 +7,14 @@ import pytest
 
 from tenure.deploy import journaling, routing
 from tenure.errors import NotFound
+from tenure.manage import facts, published
+from tenure.records.facts import Facts
 from tenure.records.journaling import AUDIT, JournalMode, SetJournal
 from tenure.store import audit
+from tenure.store.database import Transaction
 from tenure.store.ground import Ground
 
-from .makers import NOW, make_model
+from .makers import NOW, make_model, make_version
 from .test_promotions import make_endpoint
 
 SAMPLE = SetJournal(reason="ten million a day", journal=JournalMode(mode="sample", fraction=0.1))
@@ -49,3 +52,20 @@ def test_an_unknown_endpoint_has_no_mode(each_ground: Ground) -> None:
 def test_a_mode_that_means_nothing_is_refused(said: dict[str, object]) -> None:
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert(said, JournalMode)
+
+
+def test_how_its_endpoints_journal_is_a_fact_for_gates(each_ground: Ground) -> None:
+    make_model(each_ground)
+    version = make_version(each_ground).version
+    assert facts_of(each_ground, version).journaling is None
+    make_endpoint(each_ground)
+    assert facts_of(each_ground, version).journaling == ["audit"]
+    each_ground.database.write(lambda tx: journaling.set_mode(tx, "delay-eu", SAMPLE, by="ann", now=NOW))
+    assert facts_of(each_ground, version).journaling == ["sample"]
+
+
+def facts_of(ground: Ground, version: int) -> Facts:
+    def gather(tx: Transaction) -> Facts:
+        return facts.gather(tx, "delay", version, None, published.for_model(tx, "delay", NOW))
+
+    return ground.database.read(gather)

@@ -1,4 +1,4 @@
-"""The gateway alone, for tests: `python alone.py SETTINGS_JSON [SCORER]`. A release's location is a folder here.
+"""The gateway alone, for tests: `python alone.py SETTINGS_JSON NAME [SCORER]`. A release's location is a folder here.
 
 SCORER: the module that its scorers run, when it is not the real one.
 """
@@ -26,10 +26,11 @@ def end_with_parent() -> None:
 
 if __name__ == "__main__":
     threading.Thread(target=end_with_parent, daemon=True).start()
-    if sys.argv[2:]:
-        processes.PROGRAM = ("-m", sys.argv[2])
+    if sys.argv[3:]:
+        processes.PROGRAM = ("-m", sys.argv[3])
     gateway.run(
         msgspec.json.decode(sys.argv[1], type=Settings),
         lambda release: Path(release.location),
         lambda headers: VISITOR if "cookie" in headers or "authorization" in headers else OWNER,
+        name=sys.argv[2],
     )

@@ -1,4 +1,4 @@
-"""Overrides wait for their prediction as outcomes do; endpoints say how they journal and what leaves them."""
+"""Overrides wait for their prediction as outcomes do; endpoints say how they journal."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -21,5 +21,4 @@ def upgrade() -> None:
         sa.Column("received_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("endpoint", "key", "decided_by", "event_at", name="pk_pending_overrides"),
     )
-    for name in ("journal", "export"):
-        op.add_column("endpoints", sa.Column(name, TEXT, nullable=True))
+    op.add_column("endpoints", sa.Column("journal", TEXT, nullable=True))
