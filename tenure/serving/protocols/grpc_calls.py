@@ -139,8 +139,15 @@ class Service:
         return _told("ModelMetadata", **catalogue.model(self._scoring.arms.endpoint(call.name), call.version))
 
     async def model_infer(self, call: Any, context: Context) -> Any:
-        with self._scoring.counted(call.model_name):
+        figures = self._scoring.figures
+        figures.in_flight += 1
+        try:
             return await self._infer(call, context, time.perf_counter_ns())
+        except Exception as problem:
+            self._scoring.count_refusal(call.model_name, problem)
+            raise
+        finally:
+            figures.in_flight -= 1
 
     async def _infer(self, call: Any, context: Context, started: int) -> Any:
         scoring, name = self._scoring, call.model_name
