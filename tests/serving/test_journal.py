@@ -40,7 +40,9 @@ def everything(root: Path) -> list[Frame]:
     return found
 
 
-def test_the_first_of_a_turn_is_written_at_once_and_all_others_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_first_of_a_turn_is_written_at_once_and_all_others_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     journal = make(tmp_path)
     writes = []
     write = os.write
