@@ -15,6 +15,7 @@ NAMES = (
     "scoring",
     "swapping",
     "admission",
+    "outcomes",
     "profiling",
     "auditing",
     "access",

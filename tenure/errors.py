@@ -119,6 +119,16 @@ class ValuesRefused(InvalidInput):
         self.problems = tuple(problems)
 
 
+class RowsRefused(InvalidInput):
+    """Rows of what was sent do not fit. `problems`: the first of them, each with row, where and message."""
+
+    code = "rows_refused"
+
+    def __init__(self, message: str, *, where: str | None = None, problems: Sequence[dict[str, object]] = ()) -> None:
+        super().__init__(message, where=where)
+        self.problems = tuple(problems)
+
+
 class OverQuota(TooMany):
     """A caller has had scored what it may. `retry_after_s`: seconds until there is more."""
 

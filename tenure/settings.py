@@ -52,6 +52,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_body_mib: int = 32
     max_artifact_gib: int = 50
     max_rows: int = 100_000
+    max_outcomes_mib: Annotated[int, Meta(ge=1, le=1_000_000)] = 2048
     truncate_long_values: bool = True
     scoring_timeout_s: float = 30.0
     scorer_start_timeout_s: float = 60.0
@@ -199,6 +200,7 @@ HELP: dict[str, tuple[str, str]] = {
     "max_body_mib": ("MiB", "Largest body that the API and the gateway read; artifacts have their own limit."),
     "max_artifact_gib": ("GiB", "Largest single artifact."),
     "max_rows": ("rows", "Most rows in one scoring or outcome request."),
+    "max_outcomes_mib": ("MiB", "Largest file of outcomes or overrides that comes as CSV or as an Arrow stream."),
     "truncate_long_values": (
         "yes/no",
         "Cut a run's params after 6000 characters and its tags after 8000, as MLflow does; with `no` longer ones are "

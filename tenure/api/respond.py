@@ -10,17 +10,19 @@ from tenure import errors
 
 
 class Problem(msgspec.Struct, omit_defaults=True):
-    """The one shape of an error in our API. `failures` is there when a gate said no."""
+    """The one shape of an error in our API. `failures`: when a gate said no; `problems`: when rows do not fit."""
 
     code: str
     message: str
     where: str | None = None
     failures: list[str] = []
+    problems: list[dict[str, Any]] = []
 
 
 def problem_of(error: errors.TenureError) -> Problem:
     failures = list(error.failures) if isinstance(error, errors.GateNotMet) else []
-    return Problem(error.code, error.message, error.where, failures)
+    problems = list(error.problems) if isinstance(error, errors.RowsRefused) else []
+    return Problem(error.code, error.message, error.where, failures, problems)
 
 
 def hidden(error: BaseException) -> Problem:

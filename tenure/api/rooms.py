@@ -28,8 +28,10 @@ from tenure.api import (
     grants,
     handling,
     imports,
+    journaling,
     kills,
     lineage,
+    metrics,
     model_files,
     models,
     outcomes,
@@ -51,6 +53,7 @@ from tenure.store.ground import Ground
 
 ROOMS = (
     service,
+    metrics,
     people,
     account,
     grants,
@@ -77,6 +80,7 @@ ROOMS = (
     webhooks,
     imports,
     kills,
+    journaling,
     deleted,
     audit,
 )

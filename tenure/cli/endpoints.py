@@ -157,6 +157,24 @@ def fallback(
     show(found, as_json, ["kind", "what"], [(found["kind"] if found else "none", told)], f"Instead of {name}")
 
 
+@command.command("journal")
+@click.argument("name")
+@click.option("--mode", type=click.Choice(["audit", "sample", "drop-and-count"]), default=None, help="How to journal.")
+@click.option("--fraction", type=float, default=1.0, help="Of the requests, for the mode sample: 0.1 for 10 %.")
+@click.option("--reason", default=None, help="Why; needed to change it.")
+@server_option
+def journal(name: str, mode: str | None, fraction: float, reason: str | None, client: Any, as_json: bool) -> None:
+    """Show, or set, what is journaled of the answers: all of them, a sample, or whatever the disk takes."""
+    place = f"/api/v1/endpoints/{name}/journal"
+    if mode is None:
+        found = client.get(place)
+    elif reason is None:
+        raise InvalidInput("Say why, with --reason.")
+    else:
+        found = client.put(place, {"journal": {"mode": mode, "fraction": fraction}, "reason": reason})
+    show(found, as_json, ["mode", "fraction"], [(found["mode"], found["fraction"])], f"Journal of {name}")
+
+
 def _json(text: str, where: str) -> Any:
     try:
         return json.loads(text)

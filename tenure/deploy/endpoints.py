@@ -71,8 +71,10 @@ def describe_all(tx: Transaction, settings: Settings) -> list[EndpointInfo]:
 
 def _info(tx: Transaction, endpoint: Endpoint, settings: Settings, statuses: list[GatewayStatus]) -> EndpointInfo:
     counted: Counter[str] = Counter()
+    unjournaled: Counter[str] = Counter()
     for status in statuses:
         counted.update(status.admissions.get(endpoint.name, {}))
+        unjournaled.update(status.unjournaled.get(endpoint.name, {}))
     return EndpointInfo(
         name=endpoint.name,
         model=endpoint.model,
@@ -83,4 +85,7 @@ def _info(tx: Transaction, endpoint: Endpoint, settings: Settings, statuses: lis
         releases=routing.in_service(tx, endpoint.name),
         health=[one for status in statuses for one in status.releases if one.endpoint == endpoint.name],
         admissions=dict(counted.most_common()),
+        journal=endpoints.journal(tx, endpoint.name),
+        unjournaled=dict(unjournaled.most_common()),
+        service=[one for status in statuses for one in status.service if one.endpoint == endpoint.name],
     )

@@ -97,6 +97,7 @@ def _route(tx: Transaction, endpoint: Endpoint, admission: AdmissionRules | None
         stopped=[Stopped(version=one.version, reason=one.reason) for one in kills.standing(tx, endpoint=endpoint.name)],
         fallback=fallback,
         spare=_spare(tx, endpoint, fallback.version) if isinstance(fallback, OtherVersion) else None,
+        journal=endpoints.journal(tx, endpoint.name),
     )
 
 

@@ -36,7 +36,7 @@ from tenure.records.profiles import Profile
 from tenure.records.provenance import Code, Environment
 from tenure.records.registry import ModelVersionInfo
 from tenure.store import cards as kept_cards
-from tenure.store import changes, model_files, profiles, proxy_tests, runs
+from tenure.store import changes, endpoints, model_files, profiles, proxy_tests, runs
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
 from tenure.store.profiles import StoredProfile
@@ -118,6 +118,7 @@ def gather(
         purposes=file.use.purposes if file else None,
         scoring=file.use.scoring if file else None,
         tier=file.tier if file else None,
+        journaling=endpoints.journal_modes(tx, model) or None,
         governed=bool(file and file.approval),
         authors=_authors(tx, info, applied, card, stored, force),
         model_file_digest=applied.digest if applied else "",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -28,14 +28,23 @@ WIDEST_NUMBER_BYTES = 32
 """Of a decimal, which Parquet keeps in a block of a fixed length."""
 
 
-class Asked(msgspec.Struct):
-    """A table in so many bytes, of so many rows and bytes unpacked at most; `as_text` names columns of names."""
+BLOCK_ROWS = 65_536
+READ_BYTES = 1024 * 1024
 
-    kind: Literal["csv", "parquet"]
+
+class Asked(msgspec.Struct):
+    """A table in so many bytes, of so many rows and bytes unpacked at most; `as_text` names columns of names.
+
+    `in_blocks`: told block by block, and the limit on what is unpacked is one of each block. CSV and Arrow streams are
+    read so; of Parquet, whose foot comes last, the whole file is read first.
+    """
+
+    kind: Literal["csv", "parquet", "arrow"]
     size_bytes: int
     most_rows: int
     most_unpacked: int
     as_text: tuple[str, ...] = ()
+    in_blocks: bool = False
 
 
 class Said(msgspec.Struct):
@@ -56,7 +65,11 @@ def main() -> None:
     line = confined.question()
     if line:
         asked = msgspec.json.decode(line, type=Asked)
-        confined.confine(asked.size_bytes + 3 * asked.most_unpacked + SPARE_BYTES, CPU_S)
+        held = 0 if asked.in_blocks and asked.kind != "parquet" else asked.size_bytes
+        confined.confine(held + 3 * asked.most_unpacked + SPARE_BYTES, CPU_S)
+        if asked.in_blocks:
+            tell_blocks(asked)
+            return
         said, table = answer(asked, sys.stdin.buffer.read())
         sys.stdout.buffer.write(msgspec.json.encode(said) + b"\n")
         if table is not None:
@@ -65,22 +78,94 @@ def main() -> None:
         sys.stdout.buffer.flush()
 
 
+def tell_blocks(asked: Asked) -> None:
+    """Tell a table block by block, each an Arrow stream of its own; then, as the last bit, how that went."""
+    confined.say(msgspec.json.encode(_said(lambda: _say_blocks(asked))))
+    sys.stdout.buffer.flush()
+
+
+def _say_blocks(asked: Asked) -> None:
+    import pyarrow as pa
+
+    rows = 0
+    for table in _blocks(asked):
+        for start in range(0, table.num_rows, BLOCK_ROWS):
+            block = table.slice(start, BLOCK_ROWS)
+            rows += block.num_rows
+            if rows > asked.most_rows:
+                raise TooLarge(f"A table may have at most {asked.most_rows:,} rows. Send several.")
+            sink = pa.BufferOutputStream()
+            with pa.ipc.new_stream(sink, block.schema) as stream:
+                stream.write_table(block)
+            confined.say(memoryview(sink.getvalue()))
+
+
+def _blocks(asked: Asked) -> Iterator[pa.Table]:
+    import pyarrow as pa
+    from pyarrow import csv
+
+    if asked.kind == "parquet":
+        yield flat_parquet(sys.stdin.buffer.read(), asked.most_rows, asked.most_unpacked)
+    elif asked.kind == "csv":
+        types = {name: pa.string() for name in asked.as_text}
+        options = csv.ConvertOptions(column_types=types, strings_can_be_null=True, null_values=[""])
+        reading = csv.ReadOptions(block_size=READ_BYTES, use_threads=False)
+        with csv.open_csv(sys.stdin.buffer, read_options=reading, convert_options=options) as file:
+            for batch in file:
+                yield pa.Table.from_batches([batch])
+    else:
+        with pa.ipc.open_stream(sys.stdin.buffer) as file:
+            _check_plain(file.schema)
+            for batch in file:
+                batch.validate(full=True)
+                yield _plain(pa.Table.from_batches([batch]), asked)
+
+
+def _check_plain(schema: pa.Schema) -> None:
+    import pyarrow as pa
+
+    for field in schema:
+        kind = _kept(field.type)
+        plain = pa.types.is_primitive(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind)
+        if not (plain or pa.types.is_null(kind) or pa.types.is_string_view(kind) or pa.types.is_decimal(kind)):
+            raise InvalidInput(f"A column must hold plain values. {field.name[:80]!r} holds {str(kind)[:40]}.")
+
+
+def _plain(table: pa.Table, asked: Asked) -> pa.Table:
+    """A block whose texts are written out, once it is known how long they will be."""
+    import pyarrow as pa
+
+    if table.nbytes + sum(_written_out(column) for column in table.columns) > asked.most_unpacked:
+        raise _too_large(asked.most_rows, asked.most_unpacked)
+    return pa.Table.from_arrays([column.cast(_kept(column.type)) for column in table.columns], table.column_names)
+
+
 def answer(asked: Asked, body: bytes) -> tuple[Said, pa.Table | None]:
     """The table, or what is wrong with it."""
+    found: list[pa.Table] = []
+
+    def read() -> None:
+        csv = asked.kind == "csv"
+        found.append(_from_csv(body, asked) if csv else flat_parquet(body, asked.most_rows, asked.most_unpacked))
+
+    return _said(read), found[0] if found else None
+
+
+def _said(work: Callable[[], None]) -> Said:
+    """Do something with a table, and say how that went."""
     import pyarrow as pa
 
     try:
-        if asked.kind == "csv":
-            return Said(), _from_csv(body, asked)
-        return Said(), flat_parquet(body, asked.most_rows, asked.most_unpacked)
+        work()
+        return Said()
     except TooLarge as refusal:
-        return Said("too_large", refusal.message), None
+        return Said("too_large", refusal.message)
     except InvalidInput as refusal:
-        return Said("invalid", refusal.message), None
+        return Said("invalid", refusal.message)
     except MemoryError:
-        return Said("too_large", "Reading it takes more memory than a table may have. Send several."), None
+        return Said("too_large", "Reading it takes more memory than a table may have. Send several.")
     except (pa.ArrowException, OSError, ValueError, OverflowError, RecursionError) as problem:
-        return Said("unreadable", (str(problem).splitlines() or ["its bytes make no sense"])[0]), None
+        return Said("unreadable", (str(problem).splitlines() or ["its bytes make no sense"])[0])
 
 
 def _from_csv(body: bytes, asked: Asked) -> pa.Table:
@@ -141,7 +226,9 @@ def _written_out(column: pa.ChunkedArray) -> int:
 
 def _kept(kind: pa.DataType) -> pa.DataType:
     """What a dictionary's values are; other types are what they are."""
-    return getattr(kind, "value_type", kind)
+    import pyarrow as pa
+
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
 
 
 def _too_large(most_rows: int, most_unpacked: int) -> TooLarge:

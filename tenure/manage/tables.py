@@ -6,7 +6,8 @@ A process of its own reads each (`table_reader`). What it hands back is held to 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, BinaryIO, Literal
 
 import msgspec
 
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 CSV, PARQUET = "text/csv", "application/vnd.apache.parquet"
+ARROW = "application/vnd.apache.arrow.stream"
+Kind = Literal["csv", "parquet", "arrow"]
+KINDS: dict[str, Kind] = {CSV: "csv", PARQUET: "parquet", ARROW: "arrow"}
+SAID_AS = {"csv": "CSV", "parquet": "Parquet", "arrow": "an Arrow stream"}
+MOST_IN_A_BLOCK = 64 * 1024 * 1024
 MOST_ROWS = 2_000_000
 MOST_UNPACKED = 512 * 1024 * 1024
 FRAMING = 2
@@ -54,15 +60,56 @@ def flat_parquet(body: bytes, most_rows: int, most_unpacked: int) -> pa.Table:
     return _asked(Asked("parquet", len(body), most_rows, most_unpacked), body)
 
 
+def blocks(
+    source: BinaryIO, kind: Kind, *, size_bytes: int, most_rows: int, as_text: tuple[str, ...] = ()
+) -> Iterator[pa.Table]:
+    """A table block by block, without ever holding all of it. Raises InvalidInput, TooLarge, TooMany, also midway."""
+    most = MOST_UNPACKED if kind == "parquet" else MOST_IN_A_BLOCK
+    asked = Asked(kind, size_bytes, most_rows, most, as_text=as_text, in_blocks=True)
+    try:
+        said: Said | None = None
+        for part in processes.parts(msgspec.json.encode(asked), source, most_bytes=FRAMING * MOST_IN_A_BLOCK):
+            if part[:1] != b"{":
+                yield _checked(part, 0, asked)
+                continue
+            said = msgspec.json.decode(part, type=Said)
+    except confined.Busy:
+        raise _busy() from None
+    except confined.Failed as failure:
+        raise _failed(failure) from None
+    except msgspec.MsgspecError:
+        raise InvalidInput("The table cannot be read: what reads it made no sense of it.") from None
+    if said is None:
+        raise _failed(confined.Failed("the process that read it ended"))
+    if said.problem:
+        raise _problem(said, kind)
+
+
+def _busy() -> TooMany:
+    return TooMany("Other tables are being read. Try again in a few seconds.")
+
+
+def _failed(failure: confined.Failed) -> TooLarge:
+    return TooLarge(f"The table could not be read: {failure}. Send a smaller one.")
+
+
+def _problem(said: Said, kind: Kind) -> InvalidInput:
+    if said.problem == "too_large":
+        return TooLarge(said.says)
+    if said.problem == "unreadable":
+        return InvalidInput(f"The table cannot be read as {SAID_AS[kind]}: {said.says}.")
+    return InvalidInput(said.says)
+
+
 def _asked(asked: Asked, body: bytes) -> pa.Table:
     """What the process makes of a file. Raises InvalidInput, TooLarge, TooMany."""
     try:
         most = FRAMING * asked.most_unpacked + STREAM_SPARE_BYTES
         told = processes.answer(msgspec.json.encode(asked), body, most_bytes=most)
     except confined.Busy:
-        raise TooMany("Other tables are being read. Try again in a few seconds.") from None
+        raise _busy() from None
     except confined.Failed as failure:
-        raise TooLarge(f"The table could not be read: {failure}. Send a smaller one.") from None
+        raise _failed(failure) from None
     first, _, _ = told.partition(b"\n")
     try:
         said = msgspec.json.decode(first, type=Said)
@@ -70,13 +117,7 @@ def _asked(asked: Asked, body: bytes) -> pa.Table:
             return _checked(told, len(first) + 1, asked)
     except msgspec.MsgspecError:
         raise InvalidInput("The table cannot be read: what reads it made no sense of it.") from None
-    if said.problem == "too_large":
-        raise TooLarge(said.says)
-    if said.problem == "unreadable":
-        raise InvalidInput(
-            f"The table cannot be read as {asked.kind.upper() if asked.kind == 'csv' else 'Parquet'}: {said.says}."
-        )
-    raise InvalidInput(said.says)
+    raise _problem(said, asked.kind)
 
 
 def _checked(told: bytes, start: int, asked: Asked) -> pa.Table:

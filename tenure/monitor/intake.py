@@ -14,22 +14,26 @@ from collections.abc import Iterable
 
 import msgspec
 
-from tenure.monitor import compaction, joining, tables
+from tenure.monitor import compaction, joining, overrides, tables
 from tenure.monitor.outcomes import OUTCOMES_NAME
-from tenure.monitor.progress import journal_folder, size_of
+from tenure.monitor.progress import journal_folder, lake_of, size_of
 from tenure.records.base import DAY_US, SECOND_US, Instant
-from tenure.records.frames import Frame, OutcomeFrame, PredictionFrame, RefusalFrame
+from tenure.records.frames import Frame, OutcomeFrame, OverrideFrame, PredictionFrame, RefusalFrame
 from tenure.serving.journal import MIB, Segment, read_frames, segments
 from tenure.store import journal_cursors, lake_files, outcomes, watermarks
+from tenure.store import overrides as kept_overrides
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
-from tenure.store.lake import Lake
+from tenure.store.lake import Lake, Table
 from tenure.store.lake_files import LakeFile
 from tenure.store.outcomes import Told
+from tenure.store.overrides import Decided
 
 log = logging.getLogger("tenure.monitor")
 PREDICTIONS_A_BITE = MIB
-OUTCOMES_A_BITE = MIB // 8  # about 2,000 outcomes: what a transaction of 20 ms can keep waiting
+OUTCOMES_A_BITE = 4 * MIB  # about 60,000 outcomes: the lake is looked through once for all of them
+SMALL_BITE = MIB // 8
+MOST_WAITING = 2_000  # what a transaction of 20 ms can keep waiting
 LOOK_US = SECOND_US
 KEPT_US = DAY_US
 
@@ -45,10 +49,13 @@ class EndpointIntake(msgspec.Struct):
     waiting: list[Told] = []
     refused: list[outcomes.Refused] = []
     outcomes_until: int = 0
+    overrides: list[LakeFile] = []
+    decided: list[str] = []
+    undecided: list[Decided] = []
 
-
-def lake_of(ground: Ground) -> Lake:
-    return Lake(ground.settings.folder / "lake", fsync=ground.settings.journal_fsync)
+    @property
+    def written(self) -> list[LakeFile]:
+        return [*self.files, *self.refusals, *self.overrides]
 
 
 def take_in(ground: Ground, now: Instant) -> bool:
@@ -93,8 +100,11 @@ def _take_bite(ground: Ground, lake: Lake, segment: Segment, offset: int, now: I
     if not frames:
         return offset
     name = f"{segment.key.replace('/', '-')}-{offset}"
-    with ground.database.reading() as tx:
-        parts = [_prepared(tx, lake, name, endpoint, mine) for endpoint, mine in _by_endpoint(frames).items()]
+    parts = _all_prepared(ground, lake, name, frames)
+    if sum(len(part.waiting) + len(part.undecided) for part in parts) > MOST_WAITING and limit > SMALL_BITE:
+        lake.delete(file.path for part in parts for file in part.written)
+        frames, reached = read_frames(segment.path, offset, SMALL_BITE)
+        parts = _all_prepared(ground, lake, name, frames)
 
     def commit(tx: Transaction) -> None:
         journal_cursors.move(tx, segment.key, from_bytes=offset, to_bytes=reached)
@@ -103,6 +113,11 @@ def _take_bite(ground: Ground, lake: Lake, segment: Segment, offset: int, now: I
 
     ground.database.write(commit)
     return reached
+
+
+def _all_prepared(ground: Ground, lake: Lake, name: str, frames: list[Frame]) -> list[EndpointIntake]:
+    with ground.database.reading() as tx:
+        return [_prepared(tx, lake, name, endpoint, mine) for endpoint, mine in _by_endpoint(frames).items()]
 
 
 def _by_endpoint(frames: Iterable[Frame]) -> dict[str, list[Frame]]:
@@ -128,6 +143,10 @@ def _prepared(tx: Transaction, lake: Lake, name: str, endpoint: str, frames: lis
         part.refusals += lake.write(endpoint, "refusals", name, tables.of_refusals(not_admitted))
     if told:
         _prepare_outcomes(tx, lake, name, part, told)
+    decided = overrides.told([frame for frame in frames if isinstance(frame, OverrideFrame)])
+    if decided:
+        found, part.undecided = overrides.join(tx, lake, endpoint, decided)
+        _write_overrides(lake, name, part, found)
     part.files += part.predictions
     return part
 
@@ -138,6 +157,8 @@ def _prepare_answered(
     """Write predictions, and the outcomes that were told before their prediction came."""
     table = tables.of_predictions(frames)
     part.predictions += lake.write(part.endpoint, "predictions", name, table)
+    if kept_overrides.waiting_count(tx, part.endpoint):
+        _prepare_waited_overrides(tx, lake, name, part, table)
     if outcomes.waiting_count(tx, part.endpoint) == 0:
         return
     named = joining.named_by(table)
@@ -149,6 +170,19 @@ def _prepare_answered(
         if first.told.value != told.value:  # told by id and by reference, differently
             part.refused.append(outcomes.Refused(key, first.told.value, told.value, told.event_at))
     _write_outcomes(lake, f"{name}-waited", part, list(matched.values()))
+
+
+def _prepare_waited_overrides(tx: Transaction, lake: Lake, name: str, part: EndpointIntake, table: Table) -> None:
+    named = joining.named_by(table)
+    waited = kept_overrides.waiting_among(tx, part.endpoint, list(named))
+    part.decided = [one.key for one in waited]
+    found = overrides.new(tx, lake, part.endpoint, overrides.matched(waited, named))
+    _write_overrides(lake, f"{name}-waited", part, found)
+
+
+def _write_overrides(lake: Lake, name: str, part: EndpointIntake, found: list[overrides.Joined]) -> None:
+    if found:
+        part.overrides += lake.write(part.endpoint, "overrides", name, overrides.table_of(found))
 
 
 def _prepare_outcomes(tx: Transaction, lake: Lake, name: str, part: EndpointIntake, told: list[Told]) -> None:
@@ -166,10 +200,12 @@ def _write_outcomes(lake: Lake, name: str, part: EndpointIntake, matched: list[j
 
 def _store(tx: Transaction, part: EndpointIntake, now: Instant) -> None:
     """Register an endpoint's new files, and store what waits, what was refused, and which days changed."""
-    lake_files.add(tx, [*part.files, *part.refusals], now)  # what was refused is judged by no window
+    lake_files.add(tx, part.written, now)  # no window judges the last two
     outcomes.stop_waiting(tx, part.endpoint, part.found)
     outcomes.keep_waiting(tx, part.endpoint, part.waiting, now)
     outcomes.keep_refused(tx, part.endpoint, part.refused, now)
+    kept_overrides.stop_waiting(tx, part.endpoint, part.decided)
+    kept_overrides.keep_waiting(tx, part.endpoint, part.undecided, now)
     if part.predictions:
         first = min(file.first_event_at for file in part.predictions)
         watermarks.received(tx, part.endpoint, first, max(file.last_event_at for file in part.predictions))

@@ -16,14 +16,14 @@ from tenure.store.outcomes import Refused, Told
 MOST_FILES_A_LOOK = 64
 
 
-class Named(msgspec.Struct, frozen=True):
+class Named(msgspec.Struct, frozen=True, gc=False):
     """The prediction that a key names, and its event time."""
 
     prediction_id: str
     event_at: int
 
 
-class Matched(msgspec.Struct, frozen=True):
+class Matched(msgspec.Struct, frozen=True, gc=False):
     """An outcome and the prediction it is about."""
 
     told: Told
@@ -135,7 +135,7 @@ def _by_reference(tx: Transaction, lake: Lake, endpoint: str, keys: set[str]) ->
         if not open_keys:
             break
         table = lake.read(files[start : start + count], columns=["prediction_id", "event_at", "reference"])
-        references = [key.removeprefix(BY_REFERENCE) for key in open_keys]
+        references = [key[len(BY_REFERENCE) :] for key in open_keys]
         for key, named in _latest_by_reference(_rows_with(table, "reference", references)).items():
             if key not in found or found[key].event_at <= named.event_at:
                 found[key] = named

@@ -1,110 +1,131 @@
-"""Outcomes are checked, and are on disk before they are answered; the worker joins them to their predictions."""
+"""Outcomes are checked, and are on disk before they are answered; the worker joins them to their predictions.
+
+Overrides take the same way, with who decided and why.
+"""
 
 from __future__ import annotations
 
-import math
-import re
-from collections.abc import Sequence
-from datetime import datetime
-from typing import Any
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from tenure.errors import InvalidInput, TooLarge
-from tenure.records import parsing
-from tenure.records.base import Instant, instant_of
-from tenure.records.frames import BY_REFERENCE, OutcomeFrame
-from tenure.records.outcomes import Outcome, OutcomeBatch, OutcomesAccepted
-from tenure.serving.decoding import REFERENCE_CHARACTERS
-from tenure.serving.journal import Journal
+import msgspec
+
+from tenure.errors import InvalidInput, RowsRefused
+from tenure.monitor.uploads import OVERRIDES
+from tenure.records.base import Instant
+from tenure.records.frames import OutcomeFrame, OverrideFrame
+from tenure.records.outcomes import Accept, OutcomesAccepted, RowProblem
+from tenure.serving.journal import Journal, framed
+
+if TYPE_CHECKING:
+    from tenure.monitor.outcome_columns import Checked
 
 OUTCOMES_NAME = "control"  # the process that journals outcomes
 ROWS_A_FRAME = 1_000
-PREDICTION_ID = re.compile(r"([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})(?::(0|[1-9][0-9]{0,8}))?")
-FIRST_SURE_US = 10**14  # 1973: smaller numbers are seconds or milliseconds in disguise
-LAST_US = 9_223_372_036_854_775  # 2262, where nanoseconds of 64 bits end
+HELD_BYTES = 8 * 1024 * 1024
+"""Of frames that wait until all rows are checked: so many in memory, the others in a file that has no name."""
+REASON_CHARACTERS = 500
+PERSON_CHARACTERS = 200
 
 
-def parse(body: bytes) -> OutcomeBatch:
-    """A JSON body as a batch. Raises InvalidInput with the path of what does not fit, such as `outcomes[3].value`."""
-    return parsing.parse(body, OutcomeBatch, named="A batch of outcomes")
+class Sending(msgspec.Struct, frozen=True):
+    """Who sends what for which endpoint, and when; `accept` says what a row that does not fit does to the others."""
+
+    endpoint: str
+    kind: str
+    by: str
+    now: Instant
+    accept: Accept = "all"
 
 
-def accept(
-    journal: Journal, endpoint: str, batch: OutcomeBatch, *, by: str, now: Instant, max_rows: int = 100_000
-) -> OutcomesAccepted:
-    """Check a batch and write it to the journal. All of it is accepted or, with InvalidInput, nothing."""
-    told = batch.outcomes
-    if not told:
-        raise InvalidInput("A batch must hold at least one outcome. Got an empty list.", where="outcomes")
-    if len(told) > max_rows:
-        raise TooLarge(f"A batch may hold {max_rows:,} outcomes. Got {len(told):,}; send several.", where="outcomes")
-    frames = [
-        _frame(endpoint, told[start : start + ROWS_A_FRAME], start, by, now)
-        for start in range(0, len(told), ROWS_A_FRAME)
-    ]
-    for frame in frames:
-        journal.append_now(frame)
-    return OutcomesAccepted(accepted=len(told))
+def accept(journal: Journal, sending: Sending, blocks: Iterator[Any], folder: Path) -> OutcomesAccepted:
+    """Check blocks of rows and write them to the journal, once all of them are checked.
+
+    Raises RowsRefused, and nothing is stored, when rows do not fit, unless those that do are to be stored anyway.
+    `folder`: a place on the disk for what does not fit in memory meanwhile.
+    """
+    from tenure.monitor.outcome_columns import MOST_TOLD, checked  # here, since it brings numpy
+
+    accepted = wrong = first = 0
+    problems: list[RowProblem] = []
+    with tempfile.SpooledTemporaryFile(HELD_BYTES, dir=str(folder)) as held:
+        for block in blocks:
+            found = checked(block, sending.now, first, sending.kind)
+            extra = _decided(block, found, sending, first) if sending.kind == OVERRIDES else None
+            problems += found.problems[: MOST_TOLD - len(problems)]
+            wrong += found.wrong
+            accepted += len(found.value)
+            first += block.num_rows
+            if not wrong or sending.accept == "valid":
+                _hold(held, found, sending, extra)
+        if wrong and (sending.accept == "all" or not accepted):
+            raise _refused(problems, wrong, first)
+        held.seek(0)
+        journal.copy_now(cast(BinaryIO, held))
+    return OutcomesAccepted(accepted=accepted, refused=wrong, problems=problems)
 
 
-def _frame(endpoint: str, told: Sequence[Outcome], first: int, by: str, now: Instant) -> OutcomeFrame:
-    named = [(one, f"outcomes[{first + row}]") for row, one in enumerate(told)]
-    return OutcomeFrame(
-        at=now,
-        endpoint=endpoint,
-        key=[_key(one, where) for one, where in named],
-        value=[_value(one, where) for one, where in named],
-        event_at=[event_time(one.event_time, now, f"{where}.event_time") for one, where in named],
-        caller=by,
-    )
-
-
-def _key(one: Outcome, where: str) -> str:
-    if (one.prediction_id is None) == (one.reference is None):
-        got = "both" if one.reference is not None else "neither"
-        raise InvalidInput(
-            f"An outcome must name its prediction by either `prediction_id` or `reference`. Got {got}.", where=where
+def _hold(held: Any, found: Checked, sending: Sending, extra: tuple[list[str], list[str]] | None) -> None:
+    key, value, event_at = found.key.to_pylist(), found.value.tolist(), found.event_at.tolist()
+    for start in range(0, len(key), ROWS_A_FRAME):
+        part = slice(start, start + ROWS_A_FRAME)
+        frame: OutcomeFrame | OverrideFrame = OutcomeFrame(
+            at=sending.now,
+            endpoint=sending.endpoint,
+            key=key[part],
+            value=value[part],
+            event_at=event_at[part],
+            caller=sending.by,
         )
-    if one.reference is not None:
-        if not 0 < len(one.reference) <= REFERENCE_CHARACTERS:
-            raise InvalidInput(
-                f"A reference must have 1 to {REFERENCE_CHARACTERS} characters. Got {len(one.reference)}.",
-                where=f"{where}.reference",
-            )
-        return BY_REFERENCE + one.reference
-    found = PREDICTION_ID.fullmatch((one.prediction_id or "").lower())
-    if found is None:
-        raise InvalidInput(
-            "A prediction id must be what the answer's header Tenure-Prediction-Id says, with `:` and the row's number "
-            "for a batch, such as 0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b:0.",
-            where=f"{where}.prediction_id",
-        )
-    return f"{found[1]}:{found[2] or 0}"
+        if extra is not None:
+            given = msgspec.structs.asdict(frame)
+            frame = OverrideFrame(**given, reason=extra[0][part], decided_by=extra[1][part])
+        held.write(framed(frame))
 
 
-def _value(one: Outcome, where: str) -> float:
-    value = float(one.value)
-    if not math.isfinite(value):
-        raise InvalidInput(
-            f"An outcome's value must be a finite number or true/false. Got {value}.", where=f"{where}.value"
-        )
-    return value
+def _decided(block: Any, found: Checked, sending: Sending, first: int) -> tuple[list[str], list[str]]:
+    """Why and by whom each row that fits was decided; rows that do not say so leave `found`."""
+    names = block.column_names
+    reasons = block.column("reason").to_pylist()
+    people = block.column("decided_by").to_pylist() if "decided_by" in names else [None] * block.num_rows
+    fits: list[bool] = []
+    kept: tuple[list[str], list[str]] = ([], [])
+    for row in found.rows.tolist():
+        reason, person = str(reasons[row - first] or "").strip(), str(people[row - first] or sending.by).strip()
+        problem = _misfit(reason, person)
+        fits.append(problem is None)
+        if problem is None:
+            kept[0].append(reason)
+            kept[1].append(person)
+        else:
+            found.wrong += 1
+            found.problems.append(RowProblem(row=row, where=f"{sending.kind}[{row}].{problem[0]}", message=problem[1]))
+    if not all(fits):
+        import numpy as np
+        import pyarrow as pa
+
+        mask = np.array(fits, bool)
+        found.key, found.value = found.key.filter(pa.array(mask)), found.value[mask]
+        found.event_at, found.rows = found.event_at[mask], found.rows[mask]
+        found.problems.sort(key=lambda one: one.row)
+    return kept
 
 
-def event_time(given: Any, now: Instant, where: str) -> int:
-    """When it happened: ISO 8601 (UTC where no offset is given) or microseconds since 1970; now when not given."""
-    if given is None:
-        return now
-    if isinstance(given, str):
-        try:
-            instant: int = instant_of(datetime.fromisoformat(given))
-        except (ValueError, OverflowError):
-            instant = LAST_US + 1
-        if abs(instant) <= LAST_US:
-            return instant
-    elif FIRST_SURE_US <= given <= LAST_US:
-        return int(given)
-    raise InvalidInput(
-        "An event time must be ISO 8601, such as 2013-02-01T05:00:00Z, or whole microseconds since 1970, "
-        "before the year 2262.",
-        where=where,
+def _misfit(reason: str, person: str) -> tuple[str, str] | None:
+    if not 0 < len(reason) <= REASON_CHARACTERS:
+        return "reason", f"An override must say why, in 1 to {REASON_CHARACTERS} characters. Got {len(reason)}."
+    if len(person) > PERSON_CHARACTERS:
+        return "decided_by", f"Who decided must be told in {PERSON_CHARACTERS} characters at most. Got {len(person)}."
+    return None
+
+
+def _refused(problems: list[RowProblem], wrong: int, rows: int) -> InvalidInput:
+    first = problems[0]
+    others = f" {wrong - 1:,} of the other {rows - 1:,} rows do not fit either." if wrong > 1 else ""
+    return RowsRefused(
+        f"{first.message}{others} Nothing was stored; with ?accept=valid the rows that fit are.",
+        where=first.where,
+        problems=[msgspec.to_builtins(one) for one in problems],
     )

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tenure.deploy import endpoints
+from tenure.records.base import SECOND_US
 from tenure.records.windows import Progress
 from tenure.serving.journal import Segment, segments
 from tenure.store import journal_cursors, lake_files, outcomes, retraining_runs, watermarks, windows
+from tenure.store import overrides as kept_overrides
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
 from tenure.store.watermarks import Watermark
+
+if TYPE_CHECKING:
+    from tenure.store.lake import Lake
 
 
 def of(ground: Ground, endpoint: str) -> Progress:
@@ -39,6 +45,8 @@ def of(ground: Ground, endpoint: str) -> Progress:
             outcomes_conflicting=outcomes.refused_count(tx, endpoint),
             journal_bytes_waiting=waiting,
             retraining=under_way.state if under_way else None,
+            overridden=_overridden(tx, ground, endpoint) if rows.get("overrides") else 0,
+            overrides_waiting=kept_overrides.waiting_count(tx, endpoint),
         )
 
 
@@ -47,11 +55,43 @@ def journal_folder(ground: Ground) -> Path:
     return ground.settings.folder / "journal"
 
 
+def lake_of(ground: Ground) -> Lake:
+    from tenure.store.lake import Lake  # here, since it brings numpy
+
+    return Lake(ground.settings.folder / "lake", fsync=ground.settings.journal_fsync)
+
+
 def size_of(segment: Segment) -> int:
     try:
         return segment.path.stat().st_size
     except FileNotFoundError:  # sealed since it was listed
         return segment.path.with_suffix(".sealed").stat().st_size
+
+
+def backlog(ground: Ground) -> tuple[int, float]:
+    """Bytes of the journal that are not in the lake yet, and for how many seconds the oldest of them wait at least."""
+    cursors = ground.database.read(journal_cursors.all_of)
+    waiting, oldest = 0, None
+    for segment in segments(journal_folder(ground)):
+        left = size_of(segment) - cursors.get(segment.key, 0)
+        if left > 0:
+            waiting += left
+            touched = _touched_us(segment)
+            oldest = touched if oldest is None else min(oldest, touched)
+    return waiting, 0.0 if oldest is None else max(0.0, (ground.clock() - oldest) / SECOND_US)
+
+
+def _touched_us(segment: Segment) -> int:
+    try:
+        return segment.path.stat().st_mtime_ns // 1000
+    except FileNotFoundError:  # sealed since it was listed
+        return segment.path.with_suffix(".sealed").stat().st_mtime_ns // 1000
+
+
+def _overridden(tx: Transaction, ground: Ground, endpoint: str) -> int:
+    from tenure.monitor import overrides  # here, since it brings numpy
+
+    return overrides.overridden_count(tx, lake_of(ground), endpoint)
 
 
 def _bytes_waiting(ground: Ground, tx: Transaction) -> int:

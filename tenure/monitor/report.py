@@ -10,7 +10,7 @@ import numpy as np
 from tenure.deploy import endpoints
 from tenure.manage import model_files
 from tenure.monitor import judging
-from tenure.monitor.intake import lake_of
+from tenure.monitor.progress import lake_of
 from tenure.monitor.rows import Rows, is_binary, load
 from tenure.monitor.value import features_named, valued
 from tenure.records.base import instant_of, moment_of

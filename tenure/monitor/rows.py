@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from tenure.monitor.intake import lake_of
+from tenure.monitor.progress import lake_of
 from tenure.records.routing import ReleaseRole
 from tenure.store import lake_files
 from tenure.store.database import Transaction

@@ -47,6 +47,8 @@ def of_shadows(frames: Sequence[PredictionFrame]) -> Table:
             "version": _repeated(pa.array([frame.version for frame in frames], pa.int32()), frames),
             "role": _repeated(pa.array([frame.role for frame in frames]), frames),
             "score": pa.array(list(chain.from_iterable(_plain(frame.score) for frame in frames)), pa.float64()),
+            "propensity": _repeated(pa.array([frame.propensity for frame in frames], pa.float64()), frames),
+            "sampling_fraction": _repeated(pa.array([frame.sampled for frame in frames], pa.float64()), frames),
             "latency_us": _repeated(pa.array([frame.latency_us for frame in frames], pa.int64()), frames),
             "output": pa.array([encode(one).decode() for frame in frames for one in _plain(frame.output)]),
         }

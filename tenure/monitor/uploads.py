@@ -1,101 +1,95 @@
-"""Outcomes as files: CSV or Parquet with the columns value, prediction_id or reference, and event_time."""
+"""What was sent of outcomes or overrides, as tables of the same columns: JSON, CSV, Parquet or an Arrow stream.
+
+JSON is read here, in the limit of any body. Files are read by a process of its own (`manage/tables.py`), CSV and Arrow
+streams block by block, so that a file of any length takes the memory of one block.
+"""
 
 from __future__ import annotations
 
-import csv
-import io
-from typing import Any
-
-import msgspec
+from collections.abc import Iterator, Sequence
+from typing import Any, BinaryIO
 
 from tenure.errors import InvalidInput, TooLarge
 from tenure.manage import tables
-from tenure.records.outcomes import Outcome, OutcomeBatch
+from tenure.records import parsing
+from tenure.records.outcomes import Outcome, OutcomeBatch, Override, OverrideBatch
 
-COLUMNS = ("prediction_id", "reference", "value", "event_time")
-UNPACKED_LIMIT = 256 * 1024 * 1024
-YES_NO = {"true": True, "false": False}
+MOST_ROWS_OF = {"csv": 20_000_000, "arrow": 20_000_000, "parquet": tables.MOST_ROWS}
+TEXTS = ("prediction_id", "reference", "value", "event_time", "reason", "decided_by")
+"""Columns that are texts in CSV: what each must be is asked later, with the row that does not fit."""
+SAME = {"id": "prediction_id", "outcome": "value"}
+"""Other names of columns."""
+OUTCOMES, OVERRIDES = "outcomes", "overrides"
+COLUMNS = {
+    OUTCOMES: ("prediction_id", "reference", "value", "event_time"),
+    OVERRIDES: ("prediction_id", "reference", "value", "event_time", "reason", "decided_by"),
+}
 
-
-def from_csv(body: bytes, max_rows: int) -> OutcomeBatch:
-    """A CSV file with a header line, UTF-8. Raises InvalidInput naming the line."""
-    try:
-        lines = csv.DictReader(io.StringIO(body.decode("utf-8-sig"), newline=""), strict=True)
-        _check_columns(list(lines.fieldnames or []))
-        rows = []
-        for number, line in enumerate(lines):
-            if number >= max_rows:
-                raise _too_many(max_rows)
-            if None in line or None in line.values():
-                raise InvalidInput(
-                    f"Line {number + 2} must have as many fields as the header.", where=f"outcomes[{number}]"
-                )
-            rows.append({name: value for name, value in line.items() if value != ""})
-    except UnicodeDecodeError as problem:
-        raise InvalidInput(f"The file must be UTF-8. Byte {problem.start} is not.") from None
-    except csv.Error as problem:
-        raise InvalidInput(f"The file cannot be read as CSV: {problem}.") from None
-    return _batch([{**row, **_from_text(row)} for row in rows])
+Table = Any
 
 
-def from_parquet(body: bytes, max_rows: int) -> OutcomeBatch:
-    """A Parquet file. Sizes are checked before anything is written out. Raises InvalidInput, TooLarge."""
-    table = tables.flat_parquet(body, max_rows, UNPACKED_LIMIT)
-    _check_columns(table.column_names)
-    return _batch(_plain(table).to_pylist())
+def from_json(body: bytes, kind: str, max_rows: int) -> Iterator[Table]:
+    """A JSON body as one table. Raises InvalidInput with the path of what does not fit, TooLarge."""
+    told: Sequence[Outcome] | Sequence[Override]
+    if kind == OVERRIDES:
+        told = parsing.parse(body, OverrideBatch, named="A batch of overrides").overrides
+    else:
+        told = parsing.parse(body, OutcomeBatch, named="A batch of outcomes").outcomes
+    if not told:
+        raise InvalidInput(f"A batch must hold at least one of the {kind}. Got an empty list.", where=kind)
+    if len(told) > max_rows:
+        raise TooLarge(f"A batch may hold {max_rows:,} {kind}. Got {len(told):,}; send several.", where=kind)
+    yield _table(told, kind)
 
 
-def _plain(table: Any) -> Any:
-    """The table with instants as whole microseconds UTC."""
+def from_file(source: BinaryIO, content: tables.Kind, kind: str, *, size_bytes: int, max_rows: int) -> Iterator[Table]:
+    """A file block by block. Raises InvalidInput, TooLarge, also midway."""
+    rows = 0
+    for block in tables.blocks(source, content, size_bytes=size_bytes, most_rows=max_rows, as_text=TEXTS):
+        named = [SAME.get(name, name) for name in block.column_names]
+        _check_columns(named, kind)
+        rows += block.num_rows
+        yield block.rename_columns(named)
+    if not rows:
+        raise InvalidInput(f"A file must hold at least one of the {kind}. Got none.", where=kind)
+
+
+def _table(told: Sequence[Outcome] | Sequence[Override], kind: str) -> Table:
     import pyarrow as pa
 
-    for place, field in enumerate(table.schema):
-        if pa.types.is_timestamp(field.type):
-            column = table.column(place).cast(pa.timestamp("us", tz=field.type.tz)).cast(pa.int64())
-            table = table.set_column(place, field.name, column)
-    return table
+    columns: dict[str, Any] = {
+        "prediction_id": pa.array([one.prediction_id for one in told], pa.string()),
+        "reference": pa.array([one.reference for one in told], pa.string()),
+        "value": pa.array([float(one.value) for one in told], pa.float64()),
+        "event_time": _times([one.event_time for one in told]),
+    }
+    if kind == OVERRIDES:
+        for name in ("reason", "decided_by"):
+            columns[name] = pa.array([getattr(one, name) for one in told], pa.string())
+    return pa.table(columns)
 
 
-def _from_text(row: dict[str, str]) -> dict[str, Any]:
-    """Fields of a line that are not text."""
-    found: dict[str, Any] = {}
-    if "value" in row:
-        found["value"] = YES_NO.get(row["value"].strip().lower(), _number(row["value"], float))
-    if "event_time" in row:
-        found["event_time"] = _number(row["event_time"], int)
-    return found
+def _times(given: list[str | int | None]) -> Any:
+    import pyarrow as pa
 
-
-def _number(text: str, kind: type[int] | type[float]) -> int | float | str:
-    """A number, or the text as it is: what checks it next says what it must be."""
     try:
-        return kind(text)
-    except ValueError:
-        return text
+        return pa.array(given, pa.int64())
+    except (pa.ArrowException, OverflowError, TypeError):
+        return pa.array([None if one is None else str(one) for one in given], pa.string())
 
 
-def _batch(rows: list[dict[str, Any]]) -> OutcomeBatch:
-    try:
-        return OutcomeBatch(outcomes=msgspec.convert(rows, list[Outcome]))
-    except msgspec.ValidationError as problem:
-        reason, _, place = str(problem).partition(" - at `$[")
-        number, _, field = place.rstrip("`").partition("]")
-        raise InvalidInput(f"Row {number}: {reason}.", where=f"outcomes[{number}]{field}") from None
-
-
-def _check_columns(names: list[str]) -> None:
-    unknown = sorted(set(names) - set(COLUMNS))
+def _check_columns(names: list[str], kind: str) -> None:
+    unknown = sorted(set(names) - set(COLUMNS[kind]))
+    needed = {"value", "reason"} if kind == OVERRIDES else {"value"}
     if (
         unknown
-        or "value" not in names
+        or not needed <= set(names)
         or not {"prediction_id", "reference"} & set(names)
         or len(set(names)) < len(names)
     ):
+        must = "`, `".join(sorted(needed, reverse=True))
+        perhaps = "`, `".join(sorted(set(COLUMNS[kind]) - needed - {"prediction_id", "reference"}))
         raise InvalidInput(
-            "The columns must be `value`, one or both of `prediction_id` and `reference`, and perhaps `event_time`. "
+            f"The columns must be `{must}`, one or both of `prediction_id` and `reference`, and perhaps `{perhaps}`. "
             f"Got {', '.join(names[:20]) or 'none'}."
         )
-
-
-def _too_many(max_rows: int) -> TooLarge:
-    return TooLarge(f"A file may hold {max_rows:,} outcomes. Send several.", where="outcomes")

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from tenure.manage import profiles
 from tenure.monitor import alerts, judging
 from tenure.monitor.findings import findings_of
-from tenure.monitor.intake import lake_of
 from tenure.monitor.judging import Judgeable, Past
+from tenure.monitor.progress import lake_of
 from tenure.monitor.rows import load
 from tenure.monitor.value import valued
 from tenure.records.base import DAY_US, Instant

@@ -8,7 +8,8 @@ from msgspec import Meta
 
 from tenure.records.base import Record
 from tenure.records.changes import Reason
-from tenure.records.routing import ReleaseHealth, ReleaseRole
+from tenure.records.journaling import AUDIT, JournalMode
+from tenure.records.routing import ReleaseHealth, ReleaseRole, ServiceFigures
 
 EndpointName = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 
@@ -58,7 +59,10 @@ class ReleaseInfo(Record):
 
 
 class EndpointInfo(Record):
-    """`admissions`: how many requests the gateways flagged, clipped or refused for which reason since they started."""
+    """`admissions`: how many requests the gateways flagged, clipped or refused for which reason since they started.
+
+    `unjournaled`: answers that are not in the journal, by why. `service`: how each version served in the last minute.
+    """
 
     name: str
     model: str
@@ -69,3 +73,6 @@ class EndpointInfo(Record):
     releases: list[ReleaseInfo]
     health: list[ReleaseHealth]
     admissions: dict[str, int] = {}
+    journal: JournalMode = AUDIT
+    unjournaled: dict[str, int] = {}
+    service: list[ServiceFigures] = []

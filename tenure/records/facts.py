@@ -148,6 +148,7 @@ class Facts(Record):
     """`code`, `environment`, `data` and `seed` are what the clients told of the version's logged model and run.
 
     `purposes`, `scoring` and `tier` are as the model's file declares them. `proxies` is None before any proxy test.
+    `journaling`: how the model's endpoints journal, each mode once; None while it has no endpoint.
     """
 
     model: str
@@ -172,6 +173,7 @@ class Facts(Record):
     governed: bool | None = None
     upstream: list[UpstreamFact] | None = None
     proxies: list[ProxyFact] | None = None
+    journaling: list[str] | None = None
 
 
 class BytesChecked(Record):

@@ -1,4 +1,5 @@
-"""What is journaled: one frame per scoring request and role, one per refusal, one per batch of outcomes; as msgpack."""
+"""What is journaled: one frame per scoring request and role, one per refusal, one per batch of outcomes
+or overrides; as msgpack."""
 
 from __future__ import annotations
 
@@ -28,7 +29,8 @@ class PredictionFrame(Record, tag_field="frame", tag="prediction"):
     """A request that was answered (or scored in the shadow), columns as they came, row k of `columns[name][k]`.
 
     A shadow frame has the request's id, its own release and no columns: they stand in the champion's frame.
-    `admitted` is None when the model's file asks nothing of requests.
+    `admitted` is None when the model's file asks nothing of requests. `propensity`: the probability with which this arm
+    answered; `sampled`: the fraction of requests that the endpoint journaled then. Estimates need both.
     """
 
     prediction_id: str
@@ -47,6 +49,8 @@ class PredictionFrame(Record, tag_field="frame", tag="prediction"):
     latency_us: int
     caller: str = ""
     admitted: Admitted | None = None
+    propensity: float = 1.0
+    sampled: float = 1.0
 
 
 class RefusalFrame(Record, tag_field="frame", tag="refusal"):
@@ -80,4 +84,17 @@ class OutcomeFrame(Record, tag_field="frame", tag="outcome"):
     caller: str = ""
 
 
-Frame = PredictionFrame | OutcomeFrame | RefusalFrame
+class OverrideFrame(Record, tag_field="frame", tag="override"):
+    """What people decided instead of the model: `value[k]` for `key[k]`, why and by whom. Never an outcome."""
+
+    at: int
+    endpoint: str
+    key: list[str]
+    value: list[float]
+    event_at: list[int]
+    reason: list[str]
+    decided_by: list[str]
+    caller: str = ""
+
+
+Frame = PredictionFrame | OutcomeFrame | RefusalFrame | OverrideFrame

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from tenure.records.admission import AdmissionRules
 from tenure.records.base import Record
+from tenure.records.journaling import AUDIT, JournalMode
 from tenure.records.kills import Fallback, Stopped
 from tenure.records.people import Principal
 
@@ -70,7 +71,7 @@ class Route(Record):
     """An endpoint and what answers there, champion first.
 
     `admission`: what the model's file asks of requests. `stopped`: what is killed here. `fallback`: what is answered
-    instead, and `spare` the version that does so, if it is one.
+    instead, and `spare` the version that does so, if it is one. `journal`: how answers are journaled.
     """
 
     endpoint: str
@@ -80,6 +81,7 @@ class Route(Record):
     stopped: list[Stopped] = []
     fallback: Fallback | None = None
     spare: Release | None = None
+    journal: JournalMode = AUDIT
 
 
 class RoutedToken(Record):
@@ -106,9 +108,32 @@ class ReleaseHealth(Record):
     detail: str = ""
 
 
+class ServiceFigures(Record):
+    """How a version served at an endpoint in the last `seconds`; latencies in milliseconds, None without a request.
+
+    CPU seconds and memory are those of the version's own process, as it is now; None where the gateway answers itself.
+    """
+
+    endpoint: str
+    version: int
+    role: RoutedRole
+    seconds: float
+    requests: int
+    rows: int
+    errors: int
+    p50_ms: float | None
+    p95_ms: float | None
+    p99_ms: float | None
+    cpu_s: float | None
+    rss_bytes: int | None
+
+
 class GatewayStatus(Record):
     """What one gateway says about itself: the epoch it routes by, how its releases are, and how many requests it did
-    not simply admit since it started, by endpoint and what became of them."""
+    not simply admit since it started, by endpoint and what became of them.
+
+    `unjournaled`: answers that are not in the journal, by endpoint and why. `service`: how each version served lately.
+    """
 
     gateway: str
     pid: int
@@ -116,3 +141,5 @@ class GatewayStatus(Record):
     releases: list[ReleaseHealth]
     written_at: int
     admissions: dict[str, dict[str, int]] = {}
+    unjournaled: dict[str, dict[str, int]] = {}
+    service: list[ServiceFigures] = []

@@ -113,6 +113,8 @@ class Progress(Record):
     outcomes_conflicting: int
     journal_bytes_waiting: int
     retraining: str | None
+    overridden: int = 0
+    overrides_waiting: int = 0
 
 
 class ReportRow(Record):

@@ -106,7 +106,12 @@ class Client:
         _content(self._send("PUT", self.url + path, content=chunks))
 
     def send_file(
-        self, method: str, path: str, body: bytes, content_type: str, params: Mapping[str, Any] | None = None
+        self,
+        method: str,
+        path: str,
+        body: bytes | Iterable[bytes],
+        content_type: str,
+        params: Mapping[str, Any] | None = None,
     ) -> Any:
         """Send a table of rows, such as CSV, and return the JSON that is answered."""
         kept = {name: value for name, value in (params or {}).items() if value not in (None, [])}

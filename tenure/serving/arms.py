@@ -15,10 +15,11 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tenure.errors import NotFound, Unavailable
+from tenure.records.journaling import AUDIT, JournalMode
 from tenure.records.kills import Constant, Rule
 from tenure.records.routing import GatewayStatus, Release, ReleaseHealth, Route, RoutingTable
 from tenure.serving import fallbacks, routing
@@ -59,6 +60,7 @@ class Endpoint:
     shadows: tuple[Arm, ...]
     shared: tuple[Release, ...] = ()
     reason: str = ""
+    journal: JournalMode = AUDIT
 
     @property
     def champion(self) -> Arm:
@@ -66,6 +68,17 @@ class Endpoint:
         if not self.answering:
             raise Unavailable(f"Endpoint {self.name!r} cannot answer. {self.reason}")
         return self.answering[0]
+
+    def propensity(self, arm: Arm) -> float:
+        """The probability with which this arm answers a request that names no version, 0–1.
+
+        The champion's is what the challengers that are ready leave.
+        """
+        if len(self.answering) == 1:
+            return 1.0
+        if arm is self.answering[0]:
+            return max(0.0, 1.0 - sum(other.release.share for other in self.answering[1:]))
+        return arm.release.share
 
     def arm(self, key: str) -> Arm:
         """The arm that answers a routing key. Raises Unavailable without a champion."""
@@ -158,7 +171,10 @@ class Arms:
             form = self._form(release)
             if (form is None or form.state == "failed") and _version(release) not in self._scorers:
                 self._scorers[_version(release)] = self._scorer(release)
-        self._live = {name: self._endpoint(route, self._live.get(name)) for name, route in self.table.routes.items()}
+        self._live = {
+            name: replace(self._endpoint(route, self._live.get(name)), journal=route.journal)
+            for name, route in self.table.routes.items()
+        }
         live = [arm.scorer for endpoint in self._live.values() for arm in endpoint.answering]
         standing = [self._standing(release) for release in self._routed()]
         for version, scorer in list(self._scorers.items()):

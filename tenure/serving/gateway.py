@@ -24,8 +24,8 @@ import msgspec
 from tenure.errors import CannotStart, NotFound, TenureError
 from tenure.records.base import Instant
 from tenure.records.people import Permission
-from tenure.records.routing import RoutedToken
-from tenure.serving import admission, answers, docs_page, openapi, routing
+from tenure.records.routing import RoutedToken, ServiceFigures
+from tenure.serving import admission, answers, docs_page, exposition, figures, metrics, openapi, routing
 from tenure.serving.admissions import Admissions
 from tenure.serving.answers import JSON, TEXT, ASGIApp, Receive, Scope, Send, answer, hide, refuse, refuse_method
 from tenure.serving.arms import Arms, Endpoint
@@ -168,23 +168,38 @@ class Gateway:
         assert scoring is not None
         if path.startswith(PREFIX):
             name, _, action = path[len(PREFIX) :].partition("/")
+            allowed = ("POST",) if action == "invocations" else ("GET", "HEAD")
+            if action in ("invocations", *TOLD) and scope["method"] not in allowed:
+                return await refuse_method(send, allowed[0])
             if action == "invocations":
-                if scope["method"] != "POST":
-                    return await refuse_method(send, "POST")
                 return await scoring.answer(mlflow, name, "", scope, receive, send)
             if action in TOLD:
-                if scope["method"] not in ("GET", "HEAD"):
-                    return await refuse_method(send, "GET")
                 return await self._describe(scoring, name, action, scope, send)
         elif path.startswith(V2):
             return await v2_rest.answer(scoring, path, scope, receive, send)
         elif path in SAID:
             return await answer(send, 200, TEXT, SAID[path])
+        if path == "/metrics":
+            return await self._measure(scoring, scope, send)
         raise NotFound(
             "The gateway has nothing at this address. It answers POST /endpoints/{name}/invocations and "
             "/v2/models/{name}/infer, and GET /endpoints/{name}/docs, /endpoints/{name}/openapi.json, /v2, /health and "
             "/version. Pages are on the other port."
         )
+
+    async def _measure(self, scoring: Scoring, scope: Scope, send: Send) -> None:
+        """The gateway's figures, to who may read everywhere."""
+        admission.require(scoring.known(headers_of(scope)), Permission.READ)
+        told = metrics.page(
+            self._name,
+            scoring.figures,
+            self._arms,
+            self._journal.figures,
+            scoring.dropped,
+            self._admissions.counts(),
+            scoring.unjournaled,
+        )
+        await answer(send, 200, [(b"content-type", exposition.CONTENT_TYPE.encode())], told)
 
     async def _describe(self, scoring: Scoring, name: str, action: str, scope: Scope, send: Send) -> None:
         """What is told of an endpoint, to who may read of it or score there."""
@@ -229,12 +244,18 @@ class Gateway:
 
     def _tell(self) -> None:
         """Write how this gateway is, for control to read. A full disk must not stop it from answering."""
-        dropped = self._scoring.dropped if self._scoring is not None else Counter[str]()
+        scoring = self._scoring
+        dropped = scoring.dropped if scoring is not None else Counter[str]()
         notes = {release_id: f"{count} requests were not scored in the shadow" for release_id, count in dropped.items()}
         self._told = self._to_tell()
-        status = self._arms.status(self._name, os.getpid(), _now(), notes)
+        status = msgspec.structs.replace(
+            self._arms.status(self._name, os.getpid(), _now(), notes),
+            admissions=self._admissions.counts(),
+            unjournaled={name: dict(each) for name, each in scoring.unjournaled.items()} if scoring else {},
+            service=self._service(scoring) if scoring else [],
+        )
         try:
-            routing.write_status(self._folder, msgspec.structs.replace(status, admissions=self._admissions.counts()))
+            routing.write_status(self._folder, status)
         except TenureError as problem:
             log.warning("the gateway's status is not written: %s", problem.message)
 
@@ -256,12 +277,31 @@ class Gateway:
             return
         self._kept_at = time.monotonic()
         self._admissions.quotas.keep(_now())
+        if self._scoring is not None:
+            self._scoring.figures.remember()
         if self._to_tell() != self._told:
             self._tell()
 
     def _to_tell(self) -> object:
-        dropped = self._scoring.dropped.total() if self._scoring is not None else 0
-        return dropped, self._admissions.counts()
+        scoring = self._scoring
+        if scoring is None:
+            return None
+        answered = sum(one.rows for one in scoring.figures.served.values())
+        unjournaled = sum(each.total() for each in scoring.unjournaled.values())
+        return scoring.dropped.total(), self._admissions.counts(), answered, unjournaled
+
+    def _service(self, scoring: Scoring) -> list[ServiceFigures]:
+        """How each release that is routed served lately."""
+        errors = Counter[str]()
+        for (name, status), count in scoring.figures.refused.items():
+            errors[name] += count if status >= 500 else 0
+        found = []
+        for endpoint in self._arms.endpoints():
+            for arm in endpoint.answering:
+                served = scoring.figures.served.get((endpoint.name, arm.release.release_id))
+                if served is not None:
+                    found.append(figures.lately(served, errors[endpoint.name], getattr(arm.scorer, "pid", None)))
+        return found
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()

@@ -22,6 +22,7 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from struct import Struct as Layout
+from typing import BinaryIO
 
 import msgspec
 
@@ -32,6 +33,8 @@ HEADER = Layout("<II")
 NAME = re.compile(r"^(\d{12})\.(open|sealed)$")
 MIB = 1024 * 1024
 READ_LIMIT_BYTES = 16 * MIB
+MOST_WAITING_BYTES = 64 * MIB
+"""Of frames that wait for one write; more is refused, so that memory does not grow with what the disk cannot take."""
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Frame)
@@ -49,6 +52,18 @@ class Segment:
     @property
     def key(self) -> str:
         return f"{self.process}/{self.sequence:012d}"
+
+
+@dataclass
+class Figures:
+    """What a journal has done since it was opened: counters, and the bytes that wait for the next write."""
+
+    frames: int = 0
+    bytes: int = 0
+    writes: int = 0
+    write_ns: int = 0
+    refused: int = 0
+    waiting_bytes: int = 0
 
 
 class Journal:
@@ -69,6 +84,7 @@ class Journal:
         self._opened_at = 0.0
         self._turn_began = False
         self._waiting: list[tuple[bytes, asyncio.Future[None]]] = []
+        self.figures = Figures()
         self._lock = threading.Lock()
         self._alone = _claim(self._folder)
         recover(self._folder)
@@ -79,11 +95,16 @@ class Journal:
 
         The first of a turn of the event loop is written at once, since whoever asks alone has nobody to wait for; all
         others of the turn share a write, and with `fsync` the first too. The future raises Unavailable when the disk
-        refuses it: the frame is not in the journal then.
+        refuses it, this raises it when too many bytes wait: the frame is not in the journal then.
         """
         loop = asyncio.get_running_loop()
+        written = framed(frame)
+        if self._waiting and self.figures.waiting_bytes + len(written) > MOST_WAITING_BYTES:
+            self.figures.refused += 1
+            raise Unavailable("Too much waits for the journal already. Nothing was answered; try again in a second.")
         done = loop.create_future()
-        self._waiting.append((framed(frame), done))
+        self._waiting.append((written, done))
+        self.figures.waiting_bytes += len(written)
         if not self._turn_began:
             self._turn_began = True
             loop.call_soon(self._end_turn)
@@ -93,10 +114,23 @@ class Journal:
 
     def append_now(self, frame: Frame) -> None:
         """Write a frame at once. Safe from any thread. Raises Unavailable when the disk refuses it."""
-        with self._lock:
-            failure = self._write([framed(frame)])[1]
-        if failure is not None:
-            raise failure
+        self._write_now([framed(frame)])
+
+    def copy_now(self, source: BinaryIO) -> None:
+        """Write frames that were framed before, some at a time. Safe from any thread; others may write between.
+
+        Raises Unavailable when the disk refuses one: those before it are in the journal then.
+        """
+        waiting: list[bytes] = []
+        size = 0
+        while header := source.read(HEADER.size):
+            waiting.append(header + source.read(HEADER.unpack(header)[0]))
+            size += len(waiting[-1])
+            if size >= MIB:
+                self._write_now(waiting)
+                waiting, size = [], 0
+        if waiting:
+            self._write_now(waiting)
 
     def seal_due(self) -> None:
         """Seal the open segment when its time has come."""
@@ -115,12 +149,19 @@ class Journal:
         self.seal()
         os.close(self._alone)
 
+    def _write_now(self, frames: list[bytes]) -> None:
+        with self._lock:
+            failure = self._write(frames)[1]
+        if failure is not None:
+            raise failure
+
     def _end_turn(self) -> None:
         self._turn_began = False
         self._write_waiting()
 
     def _write_waiting(self) -> None:
         waiting, self._waiting = self._waiting, []
+        self.figures.waiting_bytes = 0
         if not waiting:
             return
         with self._lock:
@@ -138,6 +179,17 @@ class Journal:
 
         What landed whole stays, since a reader may have seen it; the torn rest is cut off again.
         """
+        begun = time.perf_counter_ns()
+        written, failure = self._put(frames)
+        figures = self.figures
+        figures.write_ns += time.perf_counter_ns() - begun
+        figures.writes += 1
+        figures.frames += written
+        figures.bytes += sum(map(len, frames[:written]))
+        figures.refused += len(frames) - written
+        return written, failure
+
+    def _put(self, frames: list[bytes]) -> tuple[int, TenureError | None]:
         payload = frames[0] if len(frames) == 1 else b"".join(frames)
         landed = 0
         try:

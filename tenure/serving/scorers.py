@@ -49,6 +49,7 @@ class _Waiting:
     params: dict[str, Any] | None
     deadline: float
     outputs: asyncio.Future[list[Any]] = field(repr=False)
+    queued_at: float
     alone: bool = False
 
     def fail(self, problem: TenureError) -> None:
@@ -83,6 +84,8 @@ class Scorer:
         self._settings = settings
         self._fetch = fetch
         self._starts = starts
+        self.batches = self.batched = 0
+        self.queue_s = 0.0
         self._processes = stock
         self._changed = changed
         self._queue: deque[_Waiting] = deque()
@@ -111,9 +114,9 @@ class Scorer:
                 "Try again in a second, or send more rows per request."
             )
         loop = asyncio.get_running_loop()
-        waiting = _Waiting(
-            columns, rows, params, time.monotonic() + self._settings.scoring_timeout_s, loop.create_future()
-        )
+        now = time.monotonic()
+        deadline = now + self._settings.scoring_timeout_s
+        waiting = _Waiting(columns, rows, params, deadline, loop.create_future(), now)
         self._queue.append(waiting)
         if not self._batch:
             self._send_next()
@@ -255,6 +258,9 @@ class Scorer:
     def _send(self, batch: list[_Waiting]) -> None:
         assert self._line is not None
         self._batch, self._batch_started = batch, time.monotonic()
+        self.batches += 1
+        self.batched += len(batch)
+        self.queue_s += sum(self._batch_started - part.queued_at for part in batch)
         columns = packed(joined([part.columns for part in batch]))
         self._line.send(wire.Ask(rows=sum(part.rows for part in batch), columns=columns, params=batch[0].params))
 

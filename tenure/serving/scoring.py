@@ -1,6 +1,7 @@
 """What all protocols share: authenticate, admit, route, score, journal, answer; then the shadows.
 
-What is answered is in the journal first; what is not journaled is not answered.
+What is answered is in the journal first; what is not journaled is not answered, unless the endpoint journals a sample,
+or whatever the disk takes.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from tenure.errors import NotFound, TenureError
+from tenure.errors import NotFound, TenureError, Unavailable
 from tenure.records.admission import HEADERS as NAMED
 from tenure.records.admission import Admitted
 from tenure.records.base import Instant, new_id
@@ -22,10 +23,11 @@ from tenure.records.frames import PredictionFrame
 from tenure.records.people import Permission, Principal
 from tenure.serving import admission
 from tenure.serving.admissions import Admissions, Asking, Refused, as_admitted
-from tenure.serving.answers import Headers, Receive, Scope, Send, answer
+from tenure.serving.answers import Headers, Receive, Scope, Send, answer, status_of
 from tenure.serving.arms import Arm, Arms, Endpoint
 from tenure.serving.columns import packed, packed_values
 from tenure.serving.decoding import Answer, Asked, Columns, Request, score_of
+from tenure.serving.figures import Figures
 from tenure.serving.journal import Journal
 from tenure.serving.routing import place_of
 from tenure.settings import Settings
@@ -78,11 +80,13 @@ class Scored(msgspec.Struct):
     asked: Asked
     columns: Columns
     admitted: Admitted | None
+    propensity: float = 1.0
     frame: PredictionFrame | None = None
 
 
 class Scoring:
-    """Scores requests of every protocol. `dropped` counts by release what was not scored in the shadow.
+    """Scores requests of every protocol. `dropped` counts by release what was not scored in the shadow, `unjournaled`
+    by endpoint what was answered and is not in the journal.
 
     `principal_of` names who is asking by the lower-case headers; `follow` takes up a new routing
     table, if there is one.
@@ -99,6 +103,7 @@ class Scoring:
     ) -> None:
         self.arms = arms
         self.dropped: Counter[str] = Counter()
+        self.figures = Figures()
         self.max_bytes = settings.max_body_mib * admission.MIB
         self.max_rows = settings.max_rows
         self._queue_limit = settings.queue_limit
@@ -108,10 +113,31 @@ class Scoring:
         self._principal_of = principal_of
         self._follow = follow
         self._shadowing: set[asyncio.Task[None]] = set()
+        self.unjournaled: dict[str, Counter[str]] = {}
+        self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._done.set_result(None)
 
     async def answer(self, speaks: Speaks, name: str, version: str, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a scoring request at an endpoint. `version`: the one that must, when the request names one."""
         started = time.perf_counter_ns()
+        self.figures.in_flight += 1  # not by a context manager, which costs as much as all counting
+        try:
+            await self._answer(speaks, name, version, scope, receive, send, started)
+        except Exception as problem:
+            self.count_refusal(name, problem)
+            raise
+        finally:
+            self.figures.in_flight -= 1
+
+    def count_refusal(self, name: str, problem: Exception) -> None:
+        """Count a request that was not answered by its status; a name that no route has is none of ours."""
+        if not isinstance(problem, admission.Disconnected):
+            status = status_of(problem) if isinstance(problem, TenureError) else 500
+            self.figures.refused[name if self.arms.model_of(name) else "", status] += 1
+
+    async def _answer(
+        self, speaks: Speaks, name: str, version: str, scope: Scope, receive: Receive, send: Send, started: int
+    ) -> None:
         headers = headers_of(scope)
         principal = self.asking(headers, name, Permission.SCORE)
         read = speaks.reader(headers)
@@ -133,7 +159,15 @@ class Scoring:
         if scored.arm.release.role == "fallback":
             named.append((b"tenure-fallback", b"true"))
         await answer(send, 200, named, said)
+        self.count(scored, started, len(body), len(said))
         self.mirror(scored)
+
+    def count(self, scored: Scored, started_ns: int, sent_bytes: int, said_bytes: int) -> None:
+        """Count what was answered, now that it has left."""
+        release = scored.arm.release
+        served = self.figures.of(scored.endpoint.name, release.release_id, release.version, release.role)
+        latency_us = (time.perf_counter_ns() - started_ns) // 1000
+        served.answered(latency_us, scored.asked.rows, sent_bytes, said_bytes)
 
     def asking(self, headers: Mapping[str, str], name: str, *permissions: Permission) -> Principal:
         """Who is asking about an endpoint, with one of two permissions for its model. Raises without either."""
@@ -174,10 +208,17 @@ class Scoring:
         if outputs is None:
             outputs = await arm.scorer.outputs(columns, asked.rows, asked.params)
         answer = Answer(endpoint.name, arm.release.version, prediction_id, outputs)
-        return Scored(answer, endpoint, arm, asked, columns, admitted)
+        return Scored(answer, endpoint, arm, asked, columns, admitted, 1.0 if version else endpoint.propensity(arm))
 
-    def keep(self, scored: Scored, request: Request, principal: Principal, started_ns: int) -> asyncio.Future[None]:
-        """Journal an answer, so that it may leave when this is done. Raises Unavailable when it cannot be written."""
+    def keep(self, scored: Scored, request: Request, principal: Principal, started_ns: int) -> Awaitable[None]:
+        """Journal an answer as its endpoint journals, so that it may leave when this is done.
+
+        Raises Unavailable when it must be written and cannot be.
+        """
+        mode = scored.endpoint.journal
+        if mode.mode == "sample" and place_of("sample", scored.answer.prediction_id) >= mode.fraction:
+            self._count_unjournaled(scored, "not sampled")
+            return self._done
         release, asked, outputs = scored.arm.release, scored.asked, scored.answer.outputs
         scored.frame = PredictionFrame(
             prediction_id=scored.answer.prediction_id,
@@ -196,11 +237,26 @@ class Scoring:
             latency_us=(time.perf_counter_ns() - started_ns) // 1000,
             caller=principal.name,
             admitted=scored.admitted,
+            propensity=scored.propensity,
+            sampled=mode.fraction,
         )
-        return self._journal.append(scored.frame)
+        return self._journal.append(scored.frame) if mode.mode != "drop-and-count" else self._keep_or_count(scored)
+
+    async def _keep_or_count(self, scored: Scored) -> None:
+        assert scored.frame is not None
+        try:
+            await self._journal.append(scored.frame)
+        except Unavailable:
+            scored.frame = None
+            self._count_unjournaled(scored, "dropped")
+
+    def _count_unjournaled(self, scored: Scored, why: str) -> None:
+        self.unjournaled.setdefault(scored.endpoint.name, Counter())[why] += 1
 
     def mirror(self, scored: Scored) -> None:
-        """Have the shadows score what was answered, now that it has left."""
+        """Have the shadows score what was answered, now that it has left; not what the journal does not hold."""
+        if scored.frame is None:
+            return
         for shadow in scored.endpoint.shadows:
             mirrored = shadow.release.share
             if not 0 < mirrored < 1 or place_of("mirror", scored.answer.prediction_id) < mirrored:

@@ -15,13 +15,15 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import BinaryIO, Self
 
 ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "LANG", "LC_ALL")
 """What of the server's environment the process is given: where its libraries are, and no secret."""
 IDLE_S = 60.0
 AT_ONCE = 1024 * 1024
+LENGTH_BYTES = 4
 
 
 class Failed(Exception):
@@ -49,6 +51,19 @@ class Processes:
             raise Busy
         try:
             return self._answer(asked, content, most_bytes)
+        finally:
+            self._turns.release()
+
+    def parts(self, asked: bytes, source: BinaryIO, *, most_bytes: int) -> Iterator[bytes]:
+        """What a process says bit by bit while it is fed from a file: each bit is `most_bytes` long at most.
+
+        A bit is told by its length in four bytes. The caller works between two bits, so the limit is on the processor's
+        time (see `confine`) and on how long one bit may take. Raises Busy, Failed.
+        """
+        if not self._turns.acquire(timeout=self.turn_s):
+            raise Busy
+        try:
+            yield from self._parts(asked, source, most_bytes)
         finally:
             self._turns.release()
 
@@ -87,6 +102,29 @@ class Processes:
             raise Failed(_why(child.returncode))
         return said
 
+    def _parts(self, asked: bytes, source: BinaryIO, most_bytes: int) -> Iterator[bytes]:
+        try:
+            child = self._take()
+        except OSError:
+            raise Failed("no process could be started to read it") from None
+        feeder = threading.Thread(target=_feed, args=(child, asked, source), daemon=True)
+        feeder.start()
+        try:
+            while True:
+                with _Watch(child, self.wall_s) as watch:
+                    part = _part(child, most_bytes)
+                if watch.late:
+                    raise Failed(f"reading a part of it took longer than {self.wall_s:g} s")
+                if part is None:
+                    break
+                yield part
+            if not (child.poll() == 0 or _ends_well(child)):
+                raise Failed(_why(child.returncode))
+        finally:
+            _kill(child)  # so that the feeder ends
+            feeder.join()
+            _end(child)
+
     def _take(self) -> subprocess.Popen[bytes]:
         """The process that waits, or a new one; another is started to wait."""
         with self._lock:
@@ -110,6 +148,54 @@ class Processes:
             env=given,
             start_new_session=True,  # so that whatever it starts can be ended with it
         )
+
+
+class _Watch:
+    """Ends a process that takes too long over something."""
+
+    def __init__(self, child: subprocess.Popen[bytes], limit_s: float) -> None:
+        self.late = False
+        self._child = child
+        self._clock = threading.Timer(limit_s, self._stop)
+        self._clock.daemon = True
+
+    def __enter__(self) -> Self:
+        self._clock.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._clock.cancel()
+
+    def _stop(self) -> None:
+        self.late = True
+        _kill(self._child)
+
+
+def _feed(child: subprocess.Popen[bytes], asked: bytes, source: BinaryIO) -> None:
+    assert child.stdin is not None
+    with contextlib.suppress(OSError):  # it has ended, which is seen where it is listened to
+        child.stdin.write(asked + b"\n")
+        while part := source.read(AT_ONCE):
+            child.stdin.write(part)
+        child.stdin.close()
+
+
+def _part(child: subprocess.Popen[bytes], most_bytes: int) -> bytes | None:
+    """The next bit that it says; None when it says nothing more. Raises Failed for one that is too long."""
+    assert child.stdout is not None
+    told = child.stdout.read(LENGTH_BYTES)
+    if len(told) < LENGTH_BYTES:
+        return None
+    length = int.from_bytes(told, "little")
+    if length > most_bytes:
+        raise Failed(f"it unpacks to more than {most_bytes // 1024**2} MiB at once")
+    return child.stdout.read(length)
+
+
+def say(part: bytes | memoryview) -> None:
+    """In the process: tell one bit of an answer that comes bit by bit."""
+    sys.stdout.buffer.write(len(part).to_bytes(LENGTH_BYTES, "little"))
+    sys.stdout.buffer.write(part)
 
 
 def question() -> bytes:

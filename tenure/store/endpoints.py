@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from tenure.records.base import Instant
 from tenure.records.endpoints import Endpoint
+from tenure.records.journaling import JournalMode, journal_from
 from tenure.records.kills import Fallback, fallback_from
 from tenure.store import tables
 from tenure.store.database import Transaction
@@ -43,6 +44,22 @@ def fallback(tx: Transaction, name: str) -> Fallback | None:
 def set_fallback(tx: Transaction, name: str, fallback: Fallback | None) -> None:
     said = msgspec.json.encode(fallback).decode() if fallback is not None else None
     tx.execute(sa.update(tables.endpoints).where(_column.name == name).values(fallback=said))
+
+
+def journal(tx: Transaction, name: str) -> JournalMode:
+    """How an endpoint's answers are journaled."""
+    return journal_from(tx.execute(sa.select(_column.journal).where(_column.name == name)).scalar())
+
+
+def journal_modes(tx: Transaction, model: str) -> list[str]:
+    """How the endpoints of a model journal, each mode once."""
+    stored = tx.execute(sa.select(_column.journal).where(_column.model == model)).scalars()
+    return sorted({journal_from(text).mode for text in stored})
+
+
+def set_journal(tx: Transaction, name: str, mode: JournalMode) -> None:
+    said = msgspec.json.encode(mode).decode()
+    tx.execute(sa.update(tables.endpoints).where(_column.name == name).values(journal=said))
 
 
 def _endpoint(row: Any) -> Endpoint:

@@ -12,7 +12,7 @@ from tenure.records.base import Instant
 from tenure.store import tables
 from tenure.store.database import Transaction
 
-Kind = Literal["predictions", "shadows", "outcomes", "refusals"]
+Kind = Literal["predictions", "shadows", "outcomes", "refusals", "overrides"]
 _column = tables.lake_files.c
 
 

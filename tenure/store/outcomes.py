@@ -16,7 +16,7 @@ _pending = tables.pending_outcomes.c
 _conflicting = tables.conflicting_outcomes.c
 
 
-class Told(msgspec.Struct, frozen=True):
+class Told(msgspec.Struct, frozen=True, gc=False):
     """An outcome as it was told: of a prediction id with its row, or of `ref:` and the caller's reference."""
 
     key: str

@@ -554,6 +554,7 @@ endpoints = Table(
     _number("created_at"),
     _text("created_by"),
     _text("fallback", null=True),  # JSON of records/kills.py: what is answered instead of a killed version
+    _text("journal", null=True),  # JSON of records/journaling.py: how its answers are journaled
 )
 kills = Table(
     "kills",
@@ -599,7 +600,7 @@ lake_files = Table(
     "lake_files",
     metadata,
     _text("path", key=True),  # relative to the lake's root
-    _text("kind"),  # predictions | shadows | outcomes | refusals
+    _text("kind"),  # predictions | shadows | outcomes | refusals | overrides
     _text("endpoint"),
     _number("row_count"),
     _number("first_event_at"),
@@ -664,6 +665,17 @@ conflicting_outcomes = Table(
     Column("kept", Double, nullable=False),
     Column("refused", Double, nullable=False),
     _number("event_at"),
+)
+pending_overrides = Table(
+    "pending_overrides",
+    metadata,
+    _text("endpoint", key=True),
+    _text("key", key=True),  # as of outcomes
+    _text("decided_by", key=True),
+    _number("event_at", key=True),
+    Column("value", Double, nullable=False),
+    _text("reason"),
+    _number("received_at"),
 )
 alerts = Table(
     "alerts",

@@ -47,7 +47,7 @@ class Asker:
         assert answer.status_code == status, answer.text
         assert set(answer.json()) == {"error"}
         error: dict[str, Any] = answer.json()["error"]
-        assert {"code", "message"} <= set(error) <= {"code", "message", "where", "failures"}
+        assert {"code", "message"} <= set(error) <= {"code", "message", "where", "failures", "problems"}
         assert "Traceback" not in answer.text
         return error
 

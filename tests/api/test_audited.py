@@ -74,6 +74,7 @@ UNTOLD: dict[str, str] = {
     "POST /runs/{run_id:str}/note": LABEL,
     "POST /experiments/{experiment_id:str}/note": LABEL,
     "POST /api/v1/endpoints/{name:str}/outcomes": "outcomes arrive by thousands; `segments.recorded` tells of them",
+    "POST /api/v1/endpoints/{name:str}/overrides": "each is a row of the lake with who and why; as outcomes",
     f"POST {IMPORT}/experiments": MOVED,
     f"POST {IMPORT}/runs": MOVED,
     f"POST {IMPORT}/points": MOVED,
@@ -389,6 +390,10 @@ def kills(tell: Teller) -> None:
     tell(f"PUT /api/v1{fallback}", "/api/v1/endpoints/other/fallback", "endpoint.fallback_set", json=sent)
     form = {"kind": "constant", "answer": "0.4", **reason}
     tell(f"POST {fallback}", "/endpoints/other/fallback", "endpoint.fallback_set", data=form)
+    journal, asked = "/endpoints/{name:str}/journal", {"journal": {"mode": "sample", "fraction": 0.5}, **reason}
+    tell(f"PUT /api/v1{journal}", "/api/v1/endpoints/other/journal", "endpoint.journal_set", json=asked)
+    kept = {"mode": "audit", **reason}
+    tell(f"POST {journal}", "/endpoints/other/journal", "endpoint.journal_set", data=kept)
     for door, body in (("/api/v1", "json"), ("", "data")):
         place = f"{door}/endpoints/other/kills"
         tell(f"POST {door}/endpoints/{{name:str}}/kills", place, "endpoint.killed", **{body: reason})

@@ -18,6 +18,7 @@ from tenure.store.ground import Ground
 from .conftest import START, Asker
 
 HERE = "/api/v1/endpoints/flight-delay"
+ACCEPTED = {"accepted": 0, "refused": 0, "problems": []}
 
 
 @pytest.fixture(autouse=True)
@@ -27,13 +28,15 @@ def endpoint(ground: Ground) -> None:
 
 
 def test_outcomes_are_accepted_as_json_csv_and_parquet(ask: Asker, ground: Ground) -> None:
-    assert ask.ok("POST", f"{HERE}/outcomes", json={"outcomes": [{"reference": "a", "value": 1}]}) == {"accepted": 1}
+    assert ask.ok("POST", f"{HERE}/outcomes", json={"outcomes": [{"reference": "a", "value": 1}]}) == ACCEPTED | {
+        "accepted": 1
+    }
     csv = {"content": b"reference,value\nb,0\nc,1\n", "headers": {"content-type": "text/csv; charset=utf-8"}}
-    assert ask.ok("POST", f"{HERE}/outcomes", **csv) == {"accepted": 2}
+    assert ask.ok("POST", f"{HERE}/outcomes", **csv) == ACCEPTED | {"accepted": 2}
     file = io.BytesIO()
     pq.write_table(pa.table({"reference": ["d"], "value": [True]}), file)
     parquet = {"content": file.getvalue(), "headers": {"content-type": "application/vnd.apache.parquet"}}
-    assert ask.ok("POST", f"{HERE}/outcomes", **parquet) == {"accepted": 1}
+    assert ask.ok("POST", f"{HERE}/outcomes", **parquet) == ACCEPTED | {"accepted": 1}
     assert ask.ok("GET", f"{HERE}/progress")["journal_bytes_waiting"] > 0
     intake.take_in(ground, START)
     told = ask.ok("GET", f"{HERE}/progress")
@@ -107,3 +110,19 @@ def test_a_firing_alert_is_found_and_acknowledged_once(ask: Asker, ground: Groun
     ask.refused("POST", "/api/v1/alerts/one/acknowledge", 409, json={"reason": "it is winter"})
     ask.refused("POST", "/api/v1/alerts/two/acknowledge", 404, json={"reason": "it is winter"})
     assert ask.ok("GET", "/api/v1/audit?action=alert.")[0]["actor"] == "owner"
+
+
+def test_overrides_are_accepted_and_a_stream_may_be_longer_than_other_bodies(ask: Asker, ground: Ground) -> None:
+    sink = io.BytesIO()
+    rows = ground.settings.max_rows + 1
+    table = pa.table({"reference": [f"r{row}" for row in range(rows)], "outcome": pa.array([1.0] * rows)})
+    with pa.ipc.new_stream(sink, table.schema) as stream:
+        stream.write_table(table)
+    arrow = {"content": sink.getvalue(), "headers": {"content-type": "application/vnd.apache.arrow.stream"}}
+    assert ask.ok("POST", f"{HERE}/outcomes", **arrow)["accepted"] == rows
+    told = {"overrides": [{"reference": "r1", "value": 0, "reason": "called"}, {"reference": "r1", "value": 0}]}
+    assert ask.refused("POST", f"{HERE}/overrides", 400, json=told)["where"] == "overrides[1].reason"
+    told["overrides"][1]["reason"] = ""
+    refused = ask.refused("POST", f"{HERE}/overrides", 400, json=told)
+    assert [one["row"] for one in refused["problems"]] == [1]
+    assert ask.ok("POST", f"{HERE}/overrides?accept=valid", json=told)["accepted"] == 1

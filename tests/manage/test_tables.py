@@ -49,8 +49,16 @@ ODD = {
     "groups": lambda: parquet({"reference": pa.array([{"a": 1}]), "value": [1.0]}),
     "blocks": lambda: parquet({"reference": pa.array([b"x" * 1000], pa.binary(1000)), "value": [1.0]}),
 }
+
+
+def outcome_rows(body: bytes, most_rows: int) -> int:
+    file = io.BytesIO(body)
+    blocks = uploads.from_file(file, "parquet", "outcomes", size_bytes=len(body), max_rows=most_rows)
+    return sum(block.num_rows for block in blocks)
+
+
 READERS: dict[str, Callable[[bytes], object]] = {
-    "outcomes": lambda body: uploads.from_parquet(body, 100_000),
+    "outcomes": lambda body: outcome_rows(body, 100_000),
     "tables": lambda body: tables.read(body, tables.PARQUET),
 }
 
@@ -158,13 +166,13 @@ def test_a_file_that_lies_is_refused_and_costs_the_server_nothing(lie: str, read
 def test_a_lie_that_nothing_goes_by_changes_nothing() -> None:
     """How many values a column has is read from its pages."""
     body = lying(parquet(HONEST), TOLD_ROWS, 2**40, at=1)
-    assert len(uploads.from_parquet(body, TOLD_ROWS).outcomes) == TOLD_ROWS
+    assert outcome_rows(body, TOLD_ROWS) == TOLD_ROWS
 
 
 def test_an_honest_file_of_the_same_kind_is_read() -> None:
-    assert len(uploads.from_parquet(parquet(HONEST), TOLD_ROWS).outcomes) == TOLD_ROWS
+    assert outcome_rows(parquet(HONEST), TOLD_ROWS) == TOLD_ROWS
     with pytest.raises(TooLarge):
-        uploads.from_parquet(parquet(HONEST), TOLD_ROWS - 1)
+        outcome_rows(parquet(HONEST), TOLD_ROWS - 1)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tenure.manage import tables
 from tenure.store.ground import Ground
 
 from .year import Traffic
@@ -16,3 +17,9 @@ def traffic(ground: Ground) -> Iterator[Traffic]:
     made = Traffic(ground)
     yield made
     made.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _readers_end() -> Iterator[None]:
+    yield
+    tables.processes.close()

@@ -23,7 +23,7 @@ FOREVER = {"from_at": -(1 << 62), "until_at": 1 << 62}
 def all_rows(traffic: Traffic, shadow: bool = False) -> rows.Rows:
     with traffic.ground.database.reading() as tx:
         return rows.load(
-            tx, intake.lake_of(traffic.ground), ENDPOINT, FOREVER["from_at"], FOREVER["until_at"], shadow=shadow
+            tx, progress.lake_of(traffic.ground), ENDPOINT, FOREVER["from_at"], FOREVER["until_at"], shadow=shadow
         )
 
 
@@ -157,12 +157,12 @@ def test_many_small_files_become_one_and_the_old_ones_go(traffic: Traffic) -> No
         some = rows.matured(traffic.ground, ENDPOINT, from_at=START + first * DAY_US, until_at=START + last * DAY_US)
         assert len(some) == 0  # no outcome is known yet
         with traffic.ground.database.reading() as tx:
-            lake = intake.lake_of(traffic.ground)
+            lake = progress.lake_of(traffic.ground)
             some = rows.load(tx, lake, ENDPOINT, START + first * DAY_US, START + last * DAY_US)
         assert some.columns["x"].tolist() == [float(day) for day in range(first, last)]
     traffic.clock += 120_000_000
     traffic.look()
-    on_disk = sorted(path.name for path in intake.lake_of(traffic.ground).root.rglob("*.parquet"))
+    on_disk = sorted(path.name for path in progress.lake_of(traffic.ground).root.rglob("*.parquet"))
     assert on_disk == sorted(file.path.rsplit("/", 1)[1] for file in files)
     traffic.tell(["ref:r3"], [1.0])
     traffic.look()
@@ -284,7 +284,7 @@ def test_late_outcomes_mark_the_days_of_their_predictions(traffic: Traffic) -> N
 
 def test_nothing_is_found_where_nothing_is(traffic: Traffic) -> None:
     with traffic.ground.database.reading() as tx:
-        assert joining.find(tx, intake.lake_of(traffic.ground), ENDPOINT, ["ref:a", "b:0"]) == {}
+        assert joining.find(tx, progress.lake_of(traffic.ground), ENDPOINT, ["ref:a", "b:0"]) == {}
     assert len(rows.paired(traffic.ground, ENDPOINT, 1, 2, START, START + 1)) == 0
 
 
@@ -299,7 +299,7 @@ def test_with_what_a_row_was_admitted_stands_beside_it(traffic: Traffic) -> None
         traffic.look()
     with traffic.ground.database.reading() as tx:
         files = lake_files.between(tx, ENDPOINT, "predictions", 0, 1 << 60)
-        table = intake.lake_of(traffic.ground).read(files)
+        table = progress.lake_of(traffic.ground).read(files)
     assert table.column("file_revision").to_pylist() == [None, 7, 7, 7]
     assert table.column("jurisdiction").to_pylist() == [None, "US", "US", "US"]
     assert table.column("purpose").to_pylist() == [None] * 4
@@ -327,7 +327,7 @@ def test_what_was_refused_is_in_the_lake_and_moves_no_window(traffic: Traffic) -
     traffic.look()
     with traffic.ground.database.reading() as tx:
         (file,) = lake_files.between(tx, ENDPOINT, "refusals", 0, 1 << 60)
-        (row,) = intake.lake_of(traffic.ground).read([file]).to_pylist()
+        (row,) = progress.lake_of(traffic.ground).read([file]).to_pylist()
     assert (row["reason"], row["rows"], row["columns"], row["caller"]) == ("range", 4, '["wind"]', "app")
     after = progress.of(traffic.ground, ENDPOINT)
     assert (after.predictions, after.received_until) == (before.predictions, before.received_until)

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from tenure.monitor import intake, progress, rows
+from tenure.monitor import progress, rows
 
 from .year import ENDPOINT, Traffic, ids
 
@@ -52,6 +52,6 @@ def test_killing_the_worker_again_and_again_leaves_every_row_once(traffic: Traff
     after = progress.of(traffic.ground, ENDPOINT)
     assert (after.predictions, after.outcomes, after.outcomes_waiting) == (sent, told, 0)
     with traffic.ground.database.reading() as tx:
-        got = rows.load(tx, intake.lake_of(traffic.ground), ENDPOINT, -(1 << 62), 1 << 62)
+        got = rows.load(tx, progress.lake_of(traffic.ground), ENDPOINT, -(1 << 62), 1 << 62)
     assert len(set(got.prediction_id)) == len(got) == sent
     assert int(got.known.sum()) == told

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import io
 import os
 import stat
 import threading
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from tenure.errors import CannotStart, Unavailable
 from tenure.records.frames import Frame, OutcomeFrame
+from tenure.serving import journal
 from tenure.serving.journal import Journal, framed, read_frames, recover, segments
 
 
@@ -38,7 +40,9 @@ def everything(root: Path) -> list[Frame]:
     return found
 
 
-def test_what_is_appended_in_one_turn_is_one_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_first_of_a_turn_is_written_at_once_and_all_others_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     journal = make(tmp_path)
     writes = []
     write = os.write
@@ -48,7 +52,7 @@ def test_what_is_appended_in_one_turn_is_one_write(tmp_path: Path, monkeypatch: 
         await asyncio.gather(*(journal.append(outcome(number)) for number in range(10)))
 
     asyncio.run(turn())
-    assert len(writes) == 1
+    assert len(writes) == 2
     assert everything(tmp_path) == [outcome(number) for number in range(10)]
     journal.close()
 
@@ -225,3 +229,33 @@ def test_a_failing_fsync_promises_nothing_and_goes_on_in_a_new_segment(
     journal.append_now(outcome(2))
     assert [segment.sealed for segment in segments(tmp_path)] == [True, False]
     journal.close()
+
+
+def test_what_would_be_too_much_to_wait_is_refused_and_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal, "MOST_WAITING_BYTES", 1000)
+    made = Journal(tmp_path, "one", 60, 64, True)
+
+    async def fill() -> None:
+        first = made.append(outcome(1, 600))
+        with pytest.raises(Unavailable, match="Too much waits"):
+            made.append(outcome(2, 600))
+        assert made.figures.waiting_bytes > 600
+        await first
+        await made.append(outcome(3, 600))
+
+    asyncio.run(fill())
+    figures = made.figures
+    assert (figures.frames, figures.writes, figures.refused, figures.waiting_bytes) == (2, 2, 1, 0)
+    assert figures.bytes == sum(one.path.stat().st_size for one in journal.segments(tmp_path))
+    assert figures.write_ns > 0
+    made.close()
+
+
+def test_frames_that_were_framed_before_are_copied(tmp_path: Path) -> None:
+    made = Journal(tmp_path, "one", 60, 64, False)
+    told = [outcome(number, 500_000) for number in range(5)]
+    made.copy_now(io.BytesIO(b"".join(map(journal.framed, told))))
+    [segment] = journal.segments(tmp_path)
+    assert read_frames(segment.path)[0] == told
+    assert made.figures.writes == 2, "three, which are more than a MiB, and two"
+    made.close()

@@ -139,7 +139,18 @@ class Service:
         return _told("ModelMetadata", **catalogue.model(self._scoring.arms.endpoint(call.name), call.version))
 
     async def model_infer(self, call: Any, context: Context) -> Any:
-        started, scoring, name = time.perf_counter_ns(), self._scoring, call.model_name
+        figures = self._scoring.figures
+        figures.in_flight += 1
+        try:
+            return await self._infer(call, context, time.perf_counter_ns())
+        except Exception as problem:
+            self._scoring.count_refusal(call.model_name, problem)
+            raise
+        finally:
+            figures.in_flight -= 1
+
+    async def _infer(self, call: Any, context: Context, started: int) -> Any:
+        scoring, name = self._scoring, call.model_name
         headers = self._headers(context)
         principal = scoring.asking(headers, name, Permission.SCORE)
         endpoint = scoring.arms.endpoint(name)
@@ -149,6 +160,7 @@ class Service:
         told = encode(asked, scored.answer)
         await scoring.keep(scored, request, principal, started)
         context.set_trailing_metadata((("tenure-prediction-id", scored.answer.prediction_id),))
+        scoring.count(scored, started, call.ByteSize(), told.ByteSize())
         context.add_done_callback(lambda _: scoring.mirror(scored))
         return told
 

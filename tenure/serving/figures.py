@@ -1,0 +1,131 @@
+"""What the gateway counts of its own service: plain numbers in lists, about half a microsecond a request.
+
+They are put into words only when somebody asks: Prometheus at `/metrics`, or the page of an endpoint through the
+gateway's status.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter, deque
+from collections.abc import Sequence
+from pathlib import Path
+
+from tenure.records.routing import RoutedRole, ServiceFigures
+
+OCTAVES = 27  # 2**26 µs are 67 s, longer than a request may take by default
+BUCKETS = 2 * OCTAVES
+BOUNDS_S: list[float] = [(1 << (place // 2)) * (0.75, 1.0)[place % 2] / 1e6 for place in range(BUCKETS)]
+"""Upper bounds of the buckets: two for each doubling, so that a percentile is right within 50 %."""
+LATELY_S = 60.0
+KEPT = 13
+TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+
+class Served:
+    """One release at one endpoint: what it answered since the gateway started."""
+
+    __slots__ = ("endpoint", "latency", "latency_us", "past", "role", "rows", "said_bytes", "sent_bytes", "version")
+
+    def __init__(self, endpoint: str, version: int, role: RoutedRole) -> None:
+        self.endpoint, self.version, self.role = endpoint, version, role
+        self.latency = [0] * BUCKETS
+        self.latency_us = 0
+        self.rows = 0
+        self.sent_bytes = 0
+        self.said_bytes = 0
+        self.past: deque[tuple[float, list[int], int]] = deque([(time.monotonic(), [0] * BUCKETS, 0)], maxlen=KEPT)
+
+    def answered(self, latency_us: int, rows: int, sent_bytes: int, said_bytes: int) -> None:
+        self.latency[bucket(latency_us)] += 1
+        self.latency_us += latency_us
+        self.rows += rows
+        self.sent_bytes += sent_bytes
+        self.said_bytes += said_bytes
+
+    def remember(self) -> None:
+        """Keep how it stands, so that `lately` has something to compare with. Called every few seconds."""
+        self.past.append((time.monotonic(), list(self.latency), self.rows))
+
+
+class Figures:
+    """Of one gateway: what each release answered, what each endpoint refused, and how many requests are under way."""
+
+    def __init__(self) -> None:
+        self.served: dict[tuple[str, str], Served] = {}
+        self.refused: Counter[tuple[str, int]] = Counter()
+        self.in_flight = 0
+        self._remembered_at = time.monotonic()
+
+    def of(self, endpoint: str, release_id: str, version: int, role: RoutedRole) -> Served:
+        found = self.served.get((endpoint, release_id))
+        if found is None:
+            found = self.served[endpoint, release_id] = Served(endpoint, version, role)
+        return found
+
+    def remember(self) -> None:
+        """Have every release keep how it stands, every few seconds at most."""
+        now = time.monotonic()
+        if now < self._remembered_at + LATELY_S / (KEPT - 1):
+            return
+        self._remembered_at = now
+        for one in self.served.values():
+            one.remember()
+
+
+def bucket(latency_us: int) -> int:
+    """Which bucket a latency falls into: two for each doubling.
+
+    >>> [bucket(one) for one in (0, 1, 2, 3, 4, 6, 8)]
+    [0, 2, 4, 5, 6, 7, 8]
+    """
+    bits = latency_us.bit_length()
+    if bits < 2:
+        return 2 * bits
+    return min(2 * bits + (latency_us >> (bits - 2) & 1), BUCKETS - 1)
+
+
+def percentile_ms(counts: Sequence[int], share: float) -> float | None:
+    """The upper bound of the bucket in which this share of the requests was answered, in ms; None without any."""
+    wanted, below = share * sum(counts), 0
+    if not wanted:
+        return None
+    for bound, count in zip(BOUNDS_S, counts, strict=True):
+        below += count
+        if below >= wanted:
+            return bound * 1000
+    return BOUNDS_S[-1] * 1000
+
+
+def lately(served: Served, errors: int, pid: int | None) -> ServiceFigures:
+    """How a release served within the last minute or so, and what its process takes now."""
+    since, before, rows = served.past[0]
+    counts = [now - then for now, then in zip(served.latency, before, strict=True)]
+    usage = process_usage(pid) if pid else None
+    return ServiceFigures(
+        endpoint=served.endpoint,
+        version=served.version,
+        role=served.role,
+        seconds=time.monotonic() - since,
+        requests=sum(counts),
+        rows=served.rows - rows,
+        errors=errors,
+        p50_ms=percentile_ms(counts, 0.5),
+        p95_ms=percentile_ms(counts, 0.95),
+        p99_ms=percentile_ms(counts, 0.99),
+        cpu_s=usage[0] if usage else None,
+        rss_bytes=usage[1] if usage else None,
+    )
+
+
+def process_usage(pid: int) -> tuple[float, int] | None:
+    """CPU seconds and resident bytes of a process; None for one that is gone, and where there is no /proc."""
+    try:
+        # The command's name stands in brackets and may hold anything, so what counts begins after the last one.
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        resident = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE_BYTES
+    except (OSError, IndexError):
+        return None
+    return (int(fields[11]) + int(fields[12])) / TICKS_A_SECOND, resident
