@@ -14,7 +14,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from tenure.monitor import compaction, joining, tables
+from tenure.monitor import compaction, joining, repeats, tables
 from tenure.monitor.outcomes import OUTCOMES_NAME
 from tenure.monitor.progress import journal_folder, size_of
 from tenure.records.base import DAY_US, SECOND_US, Instant
@@ -122,7 +122,8 @@ def _prepared(tx: Transaction, lake: Lake, name: str, endpoint: str, frames: lis
     if answered:
         _prepare_answered(tx, lake, name, part, answered)
     if shadows:
-        part.predictions += lake.write(endpoint, "shadows", name, tables.of_shadows(shadows))
+        table = repeats.without(tx, lake, endpoint, "shadows", shadows, tables.of_shadows(shadows))
+        part.predictions += lake.write(endpoint, "shadows", name, table)
     not_admitted = [frame for frame in frames if isinstance(frame, RefusalFrame)]
     if not_admitted:
         part.refusals += lake.write(endpoint, "refusals", name, tables.of_refusals(not_admitted))
@@ -136,7 +137,7 @@ def _prepare_answered(
     tx: Transaction, lake: Lake, name: str, part: EndpointIntake, frames: list[PredictionFrame]
 ) -> None:
     """Write predictions, and the outcomes that were told before their prediction came."""
-    table = tables.of_predictions(frames)
+    table = repeats.without(tx, lake, part.endpoint, "predictions", frames, tables.of_predictions(frames))
     part.predictions += lake.write(part.endpoint, "predictions", name, table)
     if outcomes.waiting_count(tx, part.endpoint) == 0:
         return

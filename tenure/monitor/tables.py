@@ -37,9 +37,7 @@ def of_shadows(frames: Sequence[PredictionFrame]) -> Table:
     encode = msgspec.json.encode
     return pa.table(
         {
-            "prediction_id": pa.array(
-                [f"{frame.prediction_id}:{row}" for frame in frames for row in range(frame.rows)]
-            ),
+            "prediction_id": pa.array(list(chain.from_iterable(frame.row_ids for frame in frames))),
             "at": _repeated(timestamps([frame.at for frame in frames]), frames),
             "event_at": timestamps(list(chain.from_iterable(frame.event_at for frame in frames))),
             "release_id": _repeated(pa.array([frame.release_id for frame in frames]), frames),

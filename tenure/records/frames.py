@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tenure.records.admission import Admitted, Reason
-from tenure.records.base import Record
+from tenure.records.base import Record, id_of_reference
 from tenure.records.routing import ReleaseRole
 
 BY_REFERENCE = "ref:"
@@ -16,7 +16,8 @@ class PredictionFrame(Record, tag_field="frame", tag="prediction"):
     """A request that was answered (or scored in the shadow), columns as they came, row k of `columns[name][k]`.
 
     A shadow frame has the request's id, its own release and no columns: they stand in the champion's frame.
-    `admitted` is None when the model's file asks nothing of requests.
+    `admitted` is None when the model's file asks nothing of requests. `idempotent`: each row is a prediction of its own,
+    whose id follows from its reference, so that the same row sent again is the same prediction.
     """
 
     prediction_id: str
@@ -35,6 +36,15 @@ class PredictionFrame(Record, tag_field="frame", tag="prediction"):
     latency_us: int
     caller: str = ""
     admitted: Admitted | None = None
+    idempotent: bool = False
+
+    @property
+    def row_ids(self) -> list[str]:
+        """The id of each row's prediction."""
+        if self.idempotent and self.reference:
+            rows = zip(self.reference, self.event_at, strict=True)
+            return [f"{id_of_reference(self.endpoint, reference, event_at)}:0" for reference, event_at in rows]
+        return [f"{self.prediction_id}:{row}" for row in range(self.rows)]
 
 
 class RefusalFrame(Record, tag_field="frame", tag="refusal"):

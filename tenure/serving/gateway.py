@@ -18,9 +18,9 @@ from pathlib import Path
 
 import msgspec
 
-from tenure.errors import NotFound, TenureError
+from tenure.errors import InvalidInput, NotFound, TenureError
 from tenure.records.admission import Admitted
-from tenure.records.base import Instant, new_id
+from tenure.records.base import Instant, id_of_reference, new_id
 from tenure.records.frames import PredictionFrame
 from tenure.records.people import Permission, Principal
 from tenure.records.routing import Release, RoutedToken
@@ -40,6 +40,7 @@ NAME = "gateway"
 LOOK_S = 0.1
 KEEP_S = 1.0
 ROUTING_KEY = "tenure-routing-key"
+IDEMPOTENT = "tenure-idempotent"
 PREFIX = "/endpoints/"
 
 PrincipalOf = Callable[[Mapping[str, str]], Principal]
@@ -146,7 +147,8 @@ class Gateway:
         endpoint = self._arms.endpoint(name)
         now = _now()
         asked = parse(body, now=now, max_rows=self._settings.max_rows)
-        prediction_id = new_id(now)
+        idempotent = is_idempotent(headers, asked)
+        prediction_id = id_of_first(name, asked) if idempotent else new_id(now)
         arm = endpoint.arm(headers.get(ROUTING_KEY) or (asked.reference[0] if asked.reference else prediction_id))
         columns = arm.scorer.inputs.columns_of(asked)
         asking = Asking(name, headers, principal, now)
@@ -169,6 +171,7 @@ class Gateway:
             latency_us=(time.perf_counter_ns() - started) // 1000,
             caller=principal.name,
             admitted=admitted,
+            idempotent=idempotent,
         )
         await self._journal.append(frame)
         said = [
@@ -331,6 +334,28 @@ class Gateway:
         self._admissions.quotas.keep(_now())
         self._journal.close()
         self._epochs.close()
+
+
+def is_idempotent(headers: Mapping[str, str], asked: Asked) -> bool:
+    """Whether rows that are sent again are the same predictions. Raises InvalidInput where they have no references."""
+    said = headers.get(IDEMPOTENT, "false")
+    if said == "false":
+        return False
+    if said != "true":
+        raise InvalidInput("`Tenure-Idempotent` must be `true` or `false`.", where=IDEMPOTENT)
+    if asked.reference is None:
+        raise InvalidInput(
+            "An idempotent request must give each row its `reference`: the same reference at the same event time is the "
+            "same prediction.",
+            where="reference",
+        )
+    return True
+
+
+def id_of_first(endpoint: str, asked: Asked) -> str:
+    """The id of the first row of an idempotent request; the others' ids follow from their references likewise."""
+    assert asked.reference is not None
+    return id_of_reference(endpoint, asked.reference[0], asked.event_at[0])
 
 
 def _headers(scope: Scope) -> dict[str, str]:

@@ -84,6 +84,36 @@ def test_a_kill_between_files_and_commit_neither_loses_nor_doubles(
     assert int(got.known.sum()) == 5
 
 
+def test_a_row_that_was_scored_again_is_one_prediction(traffic: Traffic) -> None:
+    """Whether it comes again in the same bite, in a later one, in other company, or in the shadow."""
+    sent = {"event_at": [START, START + DAY_US], "idempotent": True}
+    first = traffic.predict(score=[0.1, 0.2], reference=["a", "b"], **sent)
+    traffic.predict(score=[0.3, 0.4], reference=["a", "c"], **sent)
+    for again in (first, first):
+        traffic.gateway.append_now(msgspec.structs.replace(again, role="shadow", columns={}))
+    traffic.look()
+    traffic.predict(score=[0.5, 0.6], reference=["d", "b"], **sent)
+    traffic.predict(score=[0.7, 0.8], reference=["a", "b"], **sent)
+    traffic.gateway.append_now(msgspec.structs.replace(first, role="shadow", columns={}))
+    traffic.predict(score=[0.9], reference=["a"])  # which says nothing of being the same
+    traffic.look()
+    got = all_rows(traffic)
+    assert sorted(got.score.tolist()) == [0.1, 0.2, 0.4, 0.5, 0.9]
+    assert len(set(got.prediction_id)) == 5
+    assert len(all_rows(traffic, shadow=True)) == 2
+    assert progress.of(traffic.ground, ENDPOINT).predictions == 5
+
+
+def test_the_outcome_of_a_row_that_was_scored_again_finds_it(traffic: Traffic) -> None:
+    made = [traffic.predict(score=[0.1], reference=["a"], idempotent=True) for _ in range(2)]
+    traffic.tell(ids(made[1]), [1.0])
+    traffic.tell(["ref:a"], [1.0])
+    traffic.look()
+    traffic.predict(score=[0.1], reference=["a"], idempotent=True)
+    traffic.look()
+    assert all_rows(traffic).known.tolist() == [True]
+
+
 def test_looking_twice_takes_in_once(traffic: Traffic) -> None:
     traffic.predict(score=[0.1] * 4)
     assert intake.take_in(traffic.ground, traffic.now())
