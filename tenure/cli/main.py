@@ -20,6 +20,7 @@ COMMANDS = {
     "vault": ("tenure.cli.vault", "Protected attributes: put, list."),
     "lineage": ("tenure.cli.lineage", "Lineage: show, impact, export."),
     "endpoint": ("tenure.cli.endpoints", "Endpoints: create, list, show, score, report."),
+    "stream": ("tenure.cli.streams", "Streams: score what flows from a source to a sink: run, prepare."),
     "alert": ("tenure.cli.alerts", "Alerts: list, acknowledge."),
     "retrain": ("tenure.cli.retraining", "Retraining runs: list, show."),
     "webhook": ("tenure.cli.webhooks", "Webhooks: list, add, test, log, redeliver, remove."),

@@ -1,4 +1,4 @@
-"""A row that was sent again is one prediction: the first that came stands, and what came again is left out of the lake."""
+"""A row that was sent again is one prediction: the first that came stands, what came again stays out of the lake."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def new_id(now: Instant) -> str:
 
 
 def id_of_reference(endpoint: str, reference: str, event_at: int) -> str:
-    """The UUIDv7 of a row that is the same prediction whenever it is sent again: its event time, then bits of a SHA-256.
+    """The UUIDv7 of a row that is the same prediction whenever it is sent: its event time, then bits of a SHA-256.
 
     >>> id_of_reference("fraud", "order-7", 1_700_000_000_123_000)
     '018bcfe5-687b-7451-9029-c57e92e869a2'

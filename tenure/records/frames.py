@@ -16,8 +16,8 @@ class PredictionFrame(Record, tag_field="frame", tag="prediction"):
     """A request that was answered (or scored in the shadow), columns as they came, row k of `columns[name][k]`.
 
     A shadow frame has the request's id, its own release and no columns: they stand in the champion's frame.
-    `admitted` is None when the model's file asks nothing of requests. `idempotent`: each row is a prediction of its own,
-    whose id follows from its reference, so that the same row sent again is the same prediction.
+    `admitted` is None when the model's file asks nothing of requests. `idempotent`: each row is a prediction of its
+    own, whose id follows from its reference, so that the same row sent again is the same prediction.
     """
 
     prediction_id: str

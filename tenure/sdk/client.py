@@ -91,6 +91,10 @@ class Client:
             self._scoring_url = _checked(self.get("/api/v1/server")["scoring_url"])
         return self._scoring_url
 
+    @scoring_url.setter
+    def scoring_url(self, url: str) -> None:
+        self._scoring_url = _checked(url)
+
     def get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
         """The JSON that `path` (such as `/api/v1/models`) answers, None when it answers nothing."""
         return _content(self._send("GET", self.url + path, params=params))

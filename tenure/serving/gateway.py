@@ -345,8 +345,8 @@ def is_idempotent(headers: Mapping[str, str], asked: Asked) -> bool:
         raise InvalidInput("`Tenure-Idempotent` must be `true` or `false`.", where=IDEMPOTENT)
     if asked.reference is None:
         raise InvalidInput(
-            "An idempotent request must give each row its `reference`: the same reference at the same event time is the "
-            "same prediction.",
+            "An idempotent request must give each row its `reference`: the same reference at the same event time is "
+            "the same prediction.",
             where="reference",
         )
     return True
