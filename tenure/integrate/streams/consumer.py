@@ -121,8 +121,8 @@ class Consumer:
         if self._died_in_a_row >= self._stream.stop_after_dead:
             raise Conflict(
                 f"The last {self._died_in_a_row} messages could not be scored ({settled.dead[-1].code}), so the stream "
-                "stops: something is wrong with all of them. They lie with what is dead, each with its reason; put them "
-                "into the source again when it is set right."
+                "stops: something is wrong with all of them. They lie with what is dead, each with its reason; put "
+                "them into the source again when it is set right."
             )
 
     def _wait_for(self, problem: Unavailable) -> None:

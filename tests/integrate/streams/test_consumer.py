@@ -126,9 +126,8 @@ def test_a_stream_of_which_nothing_can_be_scored_stops() -> None:
 
 def test_a_stop_finishes_the_batch_at_hand() -> None:
     memory = Memory(taken(*range(100)))
-    stops: list[Consumer] = []
-    one = Consumer(STREAM, memory, memory, Scorer(Gateway(), "e"), Counts(), lambda: stops[0].stop())  # type: ignore[arg-type]
-    stops.append(one)
+    one = Consumer(STREAM, memory, memory, Scorer(Gateway(), "e"), Counts(), lambda: stop())  # type: ignore[arg-type]  # noqa: PLW0108
+    stop = one.stop
     assert one.run().scored == 8
     assert len(memory.waiting) == 92
 
