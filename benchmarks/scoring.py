@@ -1,8 +1,9 @@
 """What one scored row costs: `python -m benchmarks.scoring`.
 
 The gateway, with its journal on, beside a fixed answer to the same POST from the same process, and beside MLflow's own
-scoring server with the same model, in one run at 1 and 32 connections. CPU is that of the gateway and its scorer
-together, so that a busy machine distorts it little; requests per second depend on what else the machine does.
+scoring server with the same model, in one run at 1 and 32 connections. Compiled versions answer in the gateway by
+their form, others in a scorer. CPU is that of the gateway and its scorers together, so that a busy machine distorts it
+little; requests per second depend on what else the machine does.
 """
 
 from __future__ import annotations
@@ -27,10 +28,13 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
+from tenure.deploy import compiling
+from tenure.records.forms import FormOrder, FormResult
 from tenure.records.people import Permission, Principal
 from tenure.records.routing import InputColumn, PinnedFile, Release, Route, RoutingTable
 from tenure.serving import gateway, routing
 from tenure.serving.answers import JSON, answer
+from tenure.serving.forms.program import ONNX_FILE, PROGRAM_FILE
 from tenure.settings import Settings
 
 SECONDS = 3.0
@@ -56,7 +60,7 @@ class Rate(NamedTuple):
 
 
 def save_models(folder: Path) -> None:
-    """A forest behind encoders on 23 mixed columns, and a model that costs nothing: what is left is ours."""
+    """A forest and a logistic regression behind encoders on 23 mixed columns, and a model that costs nothing."""
     import mlflow.pyfunc
     import mlflow.sklearn
     import numpy as np
@@ -64,6 +68,7 @@ def save_models(folder: Path) -> None:
     from mlflow.models import infer_signature
     from sklearn.compose import make_column_transformer
     from sklearn.ensemble import RandomForestClassifier
+    from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
@@ -74,17 +79,18 @@ def save_models(folder: Path) -> None:
     columns = make_column_transformer(
         (StandardScaler(), list(numbers)), (OneHotEncoder(handle_unknown="ignore"), list(words))
     )
-    model = make_pipeline(columns, RandomForestClassifier(100, max_depth=8, n_jobs=1, random_state=1))
-    model.fit(frame, frame["number_0"] + rng.normal(size=2000) > 0)
-    shape = infer_signature(frame, model.predict_proba(frame))
-    mlflow.sklearn.save_model(
-        model,
-        str(folder / "forest"),
-        signature=shape,
-        pyfunc_predict_fn="predict_proba",
-        pip_requirements=["scikit-learn"],
-        serialization_format="cloudpickle",
-    )
+    forest = RandomForestClassifier(100, max_depth=8, n_jobs=1, random_state=1)
+    for name, last in (("forest", forest), ("logistic", LogisticRegression())):
+        model = make_pipeline(columns, last).fit(frame, frame["number_0"] + rng.normal(size=2000) > 0)
+        shape = infer_signature(frame, model.predict_proba(frame))
+        mlflow.sklearn.save_model(
+            model,
+            str(folder / name),
+            signature=shape,
+            pyfunc_predict_fn="predict_proba",
+            pip_requirements=["scikit-learn"],
+            serialization_format="cloudpickle",
+        )
     (folder / "echo.py").write_text(ECHO)
     mlflow.pyfunc.save_model(
         str(folder / "echo"), python_model=str(folder / "echo.py"), signature=shape, pip_requirements=["mlflow"]
@@ -113,6 +119,27 @@ def release(folder: Path) -> Release:
         ],
         inputs=inputs,
     )
+
+
+def compiled(folder: Path, name: str) -> Release:
+    """The release of a model with its form, made by the process that makes it in service."""
+    plain = release(folder / name)
+    out = folder / f"{name}-form"
+    (out / "kept").mkdir(parents=True)
+    order = FormOrder(
+        model=name, version=1, folder=plain.location, files=plain.files, inputs=plain.inputs, out=str(out)
+    )
+    (out / "order").write_bytes(msgspec.msgpack.encode(order))
+    subprocess.run(compiling.command(out / "order", 4096), env=compiling.environment(), check=True)
+    result = msgspec.msgpack.decode((out / "result.msgpack").read_bytes(), type=FormResult)
+    if result.report.kind == "original":
+        raise SystemExit(f"{name} was not compiled: {result.report.reason}")
+    for path in out.glob("*.*"):
+        if path.name in (PROGRAM_FILE, ONNX_FILE):
+            path.rename(out / "kept" / path.name)
+    form = compiling.released(result, release(out / "kept").files)
+    form = msgspec.structs.replace(form, location=str(out / "kept"))
+    return msgspec.structs.replace(plain, release_id=f"{name}-form", model=f"{name}-form", form=form)
 
 
 def request_body() -> bytes:
@@ -260,8 +287,10 @@ def main() -> None:
         folder = Path(scratch)
         subprocess.run([sys.executable, "-m", "benchmarks.scoring", "models", scratch], check=True)
         settings = Settings(data=str(folder / "data"), scoring_port=free_port())
-        names = ("echo", "forest")
-        routes = {name: Route(endpoint=name, model=name, releases=[release(folder / name)]) for name in names}
+        releases = [release(folder / "echo"), release(folder / "forest")]
+        releases += [compiled(folder, name) for name in ("forest", "logistic")]
+        names = tuple(one.release_id for one in releases)
+        routes = {one.release_id: Route(endpoint=one.release_id, model=one.model, releases=[one]) for one in releases}
         routing.write_table(settings.folder, RoutingTable(epoch=1, routes=routes))
         with process("ours", msgspec.json.encode(settings).decode()) as ours:
             for name in names:

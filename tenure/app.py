@@ -160,10 +160,14 @@ def run_gateway(settings: Settings) -> None:
 
 
 def _model_fetcher(settings: Settings) -> Any:
-    """Fetches a release's files; the store is opened at the first fetch, so that an idle gateway stays small."""
+    """Fetches a release's files and makes its environment.
+
+    The store is opened at the first fetch, so that an idle gateway stays small.
+    """
     opened: list[Any] = []
 
     def fetch(release: Release) -> Path:
+        from tenure.deploy import building
         from tenure.deploy.fetching import fetch as from_roots
         from tenure.store.artifacts import ArtifactStore
         from tenure.store.roots import Roots
@@ -172,6 +176,8 @@ def _model_fetcher(settings: Settings) -> Any:
             roots = Roots(ArtifactStore(settings.artifacts), settings.default_artifact_root)
             opened.append(from_roots(roots, settings.folder / "models"))
         folder: Path = opened[0](release)
+        if release.environment:
+            building.build(settings, release.environment)
         return folder
 
     return fetch

@@ -33,6 +33,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     host: str = "127.0.0.1"
     port: int = 5000
     scoring_port: int = 0
+    grpc_port: int = 0
     sign_in: Literal["solo", "required"] = "solo"
     allowed_hosts: str = ""
     public_url: str = ""
@@ -55,6 +56,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     scoring_timeout_s: float = 30.0
     scorer_start_timeout_s: float = 60.0
     spare_scorer: bool = True
+    keep_warm_s: Annotated[float, Meta(ge=0)] = 600.0
+    compile_memory_mib: Annotated[int, Meta(ge=256)] = 4096
+    compile_timeout_s: Annotated[float, Meta(gt=0, le=86_400)] = 600.0
+    scorer_memory_mib: Annotated[int, Meta(ge=0)] = 0
+    wheel_index: str = ""
+    wheel_folder: str = ""
+    environment_timeout_s: Annotated[float, Meta(gt=0)] = 600.0
     queue_limit: int = 256
     journal_fsync: bool = False
     segment_seal_s: float = 10.0
@@ -138,6 +146,10 @@ HELP: dict[str, tuple[str, str]] = {
     ),
     "port": ("port", "Port of the API, the pages and MLflow's protocol."),
     "scoring_port": ("port", "Port of the scoring gateway. 0 means the one after --port."),
+    "grpc_port": (
+        "port",
+        "Port of the Open Inference Protocol over gRPC; needs the extra tenure[grpc]. 0 means that none is opened.",
+    ),
     "sign_in": (
         "solo/required",
         "Who may ask without saying who they are: `solo` trusts this machine, `required` trusts nobody.",
@@ -194,6 +206,26 @@ HELP: dict[str, tuple[str, str]] = {
     "scoring_timeout_s": ("seconds", "How long a scoring request may take before 503 is answered."),
     "scorer_start_timeout_s": ("seconds", "How long a scorer may take to load its model."),
     "spare_scorer": ("yes/no", "Keep one scorer process ready, so that releases and restarts take half the time."),
+    "keep_warm_s": (
+        "seconds",
+        "How long a champion that was replaced stays loaded, so that going back to it takes no start.",
+    ),
+    "compile_memory_mib": (
+        "MiB",
+        "Most memory of the process that makes a version into a form, and loads it for that.",
+    ),
+    "compile_timeout_s": ("seconds", "How long that process may take before it is ended; it is tried three times."),
+    "scorer_memory_mib": (
+        "MiB",
+        "How much memory a scorer may fill before it is ended and started again. 0 means half of the machine's.",
+    ),
+    "wheel_index": (
+        "URL",
+        "Index from which environments are made for versions that ask for other packages than the server's. Give one "
+        "that needs a password by TENURE_WHEEL_INDEX. Empty means none.",
+    ),
+    "wheel_folder": ("folder", "Folder of wheels for such environments, alone or beside the index. Empty means none."),
+    "environment_timeout_s": ("seconds", "How long it may take to resolve or to build an environment."),
     "queue_limit": ("requests", "Most requests that wait for one scorer before 429 is answered."),
     "journal_fsync": ("yes/no", "Force every journal write to disk: survives power loss, costs latency."),
     "segment_seal_s": ("seconds", "Age at which a journal segment is sealed."),

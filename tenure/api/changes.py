@@ -13,7 +13,7 @@ from litestar.params import QueryParameter
 from tenure.access import CHANGE, LISTED, MODEL, of_model
 from tenure.api.people import gate_of
 from tenure.deploy import changes as carried
-from tenure.deploy import routing
+from tenure.deploy import environments, routing
 from tenure.manage import changes, comments, evidence, facts, gates, inbox, signing
 from tenure.records.changes import (
     Change,
@@ -39,6 +39,8 @@ def open_change(data: NewChange, ground: Ground, principal: Principal) -> Change
     """
     checked = facts.check_bytes(ground, data.model, data.version)
     now = ground.clock()
+    if data.kind in ("promote", "deploy"):
+        environments.admit(ground, data.model, data.version, now=now)
     change = ground.database.write(
         lambda tx: carried.open_change(tx, data, by=principal.name, now=now, checked=checked)
     )

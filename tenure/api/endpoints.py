@@ -8,7 +8,8 @@ from litestar import delete, get, post
 from litestar.params import Parameter
 
 from tenure.access import ENDPOINT, LISTED, of_model
-from tenure.deploy import endpoints, promotions, releases, routing
+from tenure.build import registered_models
+from tenure.deploy import endpoints, environments, promotions, releases, routing
 from tenure.manage import facts
 from tenure.records.endpoints import EndpointInfo, NewEndpoint, NewRelease, Promotion, ReleaseInfo
 from tenure.records.people import Permission, Principal
@@ -26,6 +27,9 @@ def list_endpoints(ground: Ground, principal: Principal) -> list[EndpointInfo]:
 def create_endpoint(ground: Ground, principal: Principal, data: NewEndpoint) -> EndpointInfo:
     """Make an endpoint for a model; its champion, if it has one, answers at once."""
     now = ground.clock()
+    champion = ground.database.read(lambda tx: registered_models.aliases(tx, data.model).get("champion"))
+    if champion is not None:
+        environments.settle(ground, data.model, champion, now=now)
     ground.database.write(lambda tx: endpoints.create(tx, data, by=principal.name, now=now))
     routing.publish(ground)
     return ground.database.read(lambda tx: endpoints.describe(tx, data.name, ground.settings))
@@ -43,6 +47,7 @@ def add_release(ground: Ground, principal: Principal, name: str, data: NewReleas
     now = ground.clock()
     model = ground.database.read(lambda tx: releases.found(tx, name)).model
     facts.require_intact(ground, model, data.version)
+    environments.settle(ground, model, data.version, now=now)
     release = ground.database.write(lambda tx: releases.add(tx, name, data, by=principal.name, now=now))
     routing.publish(ground)
     return release
@@ -82,6 +87,7 @@ def promote(ground: Ground, principal: Principal, model: str, version: int, data
     """Make a version champion or challenger of its model; answers the model's endpoints as they are then."""
     now = ground.clock()
     facts.require_intact(ground, model, version)
+    environments.settle(ground, model, version, now=now)
     ground.database.write(
         lambda tx: promotions.promote(
             tx, model, version, to=data.to, reason=data.reason, by=principal.name, now=now, share=data.share

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import click
@@ -70,6 +72,107 @@ def report(name: str, client: Any, as_json: bool) -> None:
     ]
     columns = ["month", "predictions", "outcomes", "event rate", "AUC", "95 %", "value", "versions", "alerts"]
     show(months, as_json, columns, rows, name)
+
+
+@command.command("kill")
+@click.argument("name")
+@click.option("--version", type=int, default=None, help="Only this version; without it, whatever answers.")
+@click.option("--reason", required=True, help="Why it must stop.")
+@server_option
+def kill(name: str, version: int | None, reason: str, client: Any, as_json: bool) -> None:
+    """Stop a version, or the whole endpoint, at once; the fallback answers instead, or 503."""
+    _taken(client.post(f"/api/v1/endpoints/{name}/kills", {"version": version, "reason": reason}), as_json)
+
+
+@command.command("lift")
+@click.argument("name")
+@click.argument("kill_id", required=False)
+@click.option("--reason", required=True, help="Why it may answer again.")
+@server_option
+def lift(name: str, kill_id: str | None, reason: str, client: Any, as_json: bool) -> None:
+    """End a kill: what the releases say answers again. Without KILL_ID the one that stands."""
+    place = f"/api/v1/endpoints/{name}/kills"
+    if kill_id is None:
+        standing = [one["kill_id"] for one in client.get(place) if one["lifted_at"] is None]
+        if len(standing) != 1:
+            raise InvalidInput(f"Name the kill to lift. Standing at {name!r}: {', '.join(standing) or 'none'}.")
+        kill_id = standing[0]
+    _taken(client.post(f"{place}/{kill_id}/lift", {"reason": reason}), as_json)
+
+
+@command.command("kills")
+@click.argument("name")
+@server_option
+def list_kills(name: str, client: Any, as_json: bool) -> None:
+    """What was killed at an endpoint, by whom and why, newest first."""
+    found = client.get(f"/api/v1/endpoints/{name}/kills")
+    rows = [
+        (one["version"] or "all", one["kill_id"], when(one["killed_at"]), one["reason"], when(one["lifted_at"]))
+        for one in found
+    ]
+    show(found, as_json, ["version", "kill", "since (UTC)", "why", "lifted (UTC)"], rows, f"Kills at {name}")
+
+
+@command.command("fallback")
+@click.argument("name")
+@click.option("--constant", default=None, help="The same answer for every row, as JSON: 0.5, or '\"unknown\"'.")
+@click.option("--version", type=int, default=None, help="Another version of the model, kept warm from now on.")
+@click.option(
+    "--rule",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    default=None,
+    help="A JSON file with `cases` (column, op, values, answer) and `otherwise`.",
+)
+@click.option("--none", "nothing", is_flag=True, help="Answer 503.")
+@click.option("--reason", default=None, help="Why; needed to change it.")
+@server_option
+def fallback(
+    name: str,
+    constant: str | None,
+    version: int | None,
+    rule: Path | None,
+    nothing: bool,
+    reason: str | None,
+    client: Any,
+    as_json: bool,
+) -> None:
+    """Show, or name, what is answered instead of a killed version."""
+    place = f"/api/v1/endpoints/{name}/fallback"
+    if [constant is None, version is None, rule is None, not nothing].count(False) > 1:
+        raise InvalidInput("Give one of --constant, --version, --rule and --none.")
+    asked: dict[str, Any] | None = None
+    if constant is not None:
+        asked = {"kind": "constant", "answer": _json(constant, "--constant")}
+    elif version is not None:
+        asked = {"kind": "version", "version": version}
+    elif rule is not None:
+        asked = {"kind": "rule"} | _json(rule.read_text(), str(rule))
+    if asked is None and not nothing:
+        found = client.get(place)
+    elif reason is None:
+        raise InvalidInput("Say why, with --reason.")
+    else:
+        found = client.put(place, {"fallback": asked, "reason": reason})
+    told = "503" if found is None else json.dumps({k: v for k, v in found.items() if k != "kind"})
+    show(found, as_json, ["kind", "what"], [(found["kind"] if found else "none", told)], f"Instead of {name}")
+
+
+def _json(text: str, where: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as problem:
+        raise InvalidInput(f"{where} must be JSON: {problem}. A text needs quotes of its own.") from None
+
+
+def _taken(taken: dict[str, Any], as_json: bool) -> None:
+    """A kill or its end, and which gateways go by it already. Ends with status 1 when one has not said so."""
+    kill = taken["kill"]
+    what = f"version {kill['version']}" if kill["version"] else "everything"
+    state = "lifted" if kill["lifted_at"] else "stopped"
+    rows = [(what, state, ", ".join(taken["acknowledged"]) or "none runs", ", ".join(taken["waiting"]) or "none")]
+    show(taken, as_json, ["what", "state", "gateways that follow", "not yet"], rows, kill["endpoint"])
+    if taken["waiting"]:
+        raise SystemExit(1)
 
 
 @command.command("score")

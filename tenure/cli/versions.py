@@ -42,6 +42,44 @@ def files(model: str, version: int, client: Any, as_json: bool) -> None:
     show(answer, as_json, ["file", "bytes", "kind", "brings in"], rows, title)
 
 
+@command.command("form")
+@click.argument("model")
+@click.argument("version", type=int)
+@server_option
+def form(model: str, version: int, client: Any, as_json: bool) -> None:
+    """What a version answers by: the form that was proven equal to it, or why there is none."""
+    _show_form(client.get(f"/api/v1/models/{model}/versions/{version}/form"), as_json)
+
+
+@command.command("compile")
+@click.argument("model")
+@click.argument("version", type=int)
+@server_option
+def compile_again(model: str, version: int, client: Any, as_json: bool) -> None:
+    """Have a version compiled once more. What is proven already answers meanwhile."""
+    _show_form(client.post(f"/api/v1/models/{model}/versions/{version}/form"), as_json)
+
+
+@command.command("environment")
+@click.argument("model")
+@click.argument("version", type=int)
+@click.option("--build", is_flag=True, help="Decide it now and make the environment, ahead of a release.")
+@server_option
+def environment(model: str, version: int, build: bool, client: Any, as_json: bool) -> None:
+    """What a version runs in: the server's packages, an environment of its own, or neither and why."""
+    path = f"/api/v1/models/{model}/versions/{version}/environment"
+    answer = _built(client, f"{path}/build") if build else client.get(path)
+    found = answer["environment"]
+    rows = [
+        ("lacking here", f"{one['name']}{one['wanted']}", one["here"] or "not installed") for one in found["lacking"]
+    ]
+    rows += [("missing wheel", wheel, "") for wheel in found["missing"]]
+    rows += [("package", *package.split("==")) for package in answer["packages"]]
+    rows = rows or [("requirement", line, "met") for line in found["requirements"]]
+    title = f"{model} version {version}: {_environment(answer)}"
+    show(answer, as_json, ["what", "name", "version"], rows or [("python", found["python"], "")], title)
+
+
 @command.command("approve")
 @click.argument("model")
 @click.argument("version", type=int)
@@ -229,6 +267,27 @@ def _brought_in(scan: dict[str, Any]) -> str:
     return ", ".join([*flagged, *packages, *unread])
 
 
+def _show_form(form: dict[str, Any], as_json: bool) -> None:
+    title = f"{form['model']} version {form['version']}: {form['state']}"
+    report = form["report"]
+    if report is None:
+        show(
+            form,
+            as_json,
+            ["state", "why"],
+            [(form["state"], form["problem"] or "no worker has compiled it yet")],
+            title,
+        )
+        return
+    rows = [("form", report["kind"]), ("why", report["reason"])]
+    rows += [(f"{one['name']} (rows)", one["rows"]) for one in report["classes"]]
+    if report["form"]:
+        rows += [("largest difference", f"{report['largest_difference']:.2g} of {report['tolerance']:.2g} allowed")]
+        rows += [(f"{name}, one row, p50 (µs)", report[name]["p50_us"]) for name in ("original", "form")]
+    rows += [("mind", warning) for warning in report["warnings"]]
+    show(form, as_json, ["what", "found"], [row for row in rows if row[1] != ""], title)
+
+
 def _open(client: Any, kind: str, model: str, version: int, reason: str, as_json: bool, **more: Any) -> None:
     body = {"kind": kind, "model": model, "version": version, "reason": reason, **more}
     change = client.post("/api/v1/changes", body)
@@ -254,3 +313,30 @@ def _moment(one: dict[str, Any]) -> str:
 
 def _given(**values: Any) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
+
+
+def _built(client: Any, path: str) -> Any:
+    """Have an environment made; the server answers while it is at it, so ask until it is there."""
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("Resolving what the version asks for", total=None)
+        while True:
+            answer = client.post(path)
+            if answer["environment"]["kind"] != "own" or answer["is_built"]:
+                return answer
+            progress.update(task, description=f"Making the environment, {len(answer['packages'])} packages")
+
+
+def _environment(answer: Any) -> str:
+    found = answer["environment"]
+    if found["kind"] == "own":
+        built = "built" if answer["is_built"] else "not built yet"
+        return f"an environment of its own, {found['digest'][:12]}, Python {found['python']}, {built}"
+    if not answer["is_settled"]:
+        return "not decided yet; a release decides it, and --build"
+    if found["kind"] == "refused":
+        return f"it cannot run here: {found['reason']}"
+    return "the server's packages" + (f" ({found['reason']})" if found["reason"] else "")

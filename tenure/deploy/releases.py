@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from tenure.build import model_versions
-from tenure.deploy import routing
+from tenure.deploy import compiling, environments, routing
 from tenure.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from tenure.manage import changes, decisions, guards
 from tenure.records.base import Instant, new_id
 from tenure.records.changes import Change, NewChange, Target
 from tenure.records.endpoints import Endpoint, NewRelease, ReleaseInfo
-from tenure.records.registry import ModelVersionInfo
+from tenure.records.registry import OUT_OF_SERVICE, ModelVersionInfo
 from tenure.store import audit, endpoints, releases
 from tenure.store.database import Transaction
 
-OUT_OF_SERVICE = ("suspended", "retired", "rejected")
+MOST_CHALLENGERS = 3
 
 
 def add(tx: Transaction, endpoint: str, new: NewRelease, *, by: str, now: Instant) -> ReleaseInfo:
@@ -28,11 +28,9 @@ def add(tx: Transaction, endpoint: str, new: NewRelease, *, by: str, now: Instan
             "A champion is released by promotion alone: POST /api/v1/models/{name}/versions/{version}/promote.",
             where="role",
         )
-    if new.role == "challenger" and not 0 < new.share < 1:
-        raise InvalidInput(
-            f"The share of a challenger must lie between 0 and 1. Got {new.share}. Write 0.1 for 10 %.", where="share"
-        )
     place = found(tx, endpoint)
+    if new.role == "challenger":
+        _check_share(tx, place, new.share)
     record(tx, place, new, by=by, now=now)
     return start(tx, place, new, by=by, now=now)
 
@@ -49,6 +47,27 @@ def record(tx: Transaction, endpoint: Endpoint, new: NewRelease, *, by: str, now
 def add_shadow(tx: Transaction, endpoint: str, version: int, *, reason: str, by: str, now: Instant) -> ReleaseInfo:
     """Let a version score the endpoint's traffic after the answers have left."""
     return add(tx, endpoint, NewRelease(version=version, role="shadow", reason=reason), by=by, now=now)
+
+
+def _check_share(tx: Transaction, endpoint: Endpoint, share: float) -> None:
+    """A challenger takes its share from the champion, who must keep some; at most so many challenge at once."""
+    if not 0 < share < 1:
+        raise InvalidInput(
+            f"The share of a challenger must lie between 0 and 1. Got {share}. Write 0.1 for 10 %.", where="share"
+        )
+    others = [one for one in releases.open_ones(tx, endpoint=endpoint.name) if one.role == "challenger"]
+    if len(others) >= MOST_CHALLENGERS:
+        raise Conflict(
+            f"At most {MOST_CHALLENGERS} versions may challenge at once, so that each gets enough traffic. "
+            f"In service: {', '.join(str(one.version) for one in others)}. End one of them first."
+        )
+    given = sum(one.share for one in others)
+    if given + share >= 1:
+        raise InvalidInput(
+            f"The shares of all challengers must leave something to the champion: less than 1 together. "
+            f"{given:g} is given already; got {share:g}.",
+            where="share",
+        )
 
 
 def end(tx: Transaction, endpoint: str, release_id: str, *, reason: str, by: str, now: Instant) -> ReleaseInfo:
@@ -71,8 +90,12 @@ def end(tx: Transaction, endpoint: str, release_id: str, *, reason: str, by: str
 
 
 def start(tx: Transaction, endpoint: Endpoint, new: NewRelease, *, by: str, now: Instant) -> ReleaseInfo:
-    """Open a release of any role, count the epoch up, and say so in the audit log."""
+    """Open a release of any role, count the epoch up, and say so in the audit log.
+
+    The version is compiled as soon as a worker has a hand free; until then, and if no form is proven, a scorer answers.
+    """
     version = _startable(tx, endpoint, new.version)
+    environment = environments.require(tx, version)
     if new.role != "shadow":
         guards.check_release(tx, endpoint.model, new.version, now=now)
     release = ReleaseInfo(
@@ -81,16 +104,18 @@ def start(tx: Transaction, endpoint: Endpoint, new: NewRelease, *, by: str, now:
         model=endpoint.model,
         version=new.version,
         role=new.role,
-        share=1.0 if new.role == "champion" else new.share if new.role == "challenger" else 0.0,
+        share=1.0 if new.role == "champion" else new.share or 1.0,
         reason=new.reason,
         released_by=by,
         from_at=now,
         until_at=None,
     )
     releases.add(tx, release)
+    compiling.ask(tx, version, by=by, now=now)
     routing.bump(tx)
     detail = {"release": release.release_id, "version": new.version, "role": new.role, "share": release.share}
     detail |= {"digest": version.digest, "reason": new.reason}
+    detail |= {"environment": environment} if environment else {}
     audit.append(tx, "release.started", subject=endpoint.name, by=by, at=now, detail=detail)
     return release
 
@@ -112,8 +137,7 @@ def take_out(tx: Transaction, change: Change, *, now: Instant) -> None:
     ended = [one for one in releases.open_ones(tx) if (one.model, one.version) == (change.model, change.version)]
     for release in ended:
         close(tx, release, reason=f"{words[change.kind]}: {change.reason}", by=change.opened_by, now=now)
-    if ended:
-        routing.bump(tx)
+    routing.bump(tx)  # also when nothing ended: it may be what answers instead of a killed version
 
 
 def _startable(tx: Transaction, endpoint: Endpoint, number: int) -> ModelVersionInfo:

@@ -11,15 +11,17 @@ from pathlib import Path
 import msgspec
 
 from tenure.build import model_versions
-from tenure.deploy import admission
+from tenure.deploy import admission, environments
 from tenure.errors import NotFound
 from tenure.manage import tokens
 from tenure.records.admission import AdmissionRules
 from tenure.records.base import Instant
-from tenure.records.endpoints import ReleaseInfo
-from tenure.records.routing import Release, Route, RoutingTable
+from tenure.records.endpoints import Endpoint, ReleaseInfo
+from tenure.records.kills import OtherVersion, Stopped
+from tenure.records.registry import OUT_OF_SERVICE, ModelVersionInfo
+from tenure.records.routing import Release, Route, RoutedRole, RoutingTable
 from tenure.serving import routing as published
-from tenure.store import endpoints, releases, settings_kept
+from tenure.store import endpoints, forms, kills, releases, settings_kept
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
 
@@ -48,11 +50,7 @@ def table(tx: Transaction, now: Instant = NEVER, *, solo: bool = True) -> Routin
     for endpoint in endpoints.list_all(tx):
         if endpoint.model not in asked:
             asked[endpoint.model] = admission.of_model(tx, endpoint.model)
-        route = Route(endpoint=endpoint.name, model=endpoint.model, releases=[], admission=asked[endpoint.model])
-        for release in in_service(tx, endpoint.name):
-            with contextlib.suppress(NotFound):  # a version that was deleted is not routed to
-                route.releases.append(_release(tx, release))
-        routes[endpoint.name] = route
+        routes[endpoint.name] = _route(tx, endpoint, asked[endpoint.model])
     return RoutingTable(epoch=epoch(tx), routes=routes, tokens=tokens.routed(tx, now, solo=solo))
 
 
@@ -74,21 +72,63 @@ def publish(ground: Ground) -> None:
     folder = ground.settings.folder
     with _lock(folder / "routing" / "table.lock"):
         solo = ground.settings.sign_in == "solo"
-        published.write_table(folder, ground.database.read(lambda tx: table(tx, ground.clock(), solo=solo)))
+        made = ground.database.read(lambda tx: _with_locks(tx, ground, solo=solo))
+        published.write_table(folder, made)
+
+
+def _with_locks(tx: Transaction, ground: Ground, *, solo: bool) -> RoutingTable:
+    """The table, and the locks that its releases need beside it."""
+    made = table(tx, ground.clock(), solo=solo)
+    environments.keep_locks(tx, ground.settings, made)
+    return made
+
+
+def _route(tx: Transaction, endpoint: Endpoint, admission: AdmissionRules | None) -> Route:
+    found = []
+    for release in in_service(tx, endpoint.name):
+        with contextlib.suppress(NotFound):  # a version that was deleted is not routed to
+            found.append(_release(tx, release))
+    fallback = endpoints.fallback(tx, endpoint.name)
+    return Route(
+        endpoint=endpoint.name,
+        model=endpoint.model,
+        releases=found,
+        admission=admission,
+        stopped=[Stopped(version=one.version, reason=one.reason) for one in kills.standing(tx, endpoint=endpoint.name)],
+        fallback=fallback,
+        spare=_spare(tx, endpoint, fallback.version) if isinstance(fallback, OtherVersion) else None,
+    )
+
+
+def _spare(tx: Transaction, endpoint: Endpoint, version: int) -> Release | None:
+    """The version that answers instead of a killed one, as if it were released; None once it may not be loaded."""
+    try:
+        info = model_versions.get(tx, endpoint.model, version)
+    except NotFound:
+        return None
+    if not info.files or info.state in OUT_OF_SERVICE:
+        return None
+    return _loaded(tx, info, release_id=f"fallback-{endpoint.name}-{version}", role="fallback", share=0.0)
 
 
 def _release(tx: Transaction, release: ReleaseInfo) -> Release:
     version = model_versions.get(tx, release.model, release.version)
+    return _loaded(tx, version, release_id=release.release_id, role=release.role, share=release.share)
+
+
+def _loaded(tx: Transaction, version: ModelVersionInfo, *, release_id: str, role: RoutedRole, share: float) -> Release:
     return Release(
-        release_id=release.release_id,
-        model=release.model,
-        version=release.version,
-        role=release.role,
-        share=release.share,
+        release_id=release_id,
+        model=version.name,
+        version=version.version,
+        role=role,
+        share=share,
         location=version.storage_location,
         digest=version.digest or "",
         files=version.files,
         inputs=version.inputs,
+        form=forms.released(tx, version.name, version.version, version.digest or ""),
+        environment=environments.of_release(tx, version),
     )
 
 

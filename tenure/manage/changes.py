@@ -44,6 +44,7 @@ from tenure.records.changes import (
 )
 from tenure.records.facts import BytesChecked
 from tenure.records.people import Person
+from tenure.records.registry import OUT_OF_SERVICE
 from tenure.store import audit, changes, people
 from tenure.store import signatures as kept
 from tenure.store.changes import StoredChange
@@ -60,7 +61,6 @@ __all__ = [
     "void_stale",
     "withdraw",
 ]
-OUT_OF_SERVICE = ("suspended", "retired", "rejected")
 NO_SIGNATURES = "the approval of the version allows it; no further signature is asked for"
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from tenure.records.frames import PredictionFrame, RefusalFrame
+from tenure.records.frames import Packed, PredictionFrame, RefusalFrame
 from tenure.store.lake import FEATURE_PREFIX, Table, timestamps
 
 
@@ -24,7 +24,7 @@ def of_predictions(frames: Sequence[PredictionFrame]) -> Table:
         for name, column in _admitted(frames).items():
             table = table.append_column(name, column)
     for name in dict.fromkeys(chain.from_iterable(frame.columns for frame in frames)):
-        column = _feature(list(chain.from_iterable(_values(frame, name) for frame in frames)))
+        column = _column(frames, name)
         if column is not None:
             table = table.append_column(FEATURE_PREFIX + name, column)
     return table
@@ -44,9 +44,9 @@ def of_shadows(frames: Sequence[PredictionFrame]) -> Table:
             "model": _repeated(pa.array([frame.model for frame in frames]), frames),
             "version": _repeated(pa.array([frame.version for frame in frames], pa.int32()), frames),
             "role": _repeated(pa.array([frame.role for frame in frames]), frames),
-            "score": pa.array(list(chain.from_iterable(frame.score for frame in frames)), pa.float64()),
+            "score": pa.array(list(chain.from_iterable(_plain(frame.score) for frame in frames)), pa.float64()),
             "latency_us": _repeated(pa.array([frame.latency_us for frame in frames], pa.int64()), frames),
-            "output": pa.array([encode(one).decode() for frame in frames for one in frame.output]),
+            "output": pa.array([encode(one).decode() for frame in frames for one in _plain(frame.output)]),
         }
     )
 
@@ -101,8 +101,33 @@ def _references(frames: Iterable[PredictionFrame]) -> list[str | None]:
     return list(chain.from_iterable(frame.reference or unnamed * frame.rows for frame in frames))
 
 
-def _values(frame: PredictionFrame, name: str) -> list[Any]:
-    return frame.columns.get(name) or [None] * frame.rows
+def _column(frames: Sequence[PredictionFrame], name: str) -> Any:
+    """A feature of all rows; when every frame has it packed, without taking it apart."""
+    import pyarrow as pa
+
+    held = [frame.columns.get(name) for frame in frames]
+    packed = [one for one in held if isinstance(one, Packed)]
+    if len(packed) < len(held):
+        rows = zip(held, frames, strict=True)
+        return _feature(list(chain.from_iterable(_plain(one) if one else [None] * frame.rows for one, frame in rows)))
+    found = np.concatenate([np.frombuffer(one.values, np.dtype(one.dtype)) for one in packed])
+    kind = _PACKED.get(found.dtype.kind)
+    return None if kind is None else pa.array(found.astype(kind, copy=False), from_pandas=True)  # NaN is null
+
+
+_PACKED = {"f": np.float64, "i": np.int64, "b": np.bool_}
+
+
+def _plain(held: list[Any] | Packed) -> list[Any]:
+    """Values as Python's own; NaN that was packed is None."""
+    if not isinstance(held, Packed):
+        return held
+    found = np.frombuffer(held.values, np.dtype(held.dtype))
+    if held.width:
+        found = found.reshape(-1, held.width)
+    if found.dtype.kind == "f" and np.isnan(found).any():
+        return np.where(np.isnan(found), None, found.astype(object)).tolist()  # type: ignore[no-any-return, call-overload]
+    return found.tolist()  # type: ignore[no-any-return]
 
 
 def _feature(values: list[Any]) -> Any:

@@ -72,6 +72,8 @@ def _judgeables(tx: Transaction, watched: Watched, start: int, end: int) -> Iter
             continue
         said, days = valued(watched.file, rows), rows.event_at // DAY_US
         for version, role, model in sorted({*zip(rows.version.tolist(), rows.role, rows.model, strict=True)}):
+            if role == "fallback":  # answered instead of a killed version: no model to be judged
+                continue
             mine = (rows.version == version) & (rows.role == role) & (rows.model == model)
             yield Judgeable(
                 endpoint=watched.endpoint,

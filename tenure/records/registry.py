@@ -49,6 +49,10 @@ class NewVersion(Record):
     tags: list[KeyValue] = []
 
 
+OUT_OF_SERVICE: tuple[VersionState, ...] = ("suspended", "retired", "rejected")
+"""States in which a version answers nowhere."""
+
+
 class ModelVersionInfo(Record):
     """A version; instants are microseconds UTC.
 

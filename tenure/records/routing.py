@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from tenure.records.admission import AdmissionRules
 from tenure.records.base import Record
+from tenure.records.kills import Fallback, Stopped
 from tenure.records.people import Principal
 
 ReleaseRole = Literal["champion", "challenger", "shadow"]
+RoutedRole = Literal["champion", "challenger", "shadow", "fallback"]
+"""What a version may answer as. `fallback`: instead of a killed one; it is no release and competes with nothing."""
 
 
 class InputColumn(Record):
@@ -28,27 +31,55 @@ class PinnedFile(Record):
     sha256: str
 
 
+class ReleaseForm(Record):
+    """A form that was proven to answer as the version does: its files, by digest, and the rows to try it with.
+
+    `probe` holds a few rows as columns, `answers` what the version itself said to them, within `tolerance`.
+    """
+
+    kind: str
+    location: str
+    digest: str
+    files: list[PinnedFile]
+    probe: dict[str, list[Any]]
+    answers: list[Any]
+    tolerance: float
+
+
 class Release(Record):
-    """A version in service at an endpoint: `share` of the traffic for champion and challenger, 0–1."""
+    """A version in service at an endpoint: `share` of the traffic for champion and challenger, 0–1.
+
+    `form` is what the gateway may answer with by itself, when one was proven.
+    `environment` is the digest of the environment that was locked for it; empty when it runs in the server's.
+    """
 
     release_id: str
     model: str
     version: int
-    role: ReleaseRole
+    role: RoutedRole
     share: float
     location: str
     digest: str
     files: list[PinnedFile]
     inputs: list[InputColumn]
+    form: ReleaseForm | None = None
+    environment: str = ""
 
 
 class Route(Record):
-    """An endpoint and what answers there, champion first. `admission`: what the model's file asks of requests."""
+    """An endpoint and what answers there, champion first.
+
+    `admission`: what the model's file asks of requests. `stopped`: what is killed here. `fallback`: what is answered
+    instead, and `spare` the version that does so, if it is one.
+    """
 
     endpoint: str
     model: str
     releases: list[Release]
     admission: AdmissionRules | None = None
+    stopped: list[Stopped] = []
+    fallback: Fallback | None = None
+    spare: Release | None = None
 
 
 class RoutedToken(Record):
@@ -70,7 +101,7 @@ class ReleaseHealth(Record):
     release_id: str
     endpoint: str
     version: int
-    role: ReleaseRole
+    role: RoutedRole
     state: Literal["starting", "serving", "failed"]
     detail: str = ""
 

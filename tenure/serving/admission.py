@@ -27,16 +27,6 @@ def require(principal: Principal, permission: Permission, model: str | None = No
 
 def check_headers(headers: Mapping[str, str], max_bytes: int) -> None:
     """Raise UnsupportedType or TooLarge for a body that will not be read, before a byte of it is."""
-    kind, _, parameters = headers.get("content-type", "").partition(";")
-    if kind.strip().lower() != "application/json":
-        raise UnsupportedType(
-            "A scoring request must have the Content-Type application/json. "
-            f"Got {kind.strip()[:60] or 'none'}. With curl: -H 'Content-Type: application/json'.",
-            where="Content-Type",
-        )
-    charset = parameters.strip().lower().replace('"', "")
-    if charset not in ("", "charset=utf-8"):
-        raise UnsupportedType("A scoring request must be UTF-8.", where="Content-Type")
     if headers.get("content-encoding", "identity").lower() != "identity":
         raise UnsupportedType("A scoring request must not be compressed.", where="Content-Encoding")
     length = headers.get("content-length", "0")

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from tenure.errors import NotAdmitted, OverQuota, ValuesRefused
 from tenure.records.admission import HEADERS, AdmissionRules, Admitted, Named, purpose_word
 from tenure.records.base import Instant, moment_of, new_id
-from tenure.records.frames import PredictionFrame, RefusalFrame
+from tenure.records.frames import RefusalFrame
 from tenure.records.people import Principal
 from tenure.records.routing import Release, RoutingTable
 from tenure.serving.conditions import look_up
@@ -94,12 +94,11 @@ class Admissions:
         self._counts.setdefault(endpoint, Counter()).update(what)
 
 
-def as_admitted(columns: Columns, frame: PredictionFrame) -> Columns:
-    """A request's columns as another version takes them, with what was clipped when it was answered."""
-    if frame.admitted is None or not frame.admitted.clipped:
+def as_admitted(columns: Columns, admitted: Admitted | None, answered: Columns) -> Columns:
+    """A request's columns as another version takes them, with what was clipped in those that were answered."""
+    if admitted is None or not admitted.clipped:
         return columns
-    changed = {name: frame.columns[name] for name in frame.admitted.clipped if name in columns}
-    return {**columns, **changed}
+    return {**columns, **{name: answered[name] for name in admitted.clipped if name in columns}}
 
 
 class Rules:

@@ -1,7 +1,7 @@
 """What the gateway sends back: JSON, pages and errors, as ASGI messages.
 
 An error has our shape, `{"error": {code, message, where}}`, and beside it MLflow's `error_code` and `message`, which
-MLflow's own scoring client looks for.
+MLflow's own scoring client looks for. Other protocols have a shape of their own.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
+ErrorBody = Callable[[int, str, str, "str | None", Sequence[dict[str, str]]], bytes]
+"""A protocol's shape of an error: status, code, message and where."""
 
 JSON: Headers = [(b"content-type", b"application/json"), (b"x-content-type-options", b"nosniff")]
 CHALLENGE: Headers = [(b"www-authenticate", b"Bearer")]
@@ -68,11 +70,12 @@ async def answer(send: Send, status: int, headers: Headers, body: bytes) -> None
     await send({"type": "http.response.body", "body": body})
 
 
-async def refuse(send: Send, error: errors.TenureError) -> None:
+async def refuse(send: Send, error: errors.TenureError, body_of: ErrorBody | None = None) -> None:
     status = status_of(error)
     headers = [*JSON, (b"retry-after", retry_after(error))] if status in (429, 503) else JSON
     headers = [*headers, *CHALLENGE] if status == 401 else headers
-    await answer(send, status, headers, error_body(status, error.code, error.message, error.where, problems_of(error)))
+    told = (body_of or error_body)(status, error.code, error.message, error.where, problems_of(error))
+    await answer(send, status, headers, told)
 
 
 def retry_after(error: errors.TenureError) -> bytes:
@@ -85,15 +88,15 @@ def problems_of(error: errors.TenureError) -> Sequence[dict[str, str]]:
     return error.problems if isinstance(error, errors.ValuesRefused) else ()
 
 
-async def refuse_method(send: Send, allowed: str) -> None:
-    body = error_body(405, "not_allowed", f"This address must be asked with {allowed}.", None)
+async def refuse_method(send: Send, allowed: str, body_of: ErrorBody | None = None) -> None:
+    body = (body_of or error_body)(405, "not_allowed", f"This address must be asked with {allowed}.", None, ())
     await answer(send, 405, [*JSON, (b"allow", allowed.encode())], body)
 
 
-async def hide(send: Send) -> None:
+async def hide(send: Send, body_of: ErrorBody | None = None) -> None:
     """An error that we did not foresee: the log has its trace, the client gets none."""
     said = "The gateway failed at this. The reason is in its log; nothing was answered or journaled."
-    await answer(send, 500, JSON, error_body(500, "internal", said, None))
+    await answer(send, 500, JSON, (body_of or error_body)(500, "internal", said, None, ()))
 
 
 def error_body(

@@ -1,8 +1,8 @@
 """What a version takes: its columns, and the check of a request's values against them.
 
-Types are looked at as a set, one pass in C for each column, so that a thousand rows cost hardly more than one. Errors
-name the column and the first row that is wrong, and never repeat a value. A category that was never seen before is not
-an error; monitoring counts it.
+Types are looked at as a set, one pass in C for each column, so that a thousand rows cost hardly more than one; columns
+that came as bytes are looked at as arrays (`arrays.py`). Errors name the column and the first row that is wrong, and
+never repeat a value. A category that was never seen before is not an error; monitoring counts it.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from difflib import get_close_matches
 from typing import Any
 
 from tenure.errors import InvalidInput
+from tenure.records.frames import Packed
 from tenure.records.routing import InputColumn
-from tenure.serving.decoding import Asked, Columns, Split
-from tenure.serving.saying import PROBLEMS_SHOWN, clipped, kind, listed, quoted
+from tenure.serving import texts
+from tenure.serving.decoding import Asked, Columns, Matrix, Split, Texts
+from tenure.serving.saying import PROBLEMS_SHOWN, Wrong, clipped, kind, listed, quoted
 
 FLOAT64_MAX = sys.float_info.max
 FLOAT32_MAX = 3.4028234663852886e38
@@ -31,6 +33,8 @@ class Inputs:
     def __init__(self, columns: Sequence[InputColumn]) -> None:
         self.columns = tuple(columns)
         self._names = {column.name for column in columns}
+        self._names_in_order = [column.name for column in columns]
+        self._are_doubles = {column.type for column in columns} == {"double"}
         self._required = [column.name for column in columns if column.required]
 
     def __eq__(self, other: object) -> bool:
@@ -44,6 +48,9 @@ class Inputs:
 
         Raises InvalidInput naming up to five columns that are wrong, each with its first wrong row.
         """
+        table = asked.table
+        if type(table) is Matrix and self._takes_as_one(table):  # else what is wrong is found column by column
+            return dict(zip(self._names_in_order, table.columns, strict=True))
         given = self._taken_apart(asked)
         if not self.columns:
             return _plain(given, asked.form)
@@ -56,11 +63,14 @@ class Inputs:
                 continue
             try:
                 taken[column.name] = _checked(column, values)
-            except _Wrong as wrong:
+            except Wrong as wrong:
                 problems.append((column, wrong))
         if problems:
             raise _refusal(problems, asked.form)
         return taken
+
+    def _takes_as_one(self, table: Matrix) -> bool:
+        return self._are_doubles and len(table.columns) == len(self.columns) and _all_doubles(table.values)
 
     def _taken_apart(self, asked: Asked) -> Columns:
         table = asked.table
@@ -68,7 +78,32 @@ class Inputs:
             return table
         if isinstance(table, Split):
             return self._of_lists(table, asked.form)
+        if isinstance(table, Matrix):
+            return self._of_matrix(table, asked.form)
+        if isinstance(table, Texts):
+            return self._of_texts(table)
         return self._of_records(table, asked.form)
+
+    def _of_matrix(self, table: Matrix, form: str) -> Columns:
+        """The columns of the signature in their order; a single one may be called by its own name."""
+        given = table.columns
+        if len(given) == 1 and (table.name in self._names or len(self.columns) != 1):
+            return {table.name: given[0]}
+        names = [column.name for column in self.columns] or [str(k) for k in range(len(given))]
+        if len(given) != len(names):
+            raise InvalidInput(
+                f"The shape must be [rows, {len(names)}], one value per column. Got {len(given)} columns.",
+                where=f"{form}.{clipped(table.name)}.shape",
+            )
+        return dict(zip(names, given, strict=True))
+
+    def _of_texts(self, table: Texts) -> Columns:
+        known = {column.name: column for column in self.columns}
+        if not known:
+            return {name: texts.guessed(cells) for name, cells in table.columns.items()}
+        return {
+            name: texts.values(known[name], cells) if name in known else cells for name, cells in table.columns.items()
+        }
 
     def _of_lists(self, table: Split, form: str) -> Columns:
         if table.columns is not None:
@@ -129,15 +164,7 @@ class Inputs:
         )
 
 
-class _Wrong(Exception):
-    """Column values that are not what they must be: what must be, what was got, in which row."""
-
-    def __init__(self, must: str, got: str, row: int) -> None:
-        super().__init__(must)
-        self.must, self.got, self.row = must, got, row
-
-
-def _refusal(problems: list[tuple[InputColumn, _Wrong]], form: str) -> InvalidInput:
+def _refusal(problems: list[tuple[InputColumn, Wrong]], form: str) -> InvalidInput:
     said = [
         f"Column {quoted(column.name)} must {wrong.must}. Got {wrong.got} in row {wrong.row}."
         for column, wrong in problems[:PROBLEMS_SHOWN]
@@ -148,21 +175,34 @@ def _refusal(problems: list[tuple[InputColumn, _Wrong]], form: str) -> InvalidIn
     return InvalidInput(" ".join(said), where=f"{form}[{wrong.row}].{clipped(column.name)}")
 
 
-def _checked(column: InputColumn, values: list[Any]) -> list[Any]:
-    """A column's values as the version takes them, or _Wrong."""
+def _all_doubles(values: Any) -> bool:
+    """Whether many values at once are numbers with a fraction, none missing; JSON has no infinite ones."""
+    if type(values) is list:
+        return set(map(type, values)) == {float}
+    from tenure.serving import arrays
+
+    return arrays.is_sound(values)
+
+
+def _checked(column: InputColumn, values: Any) -> Any:
+    """A column's values as the version takes them, or Wrong."""
+    if type(values) is not list:
+        from tenure.serving import arrays
+
+        return arrays.checked(column, values)
     check = _CHECKS.get(column.type, _as_it_comes)
     kinds = set(map(type, values))
     if column.required:
         if type(None) in kinds:
-            raise _Wrong(f"have a value in every row ({column.type})", "null", values.index(None))
+            raise Wrong(f"have a value in every row ({column.type})", "null", values.index(None))
         return check(values, kinds)
     rows = [row for row, value in enumerate(values) if value is not None]
     if not rows:
         return values
     try:
         held = check([values[row] for row in rows], kinds - {type(None)})
-    except _Wrong as wrong:
-        raise _Wrong(f"{wrong.must} or null", wrong.got, rows[wrong.row]) from None
+    except Wrong as wrong:
+        raise Wrong(f"{wrong.must} or null", wrong.got, rows[wrong.row]) from None
     filled = list(values)
     for row, value in zip(rows, held, strict=True):
         filled[row] = value
@@ -172,7 +212,7 @@ def _checked(column: InputColumn, values: list[Any]) -> list[Any]:
 def _only(values: list[Any], kinds: set[type], allowed: set[type], must: str) -> None:
     if not kinds <= allowed:
         row = next(position for position, value in enumerate(values) if type(value) not in allowed)
-        raise _Wrong(must, kind(values[row]), row)
+        raise Wrong(must, kind(values[row]), row)
 
 
 def _double(values: list[Any], kinds: set[type]) -> list[Any]:
@@ -183,14 +223,14 @@ def _double(values: list[Any], kinds: set[type]) -> list[Any]:
         return [float(value) for value in values]
     except OverflowError:
         row = next(position for position, value in enumerate(values) if abs(value) > FLOAT64_MAX)
-        raise _Wrong("hold numbers up to 1.8e308", "a larger one", row) from None
+        raise Wrong("hold numbers up to 1.8e308", "a larger one", row) from None
 
 
 def _float(values: list[Any], kinds: set[type]) -> list[Any]:
     held = _double(values, kinds)
     if max(held) > FLOAT32_MAX or min(held) < -FLOAT32_MAX:
         row = next(position for position, value in enumerate(held) if abs(value) > FLOAT32_MAX)
-        raise _Wrong("hold numbers of 32 bits, up to 3.4e38", "a larger one", row)
+        raise Wrong("hold numbers of 32 bits, up to 3.4e38", "a larger one", row)
     return held
 
 
@@ -202,11 +242,11 @@ def _whole(bits: int) -> Callable[[list[Any], set[type]], list[Any]]:
         if float in kinds:
             broken = next((row for row, value in enumerate(values) if not _is_whole(value)), None)
             if broken is not None:
-                raise _Wrong("hold whole numbers", "one with a fraction", broken)
+                raise Wrong("hold whole numbers", "one with a fraction", broken)
             values = [int(value) for value in values]
         if max(values) > high or min(values) < low:
             row = next(row for row, value in enumerate(values) if not low <= value <= high)
-            raise _Wrong(f"hold whole numbers of {bits} bits, {low} to {high}", "one beyond", row)
+            raise Wrong(f"hold whole numbers of {bits} bits, {low} to {high}", "one beyond", row)
         return values
 
     return check
@@ -233,9 +273,9 @@ def _datetime(values: list[Any], kinds: set[type]) -> list[Any]:
         try:
             year = datetime.fromisoformat(value).year
         except ValueError:
-            raise _Wrong(must, "text that is none", row) from None
+            raise Wrong(must, "text that is none", row) from None
         if not 1678 <= year < 2262:
-            raise _Wrong(must, "one beyond", row)
+            raise Wrong(must, "one beyond", row)
     return values
 
 
@@ -245,7 +285,7 @@ def _as_it_comes(values: list[Any], kinds: set[type]) -> list[Any]:
     if int in kinds:
         for row, value in enumerate(values):
             if type(value) is int and not -(2**63) <= value < 2**63:
-                raise _Wrong("hold whole numbers of 64 bits", "one beyond", row)
+                raise Wrong("hold whole numbers of 64 bits", "one beyond", row)
     return values
 
 
@@ -263,10 +303,36 @@ _CHECKS: Mapping[str, Callable[[list[Any], set[type]], list[Any]]] = {
 def _plain(given: Columns, form: str) -> Columns:
     if not given:
         raise InvalidInput("Every row must have at least one column.", where=form)
+    taken = {}
     for name, values in given.items():
         column = InputColumn(name=name, type="", required=False)
         try:
-            _checked(column, values)
-        except _Wrong as wrong:
+            taken[name] = _checked(column, values)
+        except Wrong as wrong:
             raise _refusal([(column, wrong)], form) from None
-    return given
+    return taken
+
+
+def packed(columns: Columns) -> dict[str, list[Any] | Packed]:
+    """Columns as they are journaled and sent to a scorer: lists as they are, arrays as their bytes."""
+    for held in columns.values():
+        if type(held) is not list:
+            return {name: packed_values(held) for name, held in columns.items()}
+    return columns
+
+
+def packed_values(held: Any) -> list[Any] | Packed:
+    if type(held) is list:
+        return held
+    return Packed(dtype=held.dtype.str, values=held.tobytes(), width=held.shape[1] if held.ndim > 1 else 0)
+
+
+def joined(parts: Sequence[Columns]) -> Columns:
+    """The columns of several requests as one table's. All have the same names."""
+    if len(parts) == 1:
+        return parts[0]
+    if all(type(held) is list for part in parts for held in part.values()):
+        return {name: [value for part in parts for value in part[name]] for name in parts[0]}
+    from tenure.serving import arrays
+
+    return {name: arrays.joined([part[name] for part in parts]) for name in parts[0]}

@@ -1,50 +1,81 @@
-"""From a request's body to rows: MLflow's four forms, and what is ours beside them, read once and counted.
+"""What every protocol turns a request into: rows that are counted, and what belongs to them.
 
-Errors say where the body is wrong and never repeat a value: it may be somebody's secret.
+Each protocol (`serving/protocols/`) reads its own body; from here on there is one way. Errors say where a request is
+wrong and never repeat a value: it may be somebody's secret.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from tenure.errors import InvalidInput, TooLarge
 from tenure.records.base import Instant, instant_of
-from tenure.serving.saying import clipped, kind, listed, listed_kinds, quoted
 
-FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
+if TYPE_CHECKING:
+    from tenure.serving.columns import Inputs
+
 REFERENCE_CHARACTERS = 512
 FIRST_SURE_MICROSECOND = 10**14
 """Below it an integer is more likely in seconds or milliseconds (until the year 5138 each)."""
 LAST_MICROSECOND = 9_223_372_036_854_775
 """2262-04-11: what fits into nanoseconds of 64 bits."""
 
-Columns = dict[str, list[Any]]
+Columns = dict[str, Any]
+"""Values by the column's name, one per row: a list of Python's own, or an array of NumPy that came as bytes and was
+never taken apart. Which of both is asked as `type(values) is not list`, which needs no NumPy: a gateway that only reads
+JSON never loads it.
+"""
+
+
+class Request(msgspec.Struct, gc=False):
+    """A scoring request as it came: headers by their lower-case name, those that are known; the whole body.
+
+    `inputs`: what the endpoint's champion takes, for the one form of a body that says nothing about itself.
+    """
+
+    headers: Mapping[str, str]
+    body: bytes
+    now: Instant
+    max_rows: int
+    inputs: Inputs | None = None
 
 
 class Split(msgspec.Struct, forbid_unknown_fields=True):
+    """Rows as lists of values."""
+
     data: list[list[Any]]
     columns: list[str | int] | None = None
     index: list[Any] | None = None
 
 
-class Body(msgspec.Struct, forbid_unknown_fields=True):
-    """A scoring request as it comes: MLflow's four forms of rows, and what is ours."""
+class Matrix(msgspec.Struct):
+    """Columns in the order of the signature, under one name that is theirs together.
 
-    dataframe_split: Split | None = None
-    dataframe_records: list[dict[str, Any]] | None = None
-    instances: list[Any] | None = None
-    inputs: dict[str, Any] | list[Any] | None = None
-    params: dict[str, Any] | None = None
-    event_time: str | int | list[str | int] | None = None
-    reference: str | list[str] | None = None
+    `values`: all of them together, a flat list or an array, for a look at all at once.
+    """
+
+    name: str
+    columns: list[Any]
+    values: Any
+
+
+class Texts(msgspec.Struct):
+    """Columns of cells that are text yet, as CSV has them; what they mean is known by the signature alone."""
+
+    columns: dict[str, list[str]]
 
 
 class Asked(msgspec.Struct):
-    """A request whose rows are counted, but not yet checked against a version's columns."""
+    """A request whose rows are counted, but not yet checked against a version's columns.
+
+    `table` is a Split, a Matrix, Texts, a list of rows as objects, or columns by name. `form` is what errors call it.
+    `wants`: how the protocol that read it shall answer; nobody else looks at it.
+    """
 
     form: str
     table: Any
@@ -52,97 +83,28 @@ class Asked(msgspec.Struct):
     event_at: list[int]
     reference: list[str] | None
     params: dict[str, Any] | None
+    wants: Any = None
 
 
-_decoder = msgspec.json.Decoder(Body)
+class Answer(msgspec.Struct):
+    """What a version said, ready to be told in the protocol that asked. `outputs`: a list, or an array of NumPy."""
+
+    endpoint: str
+    version: int
+    prediction_id: str
+    outputs: Any
 
 
-def parse(body: bytes, *, now: Instant, max_rows: int) -> Asked:
-    """Read a request's body. Raises InvalidInput or TooLarge, saying where it is wrong."""
-    decoded = _decoded(body)
-    given = [form for form in FORMS if getattr(decoded, form) is not None]
-    if len(given) != 1:
-        raise InvalidInput(
-            f"A scoring request must hold exactly one of {', '.join(FORMS)}. "
-            f"Got {' and '.join(given) if given else 'none of them'}."
-        )
-    form = given[0]
-    table, rows = _counted(form, getattr(decoded, form))
+def check_rows(rows: int, max_rows: int, form: str) -> None:
+    """Raise InvalidInput for no row, TooLarge for too many."""
     if rows == 0:
         raise InvalidInput("A scoring request must hold at least one row. Got an empty batch.", where=form)
     if rows > max_rows:
         raise TooLarge(f"A scoring request may hold at most {max_rows} rows. Got {rows}. Send several.", where=form)
-    return Asked(
-        form,
-        table,
-        rows,
-        _event_times(decoded.event_time, rows, now),
-        _references(decoded.reference, rows),
-        decoded.params or None,
-    )
 
 
-def _decoded(body: bytes) -> Body:
-    try:
-        return _decoder.decode(body)
-    except msgspec.ValidationError as problem:
-        raise InvalidInput(f"The request is not shaped as it must be: {clipped(str(problem), 300)}.") from None
-    except RecursionError:
-        raise InvalidInput("The request is nested too deeply. Send rows of plain values.") from None
-    except UnicodeDecodeError as problem:
-        raise InvalidInput(f"The request must be UTF-8. It is not at byte {problem.start}.") from None
-    except ValueError as problem:
-        hint = " NaN and Infinity are not JSON: send null." if b"NaN" in body or b"Infinity" in body else ""
-        raise InvalidInput(f"The request must be JSON: {clipped(str(problem), 300)}.{hint}") from None
-
-
-def _counted(form: str, table: Any) -> tuple[Any, int]:
-    """The table with its number of rows. Rows that are objects and rows that are lists may not be mixed."""
-    if isinstance(table, Split):
-        return _of_split(table), len(table.data)
-    if isinstance(table, dict):
-        return _of_columns(table)
-    if form == "dataframe_records" or all(type(row) is dict for row in table):
-        return table, len(table)
-    if all(type(row) is list for row in table):
-        return Split(table), len(table)
-    raise InvalidInput(
-        f"Rows must be objects with the columns' names, or lists in the columns' order. Got {listed_kinds(table)}.",
-        where=form,
-    )
-
-
-def _of_split(table: Split) -> Split:
-    if table.columns is None:
-        return table
-    names = [str(name) for name in table.columns]
-    twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
-    if twice:
-        raise InvalidInput(
-            f"Every column must be named once. Named more often: {listed(twice)}.", where="dataframe_split.columns"
-        )
-    return Split(table.data, names)  # type: ignore[arg-type]  # list is invariant; names are text from here on
-
-
-def _of_columns(table: dict[str, Any]) -> tuple[Columns, int]:
-    for name, values in table.items():
-        if type(values) is not list:
-            raise InvalidInput(
-                f"Column {quoted(name)} must be a list with one value per row. Got {kind(values)}.",
-                where=f"inputs.{clipped(name)}",
-            )
-    lengths = {name: len(values) for name, values in table.items()}
-    if len(set(lengths.values())) > 1:
-        (first, rows), *others = lengths.items()
-        other, length = next((name, length) for name, length in others if length != rows)
-        raise InvalidInput(
-            f"All columns must have the same number of rows. {quoted(first)} has {rows}, {quoted(other)} {length}.",
-            where=f"inputs.{clipped(other)}",
-        )
-    return table, next(iter(lengths.values()), 0)
-
-
-def _event_times(given: str | int | list[str | int] | None, rows: int, now: Instant) -> list[int]:
+def event_times(given: str | int | list[str | int] | None, rows: int, now: Instant) -> list[int]:
+    """When each row happened: now, at one instant, or at one for each. Raises InvalidInput."""
     if given is None:
         return [now] * rows
     if not isinstance(given, list):
@@ -177,7 +139,8 @@ def _event_time(given: str | int, where: str) -> int:
     raise InvalidInput("An event time must lie between the years 1678 and 2262.", where=where)
 
 
-def _references(given: str | list[str] | None, rows: int) -> list[str] | None:
+def references(given: str | list[str] | None, rows: int) -> list[str] | None:
+    """The caller's own name of each row. Raises InvalidInput."""
     if given is None:
         return None
     references = [given] if isinstance(given, str) else given

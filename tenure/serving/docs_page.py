@@ -8,6 +8,7 @@ from html import escape
 
 import msgspec
 
+from tenure.serving import openapi_v2
 from tenure.serving.openapi import ERRORS, Described, body_of
 
 STYLE = """
@@ -96,6 +97,7 @@ def page(described: Described) -> bytes:
             _head(described),
             _section("Try it", _try_it(described), _code(curl(described))),
             _section("From Python", "", _code(python(described))),
+            _section("By the Open Inference Protocol", V2_TEXT, _code(curl_v2(described))),
             _section("The answer", ANSWER_TEXT, _code(_json({"predictions": [described.answer]}, indent=2))),
             _section("Columns", _columns_text(described), _columns(described)),
             _section("Beside the rows", "", BESIDE),
@@ -113,6 +115,10 @@ ANSWER_TEXT = (
     "One prediction per row, in the order of the rows. The header <code>Tenure-Prediction-Id</code> names the request: "
     "row <em>k</em> is <code>&lt;id&gt;:k</code>, and outcomes are told by it. <code>Tenure-Model-Version</code> is "
     "the version that answered."
+)
+V2_TEXT = (
+    "Version 2 of it, as KServe and Triton speak it, with tensors in JSON or in bytes after it, and over gRPC where "
+    "the operator opened a port for it."
 )
 ERROR_TEXT = (
     "Every error has one shape, says what must be, what was got and where, and never repeats your data. "
@@ -135,7 +141,18 @@ BESIDE = (
 def curl(described: Described) -> str:
     """A shell command that works when it is pasted: single quotes, and those inside the JSON as unicode escapes."""
     body = _json(body_of(described)).replace("'", "\\u0027")
-    return f"curl -s {described.url} \\\n  -H 'Content-Type: application/json' \\\n  -d '{body}'"
+    return _curl(described.url, body)
+
+
+def _curl(url: str, body: str) -> str:
+    return f"curl -s {url} \\\n  -H 'Content-Type: application/json' \\\n  -d '{body}'"
+
+
+def curl_v2(described: Described) -> str:
+    """The same row as tensors."""
+    body = _json(openapi_v2.example(described.row, described.columns)).replace("'", "\\u0027")
+    url = described.url.removesuffix(f"/endpoints/{described.endpoint}/invocations")
+    return _curl(f"{url}/v2/models/{described.endpoint}/infer", body)
 
 
 def python(described: Described) -> str:

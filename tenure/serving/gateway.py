@@ -1,6 +1,7 @@
-"""The gateway: a row in, an answer out. Parse, admit, route, score, journal, answer; then the shadows.
+"""The gateway: a row in, an answer out. What stands at which address, and the life of the process.
 
-No SQL and no framework on the way. What is answered is in the journal first; what is not journaled is not answered.
+No SQL and no framework on the way. Each protocol reads and tells in its own form (`serving/protocols/`); what lies
+between is the same for all (`serving/scoring.py`).
 """
 
 from __future__ import annotations
@@ -15,35 +16,40 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from tenure.errors import InvalidInput, NotFound, TenureError
-from tenure.records.admission import Admitted
-from tenure.records.base import Instant, id_of_reference, new_id
-from tenure.records.frames import PredictionFrame
-from tenure.records.people import Permission, Principal
-from tenure.records.routing import Release, RoutedToken
-from tenure.serving import admission, docs_page, openapi, routing
-from tenure.serving.admissions import Admissions, Asking, Refused, as_admitted
+from tenure.errors import CannotStart, NotFound, TenureError
+from tenure.records.base import Instant
+from tenure.records.people import Permission
+from tenure.records.routing import RoutedToken
+from tenure.serving import admission, answers, docs_page, openapi, routing
+from tenure.serving.admissions import Admissions
 from tenure.serving.answers import JSON, TEXT, ASGIApp, Receive, Scope, Send, answer, hide, refuse, refuse_method
-from tenure.serving.arms import Arm, Arms, Endpoint
-from tenure.serving.decoding import Asked, Columns, parse, score_of
+from tenure.serving.arms import Arms, Endpoint
 from tenure.serving.journal import Journal
+from tenure.serving.protocols import mlflow, v2, v2_rest
 from tenure.serving.quotas import Quotas
 from tenure.serving.scorers import Fetch
+from tenure.serving.scoring import PrincipalOf, Scoring, headers_of
 from tenure.settings import Settings
+
+if TYPE_CHECKING:
+    from tenure.serving.protocols.grpc_calls import Calls
 
 log = logging.getLogger("tenure.gateway")
 
 NAME = "gateway"
 LOOK_S = 0.1
 KEEP_S = 1.0
-ROUTING_KEY = "tenure-routing-key"
-IDEMPOTENT = "tenure-idempotent"
 PREFIX = "/endpoints/"
+V2 = "/v2"
+SAID = {"/health": b"OK\n", "/ping": b"OK\n", "/version": version("tenure").encode()}
+"""What the gateway says of itself to whoever asks."""
+TOLD = ("docs", "openapi.json", "ping", "health", "version")
+"""What is told of an endpoint below its address; the last three are what MLflow's own server has at its root."""
 
-PrincipalOf = Callable[[Mapping[str, str]], Principal]
 TakeUp = Callable[[Mapping[str, RoutedToken]], None]
 
 
@@ -86,17 +92,16 @@ class Gateway:
         self._folder = folder
         self._principal_of = principal_of
         self._take_up = take_up
-        self._max_bytes = settings.max_body_mib * admission.MIB
         self._arms = Arms(settings, fetch, self._tell)
-        self._shadowing: set[asyncio.Task[None]] = set()
-        self._dropped: Counter[str] = Counter()
         self._admissions = Admissions(Quotas(folder, NAME))
         self._told: object = None
         self._kept_at = 0.0
         self._applied = -1
+        self._scoring: Scoring | None = None
         self._journal: Journal
         self._epochs: routing.EpochReader
         self._watch: asyncio.Task[None]
+        self._calls: Calls | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -104,145 +109,58 @@ class Gateway:
             return
         if scope["type"] != "http":
             return
+        path = scope["path"]
+        error_body = v2.error_body if path.startswith(V2) else answers.error_body
         try:
-            await self._route(scope, receive, send)
+            await self._route(path, scope, receive, send)
         except TenureError as error:
-            await refuse(send, error)
+            await refuse(send, error, error_body)
         except admission.Disconnected:
             pass
         except Exception:
-            log.exception("unforeseen failure at %s", scope["path"])
-            await hide(send)
+            log.exception("unforeseen failure at %s", path)
+            await hide(send, error_body)
 
-    async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path, method = scope["path"], scope["method"]
+    async def _route(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
+        scoring = self._scoring
+        assert scoring is not None
         if path.startswith(PREFIX):
             name, _, action = path[len(PREFIX) :].partition("/")
             if action == "invocations":
-                if method != "POST":
+                if scope["method"] != "POST":
                     return await refuse_method(send, "POST")
-                return await self._score(name, scope, receive, send)
-            if action in ("docs", "openapi.json"):
-                if method not in ("GET", "HEAD"):
+                return await scoring.answer(mlflow, name, "", scope, receive, send)
+            if action in TOLD:
+                if scope["method"] not in ("GET", "HEAD"):
                     return await refuse_method(send, "GET")
-                return await self._describe(name, action, scope, send)
-        elif path in ("/health", "/ping"):
-            return await answer(send, 200, TEXT, b"OK\n")
-        elif path == "/version":
-            return await answer(send, 200, TEXT, version("tenure").encode())
+                return await self._describe(scoring, name, action, scope, send)
+        elif path.startswith(V2):
+            return await v2_rest.answer(scoring, path, scope, receive, send)
+        elif path in SAID:
+            return await answer(send, 200, TEXT, SAID[path])
         raise NotFound(
-            "The gateway has nothing at this address. It answers POST /endpoints/{name}/invocations, and GET "
-            "/endpoints/{name}/docs, /endpoints/{name}/openapi.json, /health and /version. Pages are on the other port."
+            "The gateway has nothing at this address. It answers POST /endpoints/{name}/invocations and "
+            "/v2/models/{name}/infer, and GET /endpoints/{name}/docs, /endpoints/{name}/openapi.json, /v2, /health and "
+            "/version. Pages are on the other port."
         )
 
-    async def _score(self, name: str, scope: Scope, receive: Receive, send: Send) -> None:
-        started = time.perf_counter_ns()
-        self._follow()
-        headers = _headers(scope)
-        principal = self._principal_of(headers)
-        admission.require(principal, Permission.SCORE, self._arms.model_of(name))
-        self._arms.endpoint(name)
-        admission.check_headers(headers, self._max_bytes)
-        body = await admission.read_body(receive, self._max_bytes)
+    async def _describe(self, scoring: Scoring, name: str, action: str, scope: Scope, send: Send) -> None:
+        """What is told of an endpoint, to who may read of it or score there."""
+        scoring.asking(headers_of(scope), name, Permission.SCORE, Permission.READ)
         endpoint = self._arms.endpoint(name)
-        now = _now()
-        asked = parse(body, now=now, max_rows=self._settings.max_rows)
-        idempotent = is_idempotent(headers, asked)
-        prediction_id = id_of_first(name, asked) if idempotent else new_id(now)
-        arm = endpoint.arm(headers.get(ROUTING_KEY) or (asked.reference[0] if asked.reference else prediction_id))
-        columns = arm.scorer.inputs.columns_of(asked)
-        asking = Asking(name, headers, principal, now)
-        columns, admitted = await self._admit(asking, arm.release, columns, asked.rows)
-        outputs = await arm.scorer.outputs(columns, asked.rows, asked.params)
-        frame = PredictionFrame(
-            prediction_id=prediction_id,
-            at=now,
-            endpoint=name,
-            release_id=arm.release.release_id,
-            model=arm.release.model,
-            version=arm.release.version,
-            role=arm.release.role,
-            rows=asked.rows,
-            event_at=asked.event_at,
-            reference=asked.reference,
-            columns=columns,
-            output=outputs,
-            score=[score_of(output) for output in outputs],
-            latency_us=(time.perf_counter_ns() - started) // 1000,
-            caller=principal.name,
-            admitted=admitted,
-            idempotent=idempotent,
-        )
-        await self._journal.append(frame)
-        said = [
-            *JSON,
-            (b"tenure-prediction-id", prediction_id.encode()),
-            (b"tenure-model-version", b"%d" % arm.release.version),
-        ]
-        await answer(send, 200, said, msgspec.json.encode({"predictions": outputs}))
-        for shadow in endpoint.shadows:
-            self._score_in_shadow(shadow, frame, asked, arm)
-
-    async def _admit(
-        self, asking: Asking, release: Release, columns: Columns, rows: int
-    ) -> tuple[Columns, Admitted | None]:
-        """Hold a request against the model's file. A refusal is journaled before it is raised."""
-        try:
-            return self._admissions.check(asking, release, columns, rows)
-        except Refused as problem:
-            await self._journal.append(self._admissions.refusal(asking, rows, problem))
-            raise
-
-    def _score_in_shadow(self, shadow: Arm, frame: PredictionFrame, asked: Asked, answered: Arm) -> None:
-        """Have a shadow score what was answered, unless too much waits for it already: then count it as dropped."""
-        if shadow.scorer.waiting >= self._settings.queue_limit or len(self._shadowing) >= self._settings.queue_limit:
-            self._dropped[shadow.release.release_id] += 1
-            return
-        same = shadow.scorer.inputs == answered.scorer.inputs
-        task = asyncio.get_running_loop().create_task(
-            self._shadow(shadow, frame, asked, frame.columns if same else None)
-        )
-        self._shadowing.add(task)
-        task.add_done_callback(self._shadowing.discard)
-
-    async def _shadow(self, shadow: Arm, frame: PredictionFrame, asked: Asked, columns: Columns | None) -> None:
-        started = time.perf_counter_ns()
-        release = shadow.release
-        try:
-            if columns is None:
-                columns = as_admitted(shadow.scorer.inputs.columns_of(asked), frame)
-            outputs = await shadow.scorer.outputs(columns, asked.rows, asked.params)
-            await self._journal.append(
-                msgspec.structs.replace(
-                    frame,
-                    release_id=release.release_id,
-                    model=release.model,
-                    version=release.version,
-                    role="shadow",
-                    columns={},
-                    output=outputs,
-                    score=[score_of(output) for output in outputs],
-                    latency_us=(time.perf_counter_ns() - started) // 1000,
-                )
-            )
-        except TenureError as problem:
-            self._dropped[release.release_id] += 1
-            log.warning("version %d was not scored in the shadow: %s", release.version, problem.message)
-        except Exception:
-            self._dropped[release.release_id] += 1
-            log.exception("version %d was not scored in the shadow", release.version)
-
-    async def _describe(self, name: str, action: str, scope: Scope, send: Send) -> None:
-        self._follow()
-        admission.require(self._principal_of(_headers(scope)), Permission.READ, self._arms.model_of(name))
-        described = self._described(self._arms.endpoint(name))
+        if action == "version":
+            return await answer(send, 200, TEXT, mlflow.server_version().encode())
+        if action in ("ping", "health"):
+            endpoint.arm("")
+            return await answer(send, 200, TEXT, b"\n")
+        described = self._described(endpoint)
         if action == "openapi.json":
             return await answer(send, 200, JSON, msgspec.json.encode(openapi.document(described)))
         return await answer(send, 200, docs_page.HEADERS, docs_page.page(described))
 
     def _described(self, endpoint: Endpoint) -> openapi.Described:
         """What the pages tell of an endpoint. Raises Unavailable without a champion: its columns are not known then."""
-        arm = endpoint.arm("") if len(endpoint.answering) < 2 else endpoint.answering[0]
+        arm = endpoint.champion
         return openapi.describe(
             endpoint.name,
             arm.release,
@@ -269,9 +187,8 @@ class Gateway:
 
     def _tell(self) -> None:
         """Write how this gateway is, for control to read. A full disk must not stop it from answering."""
-        notes = {
-            release_id: f"{count} requests were not scored in the shadow" for release_id, count in self._dropped.items()
-        }
+        dropped = self._scoring.dropped if self._scoring is not None else Counter[str]()
+        notes = {release_id: f"{count} requests were not scored in the shadow" for release_id, count in dropped.items()}
         self._told = self._to_tell()
         status = self._arms.status(NAME, os.getpid(), _now(), notes)
         try:
@@ -301,12 +218,13 @@ class Gateway:
             self._tell()
 
     def _to_tell(self) -> object:
-        return self._dropped.total(), self._admissions.counts()
+        dropped = self._scoring.dropped.total() if self._scoring is not None else 0
+        return dropped, self._admissions.counts()
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
         try:
-            self._start()
+            await self._start()
         except TenureError as problem:
             await send({"type": "lifespan.startup.failed", "message": problem.message})
             return
@@ -315,51 +233,41 @@ class Gateway:
         await self._stop()
         await send({"type": "lifespan.shutdown.complete"})
 
-    def _start(self) -> None:
+    async def _start(self) -> None:
         settings = self._settings
         self._journal = Journal(
             self._folder / "journal", NAME, settings.segment_seal_s, settings.segment_max_mib, settings.journal_fsync
         )
         self._epochs = routing.EpochReader(self._folder)
         self._admissions.quotas.load()
+        self._scoring = Scoring(settings, self._arms, self._journal, self._admissions, self._principal_of, self._follow)
         self._follow()
+        if settings.grpc_port:
+            self._calls = await _listen_to_calls(self._scoring, settings)
         self._watch = asyncio.get_running_loop().create_task(self._look())
         gc.freeze()  # what was imported lives as long as the process: no collection need look at it
 
     async def _stop(self) -> None:
         self._watch.cancel()
-        if self._shadowing:
-            await asyncio.wait(self._shadowing, timeout=self._settings.scoring_timeout_s)
+        if self._calls is not None:
+            await self._calls.stop(self._settings.scoring_timeout_s)
+        if self._scoring is not None:
+            await self._scoring.finish()
         await self._arms.stop()
         self._admissions.quotas.keep(_now())
         self._journal.close()
         self._epochs.close()
 
 
-def is_idempotent(headers: Mapping[str, str], asked: Asked) -> bool:
-    """Whether rows that are sent again are the same predictions. Raises InvalidInput where they have no references."""
-    said = headers.get(IDEMPOTENT, "false")
-    if said == "false":
-        return False
-    if said != "true":
-        raise InvalidInput("`Tenure-Idempotent` must be `true` or `false`.", where=IDEMPOTENT)
-    if asked.reference is None:
-        raise InvalidInput(
-            "An idempotent request must give each row its `reference`: the same reference at the same event time is "
-            "the same prediction.",
-            where="reference",
-        )
-    return True
-
-
-def id_of_first(endpoint: str, asked: Asked) -> str:
-    """The id of the first row of an idempotent request; the others' ids follow from their references likewise."""
-    assert asked.reference is not None
-    return id_of_reference(endpoint, asked.reference[0], asked.event_at[0])
-
-
-def _headers(scope: Scope) -> dict[str, str]:
-    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+async def _listen_to_calls(scoring: Scoring, settings: Settings) -> Calls:
+    """Answer gRPC on its own port. Raises CannotStart."""
+    try:
+        from tenure.serving.protocols import grpc_calls
+    except ModuleNotFoundError as problem:
+        raise CannotStart(
+            f"--grpc-port needs {problem.name}, which is not installed. Install it with: pip install 'tenure[grpc]'"
+        ) from None
+    return await grpc_calls.listen(scoring, settings)
 
 
 def _now() -> Instant:

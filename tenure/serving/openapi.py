@@ -1,4 +1,7 @@
-"""What an endpoint takes and answers, as an OpenAPI 3.1 document made from the version's signature."""
+"""What an endpoint takes and answers, as an OpenAPI 3.1 document made from the version's signature.
+
+MLflow's protocol is described here, the Open Inference Protocol in `openapi_v2.py`.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,10 @@ import msgspec
 from tenure.errors import TenureError
 from tenure.records.base import Instant
 from tenure.records.routing import InputColumn, Release
+from tenure.serving import openapi_v2
 from tenure.serving.columns import Inputs
-from tenure.serving.decoding import parse
+from tenure.serving.decoding import Request
+from tenure.serving.protocols import mlflow
 
 MADE_UP: dict[str, Any] = {
     "double": 1.5,
@@ -32,9 +37,11 @@ JSON_TYPE = {
 }
 ERRORS = {
     "400": "A column is missing, unknown, or holds what it must not; the message names column and row.",
+    "401": "Who asks is not known: send a token.",
+    "403": "Who asks may not score here.",
     "404": "There is no such endpoint.",
     "413": "The body or the number of rows is larger than may be.",
-    "415": "The body is not JSON.",
+    "415": "The body is of a kind that is not read here.",
     "429": "Too many requests wait already. Try again after `Retry-After` seconds.",
     "500": "The model failed at this input.",
     "503": "Nothing can answer right now. Try again after `Retry-After` seconds.",
@@ -76,7 +83,8 @@ def describe(
 
 def _can_be_sent(row: dict[str, Any], inputs: list[InputColumn]) -> bool:
     try:
-        asked = parse(msgspec.json.encode({"dataframe_records": [row]}), now=Instant(0), max_rows=1)
+        body = msgspec.json.encode({"dataframe_records": [row]})
+        asked = mlflow.from_json(Request({}, body, Instant(0), 1))
         Inputs(inputs).columns_of(asked)
     except TenureError:
         return False
@@ -99,8 +107,23 @@ def document(described: Described) -> dict[str, Any]:
             "before it leaves; tell what really happened later, by prediction id or by your own reference.",
         },
         "servers": [{"url": described.url.removesuffix(f"/endpoints/{described.endpoint}/invocations")}],
-        "paths": {f"/endpoints/{described.endpoint}/invocations": {"post": _operation(described)}},
-        "components": {"schemas": {"Row": _row(described), "Request": _request(described), "Error": _error()}},
+        "paths": {
+            f"/endpoints/{described.endpoint}/invocations": {"post": _operation(described)},
+            **openapi_v2.paths(
+                described.endpoint,
+                ERRORS,
+                openapi_v2.example(described.row, described.columns),
+                openapi_v2.example_answer(described.endpoint, described.version, described.answer),
+            ),
+        },
+        "components": {
+            "schemas": {
+                "Row": _row(described),
+                "Request": _request(described),
+                "Error": _error(),
+                **openapi_v2.schemas(described.columns),
+            }
+        },
     }
 
 
@@ -134,7 +157,11 @@ def _operation(described: Described) -> dict[str, Any]:
                 "application/json": {
                     "schema": {"$ref": "#/components/schemas/Request"},
                     "example": body_of(described),
-                }
+                },
+                "text/csv": {"schema": {"type": "string", "description": "A line of columns, then one per row."}},
+                "application/vnd.apache.parquet": {
+                    "schema": {"description": "A file with the columns of the signature."}
+                },
             },
         },
         "responses": answers,
@@ -205,14 +232,18 @@ def _request(described: Described) -> dict[str, Any]:
         "oneOf": [{"required": [form]} for form in forms],
         "properties": {
             **forms,
-            "params": {"type": "object", "description": "Parameters of the model's own signature."},
+            "params": {"type": ["object", "null"], "description": "Parameters of the model's own signature."},
             "event_time": {
                 "description": "When it happened, for all rows or for each: ISO 8601 or microseconds. Default: now.",
-                "oneOf": [*instant["oneOf"], {"type": "array", "items": instant}],
+                "oneOf": [*instant["oneOf"], {"type": "array", "items": instant}, {"type": "null"}],
             },
             "reference": {
                 "description": "Your own name of each row, to tell its outcome by.",
-                "oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "uniqueItems": True}],
+                "oneOf": [
+                    {"type": "string"},
+                    {"type": "array", "items": {"type": "string"}, "uniqueItems": True},
+                    {"type": "null"},
+                ],
             },
         },
     }

@@ -106,14 +106,14 @@ class ColumnChecks:
 
     def _wrong_kinds(self, columns: Columns) -> Iterator[Problem]:
         for name, told in self._kinds:
-            for row, value in enumerate(columns.get(name, ())):
+            for row, value in enumerate(_listed(columns.get(name, ()))):
                 if value is not None and not _is_of(value, told):
                     yield Problem(name, row, "kind", WORDS[told], kind(value))
                     break
 
     def _missing(self, columns: Columns, rows: int) -> Iterator[Problem]:
         for name in self._full:
-            values = columns.get(name) or [None] * rows
+            values = _listed(columns.get(name, ())) or [None] * rows
             if None not in values and not _has_nan(values):
                 continue
             row = next((row for row, value in enumerate(values) if _is_missing(value)), None)
@@ -128,6 +128,7 @@ class ColumnChecks:
             values, low, high = columns.get(rule.name, ()), rule.low, rule.high
             if _all_lie(values, low, high):
                 continue
+            values = _listed(values)
             rows = [row for row, value in enumerate(values) if value is not None and not _lies(value, low, high)]
             if not rows:
                 continue
@@ -162,12 +163,19 @@ def _lies(value: Any, low: float, high: float) -> bool:
     return type(value) in (int, float, bool) and (low <= value <= high or _is_missing(value))
 
 
-def _all_lie(values: Sequence[Any], low: float, high: float) -> bool:
+def _all_lie(values: Any, low: float, high: float) -> bool:
     """Whether all values are numbers within, in three passes in C; where it is not sure, each must be looked at."""
+    if not isinstance(values, list | tuple):  # an array of NumPy; NaN lies nowhere
+        return bool(len(values) and low <= values.min() and values.max() <= high)
     try:
         return bool(low <= min(values) and max(values) <= high) and not _has_nan(values)
     except (TypeError, ValueError):
         return False
+
+
+def _listed(values: Any) -> Sequence[Any]:
+    """A column's values to be looked at one by one, also when they came as an array."""
+    return values if isinstance(values, list | tuple) else values.tolist()
 
 
 def _has_nan(values: Sequence[Any]) -> bool:

@@ -8,6 +8,14 @@ from typing import Any
 PROBLEMS_SHOWN = 5
 
 
+class Wrong(Exception):
+    """Values of a column that are not what they must be: what must be, what was got, in which row."""
+
+    def __init__(self, must: str, got: str, row: int) -> None:
+        super().__init__(must)
+        self.must, self.got, self.row = must, got, row
+
+
 KINDS: dict[type, str] = {
     str: "text",
     bool: "true or false",

@@ -1,10 +1,10 @@
 """A scorer: one process that holds one version's model and answers the gateway over a Unix socket.
 
-    python -m tenure.serving.scorer --socket FD --parent PID
+    python -m tenure.serving.scorer --socket FD --memory-mib N --parent PID
 
 It imports what models need, and waits to be told which one to hold. It verifies that the folder holds exactly the
 pinned bytes before anything is loaded from it, tries the model once, then answers one batch at a time until the gateway
-is gone. What the model prints goes to the version's log.
+is gone. What the model prints goes to the version's log. When its memory is used up it ends, and is started again.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import contextlib
 import hashlib
 import importlib
 import logging
+import os
 import signal
 import socket
 from collections.abc import Callable, Sequence
@@ -23,13 +24,14 @@ from typing import Any, TypeVar
 import msgspec
 
 from tenure.records.routing import InputColumn, PinnedFile
-from tenure.serving import lifeline, processes, wire
+from tenure.serving import lifeline, limits, processes, wire
 
 log = logging.getLogger("tenure.scorer")
 Message = TypeVar("Message")
 Predict = Callable[[dict[str, list[Any]], int, dict[str, Any] | None], list[Any]]
 
 CHUNK_BYTES = 1024 * 1024
+OUT_OF_MEMORY = 70
 PROBE = {
     "double": 1.0,
     "float": 1.0,
@@ -48,18 +50,19 @@ class CannotServe(Exception):
 def main() -> None:
     parser = argparse.ArgumentParser(prog="tenure.serving.scorer")
     parser.add_argument("--socket", type=int, required=True, help="inherited end of a Unix socket pair")
+    parser.add_argument("--memory-mib", type=int, required=True, help="most that it may fill")
     parser.add_argument("--parent", type=int, required=True, help="pid of the gateway")
     given = parser.parse_args()
     lifeline.die_with_parent(given.parent, signal.SIGKILL)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the gateway ends us after its own
+    limits.apply(given.memory_mib)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s scorer %(levelname)s %(message)s")
+    warm_up()
     with socket.socket(fileno=given.socket) as line:
         serve(line)
 
 
 def serve(line: socket.socket) -> None:
     """Load what the gateway names, then answer until it hangs up."""
-    warm_up()
     load = _receive(line, wire.Load)
     if load is None:
         return
@@ -89,6 +92,7 @@ def prepare(load: wire.Load) -> tuple[Predict, wire.Ready]:
     """Verify, load and try a model. Raises CannotServe."""
     folder = Path(load.folder)
     verify(folder, load.files)
+    refuse_foreign(folder, load.files)
     try:
         from tenure.serving.runtimes.pyfunc import PyfuncRuntime
 
@@ -115,6 +119,21 @@ def verify(folder: Path, files: Sequence[PinnedFile]) -> None:
                 f"the file {file.path!r} has {size} bytes with SHA-256 {digest[:12]}…; pinned were {file.size_bytes} "
                 f"bytes with {file.sha256[:12]}…"
             )
+
+
+def refuse_foreign(folder: Path, files: Sequence[PinnedFile]) -> None:
+    """Raise CannotServe for an ONNX file that reads files that were not pinned, or brings operators of its own."""
+    for file in files:
+        if file.path.endswith(".onnx"):
+            try:
+                from tenure.serving.runtimes import onnx
+
+                problem = onnx.problem(folder, file.path, (one.path for one in files))
+            except Exception as failure:
+                log.exception("%s cannot be read", file.path)
+                raise CannotServe(f"the file {file.path!r} cannot be read as ONNX: {_kind(failure)}") from None
+            if problem:
+                raise CannotServe(problem)
 
 
 def _digest(path: Path) -> tuple[str, int]:
@@ -163,10 +182,15 @@ def _ready(example: dict[str, Any], answer: Any) -> wire.Ready:
 
 def answered(predict: Predict, ask: wire.Ask) -> bytes:
     """The answer to a batch. The log has the model's traceback; the gateway is told the kind of exception only."""
+    from tenure.serving.arrays import unpacked  # with NumPy, which a model that takes lists alone need not have
+
     try:
-        return wire.packed(wire.Told(outputs=predict(ask.columns, ask.rows, ask.params)))
+        return wire.packed(wire.Told(outputs=predict(unpacked(ask.columns), ask.rows, ask.params)))
     except Exception as problem:
         log.exception("the model failed at a batch of %d rows", ask.rows)
+        if limits.is_exhausted():
+            log.error("the scorer has filled its memory and ends; it is started again")  # noqa: TRY400  told above
+            os._exit(OUT_OF_MEMORY)
         return wire.packed(wire.Told(outputs=[], failure=_kind(problem)))
 
 

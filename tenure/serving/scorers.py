@@ -9,11 +9,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import signal
-import subprocess
 import time
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -23,9 +22,9 @@ import msgspec
 from tenure.errors import ModelFailed, TenureError, TooMany, Unavailable
 from tenure.records.routing import Release
 from tenure.serving import processes, wire
-from tenure.serving.columns import Inputs
+from tenure.serving.columns import Inputs, joined, packed
 from tenure.serving.decoding import Columns
-from tenure.serving.processes import Processes
+from tenure.serving.processes import Processes, Started, environment_folder
 from tenure.settings import Settings
 
 log = logging.getLogger("tenure.gateway")
@@ -37,6 +36,8 @@ PAUSES_S = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 STEADY_AFTER_S = 30.0
 STOP_TIMEOUT_S = 5.0
 BATCH_ROWS = 4096
+_fetching = ThreadPoolExecutor(4, thread_name_prefix="fetching")
+"""Threads of their own: fetching may take minutes, and what has died must be cleared away meanwhile."""
 
 
 @dataclass(eq=False)
@@ -88,7 +89,7 @@ class Scorer:
         self._batch: list[_Waiting] = []
         self._batch_started = 0.0
         self._line: _Line | None = None
-        self._process: subprocess.Popen[bytes] | None = None
+        self._started: Started | None = None
         self._stopping = asyncio.Event()
         self._task = asyncio.get_running_loop().create_task(self._keep())
 
@@ -98,7 +99,7 @@ class Scorer:
 
     @property
     def pid(self) -> int | None:
-        return self._process.pid if self._process else None
+        return self._started.process.pid if self._started else None
 
     async def outputs(self, columns: Columns, rows: int, params: dict[str, Any] | None = None) -> list[Any]:
         """One output per row. Raises TooMany, Unavailable (try again) or ModelFailed."""
@@ -151,7 +152,8 @@ class Scorer:
         while not self._stopping.is_set():
             started = time.monotonic()
             try:
-                folder = await asyncio.to_thread(self._fetch, self.release)
+                self._tell_of_building()
+                folder = await asyncio.get_running_loop().run_in_executor(_fetching, self._fetch, self.release)
                 async with self._starts:
                     line = await self._start(folder, self._settings.scorer_start_timeout_s * 2 ** min(failures, 4))
                 await line.closed
@@ -167,12 +169,18 @@ class Scorer:
                 await asyncio.wait_for(self._stopping.wait(), PAUSES_S[min(failures - 1, len(PAUSES_S) - 1)])
         self._set("stopped", "")
 
+    def _tell_of_building(self) -> None:
+        """Fetching makes the environment when it is not there yet, which may take minutes: say so meanwhile."""
+        digest = self.release.environment
+        if digest and not self.ready and not environment_folder(self._settings.folder, digest).is_dir():
+            self._set("starting", "the environment that the version asks for is being made")
+
     async def _start(self, folder: Path, timeout_s: float) -> _Line:
         """Spawn the process and wait until the model is loaded; each failure gives the next try twice the time."""
         if self._stopping.is_set():
             raise Unavailable("it was stopped before it started")
-        self._process, ours = self._processes.take()
-        _, line = await asyncio.get_running_loop().create_unix_connection(lambda: _Line(self._told), sock=ours)
+        self._started = started = self._processes.take(self.release.environment)
+        _, line = await asyncio.get_running_loop().create_unix_connection(lambda: _Line(self._told), sock=started.line)
         self._line = line
         first = line.first
         log_file = str(processes.log_path(self._settings.folder, self.release))
@@ -247,13 +255,13 @@ class Scorer:
     def _send(self, batch: list[_Waiting]) -> None:
         assert self._line is not None
         self._batch, self._batch_started = batch, time.monotonic()
-        columns = batch[0].columns
-        if len(batch) > 1:
-            columns = {name: [value for part in batch for value in part.columns[name]] for name in columns}
+        columns = packed(joined([part.columns for part in batch]))
         self._line.send(wire.Ask(rows=sum(part.rows for part in batch), columns=columns, params=batch[0].params))
 
     def _told(self, told: wire.Told) -> None:
         batch, self._batch = self._batch, []
+        if not told.failure and len(told.outputs) != sum(part.rows for part in batch):
+            told = wire.Told(outputs=[], failure=wire.WRONG_NUMBER)
         if told.failure and len(batch) > 1:  # one request's rows must not fail another's: ask for each alone
             for part in batch:
                 part.alone = True
@@ -274,18 +282,17 @@ class Scorer:
         self._changed()
 
     def _kill(self) -> None:
-        if self._process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.send_signal(signal.SIGKILL)
+        if self._started is not None:
+            self._started.kill()
 
     async def _reap(self) -> None:
         self._kill()
         if self._line is not None:
             self._line.close()
             self._line = None
-        if self._process is not None:
-            await asyncio.to_thread(self._process.wait)
-            self._process = None
+        if self._started is not None:
+            started, self._started = self._started, None
+            await asyncio.to_thread(started.end)
 
     def _name(self) -> str:
         return f"{self.release.model} version {self.release.version}"
@@ -310,6 +317,10 @@ class _Line(asyncio.Protocol):
         buffer += data
         while len(buffer) >= wire.LENGTH_BYTES:
             end = wire.LENGTH_BYTES + int.from_bytes(buffer[: wire.LENGTH_BYTES], "little")
+            if end > wire.LARGEST_BYTES:
+                log.error("a scorer's message would have %d bytes, more than is read; it is started again", end)
+                self.close()
+                return
             if len(buffer) < end:
                 return
             message = bytes(buffer[wire.LENGTH_BYTES : end])
@@ -354,6 +365,11 @@ def _fit(first: _Waiting, other: _Waiting) -> bool:
 
 
 def _model_failed(kind: str, release: Release) -> ModelFailed:
+    if kind == wire.WRONG_NUMBER:
+        return ModelFailed(
+            f"Version {release.version} of {release.model} must give one output for each row, and gave another number "
+            "of them. Score with a version that keeps to it."
+        )
     return ModelFailed(
         f"Version {release.version} of {release.model} failed at this input with {kind}. The columns are right, so "
         "look for values that the model was not trained for; the scorer's log has its traceback."

@@ -10,9 +10,14 @@ from typing import Any
 import msgspec
 
 from tenure.records.base import Record
+from tenure.records.frames import Packed
 from tenure.records.routing import InputColumn, PinnedFile
 
 LENGTH_BYTES = 4
+LARGEST_BYTES = 512 * 1024 * 1024
+"""A scorer that announces more is not believed: the gateway would have to hold it."""
+WRONG_NUMBER = "WrongNumberOfOutputs"
+"""What a model is said to fail with when it gives more or fewer outputs than there are rows."""
 
 
 class Load(Record):
@@ -43,7 +48,7 @@ class Refused(Record, tag=True):
 
 class Ask(Record, array_like=True):
     rows: int
-    columns: dict[str, list[Any]]
+    columns: dict[str, list[Any] | Packed]
     params: dict[str, Any] | None = None
 
 

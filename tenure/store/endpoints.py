@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 from tenure.records.base import Instant
 from tenure.records.endpoints import Endpoint
+from tenure.records.kills import Fallback, fallback_from
 from tenure.store import tables
 from tenure.store.database import Transaction
 
@@ -31,6 +33,16 @@ def list_all(tx: Transaction, *, model: str | None = None) -> list[Endpoint]:
     if model is not None:
         query = query.where(_column.model == model)
     return [_endpoint(row) for row in tx.execute(query)]
+
+
+def fallback(tx: Transaction, name: str) -> Fallback | None:
+    """What is answered at an endpoint instead of a killed version; None for 503."""
+    return fallback_from(tx.execute(sa.select(_column.fallback).where(_column.name == name)).scalar())
+
+
+def set_fallback(tx: Transaction, name: str, fallback: Fallback | None) -> None:
+    said = msgspec.json.encode(fallback).decode() if fallback is not None else None
+    tx.execute(sa.update(tables.endpoints).where(_column.name == name).values(fallback=said))
 
 
 def _endpoint(row: Any) -> Endpoint:

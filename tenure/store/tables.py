@@ -381,6 +381,25 @@ file_scans = Table(
     _number("scanned_at"),
 )
 
+forms = Table(
+    "forms",
+    metadata,
+    _text("model", key=True),
+    _number("version", key=True),
+    _text("digest"),  # of the version's files
+    _text("state"),  # waiting | running | done | failed
+    Column("attempts", Integer, nullable=False),
+    _text("worker", null=True),
+    _number("lease_until", null=True),
+    _text("asked_by"),
+    _number("asked_at"),
+    _number("changed_at"),
+    _text("problem"),  # why the last attempt left no report
+    _text("report", null=True),  # JSON of records.forms.FormReport
+    _text("released", null=True),  # JSON of records.routing.ReleaseForm, when a form was proven
+    Index("ix_forms_by_state", "state", "asked_at"),
+)
+
 # --- manage: the life cycle ---
 
 comments = Table(
@@ -534,6 +553,21 @@ endpoints = Table(
     _text("model"),
     _number("created_at"),
     _text("created_by"),
+    _text("fallback", null=True),  # JSON of records/kills.py: what is answered instead of a killed version
+)
+kills = Table(
+    "kills",
+    metadata,
+    _text("kill_id", key=True),
+    Column("endpoint", Text, ForeignKey("endpoints.name"), nullable=False),
+    Column("version", Integer),  # none: the whole endpoint
+    _text("reason"),
+    _text("killed_by"),
+    _number("killed_at"),
+    _text("lifted_by", null=True),
+    _number("lifted_at", null=True),
+    _text("lift_reason", null=True),
+    Index("ix_kills_by_endpoint", "endpoint", "lifted_at"),
 )
 releases = Table(
     "releases",
@@ -550,6 +584,13 @@ releases = Table(
     _number("until_at", null=True),
     Index("ix_releases_by_endpoint", "endpoint", "until_at"),
     Index("ix_releases_by_version", "model", "version"),
+)
+environments = Table(
+    "environments",
+    metadata,
+    _text("files_digest", key=True),  # of a version's pinned manifest
+    _text("body"),  # JSON of records.environments.Environment
+    _number("settled_at"),
 )
 
 # --- monitor ----------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Response, get
+from litestar import Request, Response, get
 from litestar.params import Parameter
 
 from tenure.access import ENDPOINT
@@ -16,12 +16,14 @@ from tenure.monitor import progress
 from tenure.records.model_files import Monitors
 from tenure.records.people import Permission, Principal
 from tenure.records.windows import Interval, Window
-from tenure.store import alerts, model_files, profiles, releases, retraining_runs, windows
+from tenure.store import alerts, kills, model_files, profiles, releases, retraining_runs, windows
+from tenure.store import endpoints as kept
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
 from tenure.web import lives
 from tenure.web.chart_data import Distributions, EndpointStory
 from tenure.web.drawing import Form, Theme, drawn
+from tenure.web.forms import csrf_of
 from tenure.web.page import show
 
 DRAWN_LIMIT = 400
@@ -51,7 +53,11 @@ CHARTS = ("accuracy", "drift", "value", "traffic", "latency", "calibration")
     include_in_schema=False,
 )
 def page(
-    ground: Ground, principal: Principal, name: str, every: Annotated[bool, Parameter(query="all")] = False
+    request: Request[Any, Any, Any],
+    ground: Ground,
+    principal: Principal,
+    name: str,
+    every: Annotated[bool, Parameter(query="all")] = False,
 ) -> Response[str]:
     come = progress.of(ground, name)
 
@@ -78,6 +84,9 @@ def page(
             "health": lives.health_of(known, answered, endpoint.health),
             "states": {health.release_id: health for health in endpoint.health},
             "releases": history,
+            "kills": kills.history(tx, name),
+            "fallback": msgspec.to_builtins(kept.fallback(tx, name)),
+            "csrf": csrf_of(request),
             "signed": {
                 version: evidence.blocks(tx, endpoint.model, version) for version in {one.version for one in history}
             },

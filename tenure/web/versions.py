@@ -8,11 +8,12 @@ from litestar import Response, get
 
 from tenure.access import MODEL
 from tenure.build import model_versions, provenance
+from tenure.deploy import environments
 from tenure.errors import NotFound
 from tenure.manage import cards, contents, evidence, features, policies
 from tenure.records.people import Permission, Principal
 from tenure.records.registry import ModelVersionInfo
-from tenure.store import changes, gates, profiles, retraining_runs
+from tenure.store import changes, forms, gates, profiles, retraining_runs
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
 from tenure.web.chart_data import Distributions
@@ -69,6 +70,8 @@ def page(
             "retraining": _made_by(tx, info),
             "features": panel(features.of_version(ground, tx, name, version), path, sort, down),
             "contents": contents.of_version(tx, info),
+            "form": forms.get(tx, name, version),
+            "environment": environments.shown(tx, ground.settings, info),
             "size": sum(file.size_bytes for file in info.files),
         }
 

@@ -80,6 +80,8 @@ UNTOLD: dict[str, str] = {
     f"POST {IMPORT}/logged-models": MOVED,
     f"POST {IMPORT}/done": MOVED,
     f"POST {IMPORT}/count": READS,
+    "POST /api/v1/models/{name:str}/versions/{version:int}/environment/build": "it permits nothing; the release that "
+    "it is made for tells of it by digest",
     "POST /api/v1/policies/check": READS,
     "POST /api/v1/policies/dry-run": READS,
     "POST /api/v1/models/{name:str}/versions/{version:int}/proxy-tests": "`vault.opened` and `proxy.tested`, which are "
@@ -363,6 +365,7 @@ def evidence_and_changes(tell: Teller) -> None:
     tell(f"PUT {version}/card", f"{model}/versions/3/card", "card.edited", json=card)
     profile = msgspec.to_builtins(make_profile(("temp",)))
     tell(f"PUT {version}/profile", f"{model}/versions/3/profile", "profile.recorded", json=profile)
+    tell(f"POST {version}/form", f"{model}/versions/3/form", "form.asked")
     new = {"kind": "suspend", "model": town.MODEL, "version": 1, "reason": "it is no longer needed"}
     change = tell("POST /api/v1/changes", "/api/v1/changes", "change.opened", json=new)["change_id"]
     for number, door in enumerate(("/api/v1/changes/{change_id:str}/comments", "/changes/{change_id:str}/comment")):
@@ -380,6 +383,22 @@ def evidence_and_changes(tell: Teller) -> None:
     tell("POST /api/v1/changes/{change_id:str}/signatures", f"/api/v1/changes/{change}/signatures", *told, json=signed)
 
 
+def kills(tell: Teller) -> None:
+    fallback, reason = "/endpoints/{name:str}/fallback", {"reason": "agreed with the desk"}
+    sent = {"fallback": {"kind": "constant", "answer": 0.5}, **reason}
+    tell(f"PUT /api/v1{fallback}", "/api/v1/endpoints/other/fallback", "endpoint.fallback_set", json=sent)
+    form = {"kind": "constant", "answer": "0.4", **reason}
+    tell(f"POST {fallback}", "/endpoints/other/fallback", "endpoint.fallback_set", data=form)
+    for door, body in (("/api/v1", "json"), ("", "data")):
+        place = f"{door}/endpoints/other/kills"
+        tell(f"POST {door}/endpoints/{{name:str}}/kills", place, "endpoint.killed", **{body: reason})
+        [standing] = [
+            one["kill_id"] for one in tell.ask.ok("GET", "/api/v1/endpoints/other/kills") if not one["lifted_at"]
+        ]
+        route = f"POST {door}/endpoints/{{name:str}}/kills/{{kill_id:str}}/lift"
+        tell(route, f"{place}/{standing}/lift", "endpoint.kill_lifted", **{body: reason})
+
+
 def endpoints_and_alerts(tell: Teller) -> None:
     new = {"name": "other", "model": town.MODEL}
     tell("POST /api/v1/endpoints", "/api/v1/endpoints", "endpoint.created", *RECORDED, "release.started", json=new)
@@ -388,6 +407,7 @@ def endpoints_and_alerts(tell: Teller) -> None:
     made = tell(f"POST {route}", "/api/v1/endpoints/other/releases", *RECORDED, "release.started", json=release)
     path = f"/api/v1/endpoints/other/releases/{made['release_id']}?reason=enough"
     tell(f"DELETE {route}/{{release_id:str}}", path, "release.ended")
+    kills(tell)
     promote = "/api/v1/models/{model:str}/versions/{version:int}/promote"
     body = {"to": "champion", "reason": "once more"}
     tell(f"POST {promote}", f"/api/v1/models/{town.MODEL}/versions/2/promote", *RECORDED, "version.promoted", json=body)

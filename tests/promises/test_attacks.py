@@ -98,6 +98,7 @@ KINDS: dict[int, Kind] = {
         (
             "access/test_hostile::test_no_path_of_any_route_climbs",
             "access/test_hostile::test_no_path_in_a_query_or_a_body_climbs",
+            "serving/test_flavors::test_an_onnx_file_that_reads_what_was_not_pinned_is_not_loaded",
             "store/test_artifacts::test_a_path_with_a_trick_in_it_is_refused",
             "store/test_artifacts::test_whatever_is_let_through_stays_below_the_root",
             "store/test_artifacts::test_no_link_is_followed_neither_to_a_file_nor_through_a_folder",
@@ -128,6 +129,9 @@ KINDS: dict[int, Kind] = {
             "promises/test_lean::test_control_starts_without_numbers_charts_or_frameworks",
             "manage/test_contents::test_a_pickle_is_found_in_whatever_it_is_packed",
             "serving/test_gateway::test_a_model_sees_none_of_our_secrets_and_sends_no_telemetry",
+            "serving/test_scorers::test_what_a_model_started_dies_with_its_scorer",
+            "serving/test_flavors::test_an_onnx_file_with_operators_of_its_own_is_not_loaded",
+            "deploy/test_environments::test_a_source_distribution_is_never_built",
         ),
     ),
     9: Kind(
@@ -260,6 +264,8 @@ KINDS: dict[int, Kind] = {
             "records/test_model_files::test_a_text_that_is_too_long_is_not_read",
             "serving/test_decoding::test_too_many_rows_are_too_large",
             "serving/test_gateway::test_a_large_body_without_a_length_is_refused_and_not_kept",
+            "serving/protocols/test_v2_rest::test_bytes_that_lie_are_refused",
+            "serving/protocols/test_mlflow_forms::test_a_file_that_would_unpack_to_gigabytes_is_refused_before_it_does",
             "serving/test_scorers::test_when_too_many_wait_the_next_is_told_so_at_once",
             "integrate/test_receivers::test_a_body_without_end_is_not_read",
         ),
@@ -493,6 +499,8 @@ def test_what_is_imported_by_name_is_named_here() -> None:
 
 
 STARTED = {
+    "deploy/compiling.py": "self._command(path, settings.compile_memory_mib)",
+    "deploy/locking.py": "command",
     "manage/contents.py": "COMMAND",
     "manage/proxies.py": "",
     "retrain/jobs.py": "self._command(job_id)",
@@ -507,7 +515,7 @@ STARTED = {
 
 
 def test_what_is_started_is_named_here() -> None:
-    """Git for the sdk, and our own modules for the server: an argument vector, never a text."""
+    """Git for the sdk, uv for environments, else our own modules: an argument vector, never a text."""
     for place, node, before, name in calls():
         if before == "subprocess" and name in ("run", "Popen", "call", "check_output", "check_call"):
             known = STARTED[place.partition(":")[0]]
@@ -526,7 +534,8 @@ def test_no_build_file_is_written() -> None:
         for node in ast.walk(tree):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " not in node.value:
                 found += [f"{place} {node.value}" for name in BUILD_FILES if node.value.endswith(name)]
-    assert found == ["manage/contents.py .sh"], "which calls such a file of a version what it is: code"
+    assert found == ["deploy/requirements.py requirements.txt", "manage/contents.py .sh"], "which read such files, and "
+    "call one what it is: code"
 
 
 CARRYING = {"code", "command", "cmd", "script", "entrypoint", "image", "module", "callable", "env", "environment"}

@@ -31,5 +31,5 @@ if __name__ == "__main__":
     gateway.run(
         msgspec.json.decode(sys.argv[1], type=Settings),
         lambda release: Path(release.location),
-        lambda headers: VISITOR if "cookie" in headers else OWNER,
+        lambda headers: VISITOR if "cookie" in headers or "authorization" in headers else OWNER,
     )

@@ -24,7 +24,9 @@ from tenure.settings import Settings
 HERE = Path(__file__).parent
 collect_ignore = [
     "alone.py",
+    "forking_scorers.py",
     "light_scorer.py",
+    "save_flavors.py",
     "save_models.py",
     "tricky_model.py",
 ]  # run by tests, not tests themselves

@@ -21,8 +21,9 @@ class TrickyRuntime:
     def __init__(self, folder: Path, _inputs: Sequence[InputColumn]) -> None:
         self._model = runpy.run_path(str(folder / "tricky_model.py"))["Tricky"]()
 
-    def predict(self, columns: dict[str, list[Any]], rows: int, _params: dict[str, Any] | None = None) -> list[Any]:
-        found: list[Any] = self._model.predict(None, {"number": [None] * rows, **columns})
+    def predict(self, columns: dict[str, Any], rows: int, _params: dict[str, Any] | None = None) -> list[Any]:
+        lists = {name: held if isinstance(held, list) else held.tolist() for name, held in columns.items()}
+        found: list[Any] = self._model.predict(None, {"number": [None] * rows, **lists})
         return found
 
     def example(self) -> None:

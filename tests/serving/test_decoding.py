@@ -15,7 +15,8 @@ from tenure.errors import InvalidInput, TenureError, TooLarge
 from tenure.records.base import Instant
 from tenure.records.routing import InputColumn
 from tenure.serving.columns import Inputs
-from tenure.serving.decoding import Columns, parse
+from tenure.serving.decoding import Asked, Columns, Request
+from tenure.serving.protocols import mlflow
 
 NOW = Instant(1_750_000_000_000_000)
 INPUTS = Inputs(
@@ -33,9 +34,13 @@ ROW = {"carrier": "UA", "distance": 1400.5, "hour": 17}
 TAKEN = {"carrier": ["UA"], "distance": [1400.5], "hour": [17], "gate": [None], "night": [None], "at": [None]}
 
 
+def parse(body: bytes, max_rows: int = 10) -> Asked:
+    return mlflow.from_json(Request({}, body, NOW, max_rows))
+
+
 def columns(body: Any, inputs: Inputs = INPUTS, max_rows: int = 100) -> Columns:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return inputs.columns_of(parse(content, now=NOW, max_rows=max_rows))
+    return inputs.columns_of(parse(content, max_rows))
 
 
 def refusal(body: Any, inputs: Inputs = INPUTS) -> InvalidInput:
@@ -129,6 +134,7 @@ def test_no_message_repeats_a_value() -> None:
         (b"[]", "not shaped as it must be"),
         ({}, "exactly one of dataframe_split, dataframe_records, instances, inputs. Got none"),
         ({"instances": [], "inputs": {}}, "Got instances and inputs"),
+        ({"dataframe_records": [ROW], "inputs": None}, "not shaped as it must be"),
         ({"dataframe_records": []}, "at least one row"),
         ({"inputs": {}}, "at least one row"),
         ({"dataframe_split": {"columns": list(ROW), "data": []}}, "at least one row"),
@@ -174,9 +180,7 @@ def test_event_times_and_references_belong_to_their_rows() -> None:
                 "event_time": ["2013-02-01T05:00:00Z", 1_359_694_800_000_001],
                 "reference": ["a", "b"],
             }
-        ).encode(),
-        now=NOW,
-        max_rows=10,
+        ).encode()
     )
     assert asked.event_at == [1_359_694_800_000_000, 1_359_694_800_000_001]
     assert asked.reference == ["a", "b"]
@@ -224,7 +228,7 @@ def test_any_json_is_taken_or_refused_and_what_is_taken_can_be_journaled(example
     @given(body=bodies | values, inputs=st.sampled_from([INPUTS, FREE]))
     def holds(body: Any, inputs: Inputs) -> None:
         try:
-            asked = parse(json.dumps(body).encode(), now=NOW, max_rows=2)
+            asked = parse(json.dumps(body).encode(), max_rows=2)
             taken = inputs.columns_of(asked)
         except TenureError:
             return

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from html import unescape
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +117,7 @@ def test_what_is_refused_has_one_shape_and_a_reason(
     [
         ({"content-type": "application/json; charset=utf-8"}, 200),
         ({"content-type": "application/json; charset=latin-1"}, 415),
-        ({"content-type": "text/csv"}, 415),
+        ({"content-type": "text/plain"}, 415),
         ({"content-encoding": "gzip"}, 415),
         ({"cookie": "a=b"}, 403),
     ],
@@ -201,11 +202,13 @@ def test_keep_alive_requests_do_not_wait_for_nagle(shared: Gateway) -> None:
 
 def test_the_docs_example_works_when_it_is_pasted(shared: Gateway) -> None:
     page = httpx.get(f"{shared.url}/endpoints/flights/docs")
-    curl, python = (unescape(text) for text in re.findall(r"<pre>(.*?)</pre>", page.text, re.DOTALL)[:2])
+    curl, python, v2 = (unescape(text) for text in re.findall(r"<pre>(.*?)</pre>", page.text, re.DOTALL)[:3])
     answered = json.loads(subprocess.run(["bash", "-c", curl], capture_output=True, check=True).stdout)
     assert len(answered["predictions"]) == 1
     said = subprocess.run([sys.executable, "-c", python], capture_output=True, check=True, text=True).stdout
     assert said.startswith(str(answered["predictions"]))
+    tensors = json.loads(subprocess.run(["bash", "-c", v2], capture_output=True, check=True).stdout)
+    assert tensors["outputs"][0]["data"] == answered["predictions"][0]
     assert "came with the model" in page.text
     policy = page.headers["content-security-policy"]
     assert policy.startswith("default-src 'none'")
@@ -219,12 +222,17 @@ def test_the_openapi_document_describes_the_columns_and_its_example_works(shared
     row = document["components"]["schemas"]["Row"]
     assert row["required"] == ["carrier", "distance", "hour"]
     assert row["properties"]["hour"] == {"type": "integer", "format": "int64"}
-    ((path, operation),) = document["paths"].items()
-    example = operation["post"]["requestBody"]["content"]["application/json"]["example"]
-    answer = httpx.post(document["servers"][0]["url"] + path, json=example)
-    assert answer.status_code == 200
-    shown = operation["post"]["responses"]["200"]["content"]["application/json"]["example"]
-    assert answer.json() == shown
+    url = document["servers"][0]["url"]
+    for path in ("/endpoints/flights/invocations", "/v2/models/flights/infer"):
+        operation = document["paths"][path]["post"]
+        example = operation["requestBody"]["content"]["application/json"]["example"]
+        answer = httpx.post(url + path, json=example)
+        assert answer.status_code == 200
+        shown = operation["responses"]["200"]["content"]["application/json"]["example"]
+        assert answer.json() == shown
+    for path in ("/v2/models/flights", "/v2/models/flights/ready"):
+        assert path in document["paths"]
+        assert httpx.get(url + path).status_code == 200
 
 
 def test_mlflows_own_scoring_client_is_content(shared: Gateway) -> None:
@@ -234,6 +242,8 @@ def test_mlflows_own_scoring_client_is_content(shared: Gateway) -> None:
         "from mlflow.pyfunc.scoring_server.client import ScoringServerClient\n"
         "client = ScoringServerClient('127.0.0.1', int(sys.argv[1]))\n"
         "client.url_prefix = sys.argv[2]\n"
+        "client.wait_server_ready()\n"
+        "print(client.get_version())\n"
         "frame = pd.DataFrame({'carrier': ['UA'], 'distance': [1400.0], 'hour': [17]})\n"
         "print(len(client.invoke(frame).get_predictions()))\n"
         "try: client.invoke(frame.assign(hour='x'))\n"
@@ -241,7 +251,8 @@ def test_mlflows_own_scoring_client_is_content(shared: Gateway) -> None:
     )
     command = [sys.executable, "-c", script, str(shared.settings.gateway_port), f"{shared.url}/endpoints/flights"]
     run = subprocess.run(command, capture_output=True, text=True, check=True)
-    first, second = run.stdout.splitlines()[:2]
+    version, first, second = run.stdout.splitlines()[:3]
+    assert version == metadata.version("mlflow-skinny")
     assert first == "1"
     assert "'hour' must hold whole numbers" in second
 
@@ -251,7 +262,7 @@ def test_the_gateway_stays_small(shared: Gateway) -> None:
     assert shared.process is not None
     maps = Path(f"/proc/{shared.process.pid}/maps").read_text()
     assert not re.search(r"numpy|pandas|sqlalchemy|sklearn", maps)
-    heavy = ["numpy", "pandas", "mlflow", "litestar", "sqlalchemy", "sklearn"]
+    heavy = ["numpy", "pyarrow", "grpc", "pandas", "mlflow", "litestar", "sqlalchemy", "sklearn"]
     script = f"import sys, tenure.serving.gateway; print([name for name in {heavy} if name in sys.modules])"
     said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
     assert said.stdout.strip() == "[]"

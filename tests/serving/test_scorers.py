@@ -53,9 +53,94 @@ def test_a_scorer_that_hangs_is_replaced(tricky: Gateway) -> None:
     answer = tricky.score("tricky", act("hang"))
     assert answer.status_code == 503
     assert "did not answer within 2 s" in answer.json()["message"]
+    assert answer.headers["retry-after"] == "1"
     assert tricky.healthy()
     wait_until(lambda: not lives(pid), "the scorer that hung is gone")
     wait_until(lambda: tricky.score("tricky", act("echo")).status_code == 200, "another scorer answers")
+
+
+@pytest.mark.parametrize("what", ["crash", "exit"])
+def test_a_model_that_ends_its_scorer_costs_one_request(tricky: Gateway, what: str) -> None:
+    answer = tricky.score("tricky", act(what))
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+    assert tricky.healthy()
+    wait_until(lambda: tricky.score("tricky", act("echo")).status_code == 200, "another scorer answers")
+
+
+def test_a_scorer_that_has_filled_its_memory_is_replaced(gateway: Make, tricky_folder: Path) -> None:
+    one = gateway(scorer_memory_mib=400)
+    one.publish(tricky=[release(tricky_folder)])
+    one.serves("r-tricky-1-champion")
+    (pid,) = one.score("tricky", act("pid")).json()["predictions"]
+    assert one.score("tricky", act("limits")).json() == {"predictions": [[400 * 1024 * 1024, 0]]}
+    answer = one.score("tricky", act("leak"))
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+    wait_until(lambda: one.score("tricky", act("echo")).status_code == 200, "another scorer answers")
+    assert not lives(pid)
+    assert "has filled its memory" in (one.folder / "logs" / "scorer-tricky-1.log").read_text()
+
+
+def test_one_request_that_asks_for_too_much_memory_leaves_its_scorer_alive(gateway: Make, tricky_folder: Path) -> None:
+    one = gateway(scorer_memory_mib=400)
+    one.publish(tricky=[release(tricky_folder)])
+    one.serves("r-tricky-1-champion")
+    (pid,) = one.score("tricky", act("pid")).json()["predictions"]
+    answer = one.score("tricky", act("too much", 100.0))
+    assert (answer.status_code, answer.json()["error"]["code"]) == (500, "model_failed")
+    assert "MemoryError" in answer.json()["message"]
+    assert one.score("tricky", act("pid")).json() == {"predictions": [pid]}
+
+
+def test_what_a_model_started_dies_with_its_scorer(tricky: Gateway) -> None:
+    (pids,) = tricky.score("tricky", act("children")).json()["predictions"]
+    assert all(lives(pid) for pid in pids)
+    tricky.score("tricky", act("die"))
+    wait_until(lambda: not any(lives(pid) for pid in pids), "the scorer and all its children are gone")
+
+
+def test_what_a_model_started_is_gone_when_the_next_gateway_starts(tricky: Gateway) -> None:
+    (pids,) = tricky.score("tricky", act("children")).json()["predictions"]
+    tricky.kill()
+    tricky.start()
+    wait_until(lambda: not any(lives(pid) for pid in pids), "what the gateway left behind is gone")
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
+def test_what_json_has_no_number_for_is_null(tricky: Gateway, number: float) -> None:
+    answer = tricky.score("tricky", act("not a number", {"nan": 0.0, "inf": 1.0, "-inf": -1.0}[str(number)]))
+    assert answer.content == b'{"predictions":[null]}'
+
+
+def test_a_model_that_gives_too_few_outputs_fails_and_its_neighbours_do_not(tricky: Gateway) -> None:
+    body = {"dataframe_records": [{"what": "echo", "number": 1.0}, {"what": "few", "number": 2.0}]}
+    answer = tricky.score("tricky", body)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (500, "model_failed")
+    assert "one output for each row" in answer.json()["message"]
+    assert tricky.frames() == []
+    assert tricky.score("tricky", act("echo", 3.0)).json() == {"predictions": [3.0]}
+
+
+def test_what_a_model_prints_goes_to_its_log_and_what_it_raises_is_not_told(tricky: Gateway) -> None:
+    assert tricky.score("tricky", act("shout", 4.0)).json() == {"predictions": [4.0]}
+    told = tricky.score("tricky", act("raise"))
+    assert (told.status_code, "4711" in told.text, "ValueError" in told.text) == (500, False, True)
+    said = (tricky.folder / "logs" / "scorer-tricky-1.log").read_text()
+    assert "xxxx" in said
+    assert "yyyy" in said
+    assert "4711" in said
+
+
+def test_health_answers_while_a_model_takes_its_time(tricky: Gateway) -> None:
+    (pid,) = tricky.score("tricky", act("pid")).json()["predictions"]
+    os.kill(pid, signal.SIGSTOP)  # the model cannot go on before this test lets it
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(tricky.score, "tricky", act("echo", 5.0))
+        try:
+            assert [tricky.healthy() for _ in range(20)] == [True] * 20
+            assert not asked.done()
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        assert asked.result().json() == {"predictions": [5.0]}
 
 
 def test_when_too_many_wait_the_next_is_told_so_at_once(tricky: Gateway) -> None:

@@ -6,6 +6,7 @@ For a model under governance `manage.guards` and `deploy.promotions` decide what
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import replace
 
 import msgspec
@@ -21,11 +22,13 @@ from tenure.api.mlflow.registry_records import (
 from tenure.api.mlflow.routes import V2, Asked, Route, reads, writes
 from tenure.build import manifests, model_versions, registered_models
 from tenure.build.limits import check_alias, parse_version
-from tenure.deploy import promotions, releases, routing
+from tenure.deploy import environments, promotions, releases, routing
+from tenure.errors import InvalidInput, NotFound
 from tenure.manage import guards
 from tenure.records.people import Permission
 from tenure.records.registry import ModelVersionInfo, NewVersion
 from tenure.records.tracking import Int64, KeyValue, Part
+from tenure.store import endpoints
 from tenure.store.database import Transaction
 
 
@@ -198,8 +201,21 @@ async def set_alias(sent: SetAlias, asked: Asked) -> None:
         version = model_versions.get(tx, sent.name, sent.version)
         promotions.set_alias(tx, version.name, alias, version.version, by=asked.by, now=asked.now)
 
+    if sent.alias in promotions.ROUTED and sent.name and sent.version:
+        await asyncio.to_thread(_settle, asked, sent.name, sent.version)
     await asyncio.wrap_future(asked.ground.database.submit(write))
     await asyncio.to_thread(routing.publish, asked.ground)
+
+
+def _settle(asked: Asked, name: str, version: str | int) -> None:
+    """Decide, before the transaction, what a version runs in that is to be released by its alias.
+
+    What is wrong with name or version is said within the transaction.
+    """
+    with contextlib.suppress(NotFound, InvalidInput):
+        number = parse_version(version)
+        if asked.ground.database.read(lambda tx: endpoints.list_all(tx, model=name)):
+            environments.settle(asked.ground, name, number, now=asked.now)
 
 
 async def delete_alias(sent: Alias, asked: Asked) -> None:

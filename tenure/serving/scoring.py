@@ -1,0 +1,280 @@
+"""What all protocols share: authenticate, admit, route, score, journal, answer; then the shadows.
+
+What is answered is in the journal first; what is not journaled is not answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol
+
+import msgspec
+
+from tenure.errors import NotFound, TenureError
+from tenure.records.admission import HEADERS as NAMED
+from tenure.records.admission import Admitted
+from tenure.records.base import Instant, new_id
+from tenure.records.frames import PredictionFrame
+from tenure.records.people import Permission, Principal
+from tenure.serving import admission
+from tenure.serving.admissions import Admissions, Asking, Refused, as_admitted
+from tenure.serving.answers import Headers, Receive, Scope, Send, answer
+from tenure.serving.arms import Arm, Arms, Endpoint
+from tenure.serving.columns import packed, packed_values
+from tenure.serving.decoding import Answer, Asked, Columns, Request, score_of
+from tenure.serving.idempotence import IDEMPOTENT, id_of_first, is_idempotent
+from tenure.serving.journal import Journal
+from tenure.serving.routing import place_of
+from tenure.settings import Settings
+
+log = logging.getLogger("tenure.gateway")
+
+ROUTING_KEY = "tenure-routing-key"
+VERSION = "tenure-version"
+"""A header that names the version which must answer, for whoever tries one out."""
+HEADERS = {
+    name.encode(): name
+    for name in (
+        "authorization",
+        "content-encoding",
+        "content-length",
+        "content-type",
+        "cookie",
+        "host",
+        "inference-header-content-length",
+        "origin",
+        "sec-fetch-site",
+        *NAMED.values(),
+        IDEMPOTENT,
+        ROUTING_KEY,
+        VERSION,
+    )
+}
+"""What is looked at of a request's headers; others are not even decoded."""
+
+PrincipalOf = Callable[[Mapping[str, str]], Principal]
+
+
+Read = Callable[[Request], Asked | Awaitable[Asked]]
+"""Reads a request; what takes long is awaited. Raises InvalidInput or TooLarge."""
+
+
+class Speaks(Protocol):
+    """A protocol over HTTP: how a request with such headers is read, and how an answer is told."""
+
+    def reader(self, headers: Mapping[str, str], /) -> Read: ...
+
+    def encode(self, asked: Asked, answer: Answer, /) -> tuple[Headers, bytes]: ...
+
+
+class Scored(msgspec.Struct):
+    """An answer with what shadows need to score the same rows; `frame` once it is journaled."""
+
+    answer: Answer
+    endpoint: Endpoint
+    arm: Arm
+    asked: Asked
+    columns: Columns
+    admitted: Admitted | None
+    idempotent: bool = False
+    frame: PredictionFrame | None = None
+
+
+class Scoring:
+    """Scores requests of every protocol. `dropped` counts by release what was not scored in the shadow.
+
+    `principal_of` names who is asking by the lower-case headers; `follow` takes up a new routing
+    table, if there is one.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        arms: Arms,
+        journal: Journal,
+        admissions: Admissions,
+        principal_of: PrincipalOf,
+        follow: Callable[[], None],
+    ) -> None:
+        self.arms = arms
+        self.dropped: Counter[str] = Counter()
+        self.max_bytes = settings.max_body_mib * admission.MIB
+        self.max_rows = settings.max_rows
+        self._queue_limit = settings.queue_limit
+        self._timeout_s = settings.scoring_timeout_s
+        self._journal = journal
+        self._admissions = admissions
+        self._principal_of = principal_of
+        self._follow = follow
+        self._shadowing: set[asyncio.Task[None]] = set()
+
+    async def answer(self, speaks: Speaks, name: str, version: str, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a scoring request at an endpoint. `version`: the one that must, when the request names one."""
+        started = time.perf_counter_ns()
+        headers = headers_of(scope)
+        principal = self.asking(headers, name, Permission.SCORE)
+        read = speaks.reader(headers)
+        admission.check_headers(headers, self.max_bytes)
+        body = await admission.read_body(receive, self.max_bytes)
+        endpoint = self.arms.endpoint(name)
+        request = self.request(endpoint, headers, body)
+        asked = read(request)
+        if not isinstance(asked, Asked):
+            asked = await asked
+        scored = await self.score(endpoint, asked, request, principal, version or headers.get(VERSION, ""))
+        told, said = speaks.encode(asked, scored.answer)
+        await self.keep(scored, request, principal, started)
+        named = [
+            *told,
+            (b"tenure-prediction-id", scored.answer.prediction_id.encode()),
+            (b"tenure-model-version", b"%d" % scored.answer.version),
+        ]
+        if scored.arm.release.role == "fallback":
+            named.append((b"tenure-fallback", b"true"))
+        await answer(send, 200, named, said)
+        self.mirror(scored)
+
+    def asking(self, headers: Mapping[str, str], name: str, *permissions: Permission) -> Principal:
+        """Who is asking about an endpoint, with one of two permissions for its model. Raises without either."""
+        principal = self.known(headers)
+        model = self.arms.model_of(name)
+        if len(permissions) == 1 or not principal.may(permissions[1], model):
+            admission.require(principal, permissions[0], model)
+        self.arms.endpoint(name)
+        return principal
+
+    def known(self, headers: Mapping[str, str]) -> Principal:
+        """Who is asking, by the newest routing table."""
+        self._follow()
+        return self._principal_of(headers)
+
+    def request(self, endpoint: Endpoint, headers: Mapping[str, str], body: bytes) -> Request:
+        inputs = endpoint.answering[0].scorer.inputs if endpoint.answering else None
+        return Request(headers, body, Instant(time.time_ns() // 1000), self.max_rows, inputs)
+
+    async def score(
+        self, endpoint: Endpoint, asked: Asked, request: Request, principal: Principal, version: str = ""
+    ) -> Scored:
+        """Have an arm of the endpoint score what is asked; nothing is journaled yet but a refusal.
+
+        Raises what the model's file refuses, and what the arm's scorer raises.
+        """
+        idempotent = is_idempotent(request.headers, asked)
+        prediction_id = id_of_first(endpoint.name, asked) if idempotent else new_id(request.now)
+        key = request.headers.get(ROUTING_KEY) or (asked.reference[0] if asked.reference else prediction_id)
+        arm = arm_of(endpoint, version) if version else endpoint.arm(key)
+        columns = arm.scorer.inputs.columns_of(asked)
+        asking = Asking(endpoint.name, request.headers, principal, request.now)
+        try:
+            columns, admitted = self._admissions.check(asking, arm.release, columns, asked.rows)
+        except Refused as problem:
+            await self._journal.append(self._admissions.refusal(asking, asked.rows, problem))
+            raise
+        outputs = arm.outputs_now(columns, asked.rows, asked.params)
+        if outputs is None:
+            outputs = await arm.scorer.outputs(columns, asked.rows, asked.params)
+        answer = Answer(endpoint.name, arm.release.version, prediction_id, outputs)
+        return Scored(answer, endpoint, arm, asked, columns, admitted, idempotent)
+
+    def keep(self, scored: Scored, request: Request, principal: Principal, started_ns: int) -> asyncio.Future[None]:
+        """Journal an answer, so that it may leave when this is done. Raises Unavailable when it cannot be written."""
+        release, asked, outputs = scored.arm.release, scored.asked, scored.answer.outputs
+        scored.frame = PredictionFrame(
+            prediction_id=scored.answer.prediction_id,
+            at=request.now,
+            endpoint=scored.endpoint.name,
+            release_id=release.release_id,
+            model=release.model,
+            version=release.version,
+            role=release.role,
+            rows=asked.rows,
+            event_at=asked.event_at,
+            reference=asked.reference,
+            columns=packed(scored.columns),
+            output=packed_values(outputs),
+            score=scores_of(outputs),
+            latency_us=(time.perf_counter_ns() - started_ns) // 1000,
+            caller=principal.name,
+            admitted=scored.admitted,
+            idempotent=scored.idempotent,
+        )
+        return self._journal.append(scored.frame)
+
+    def mirror(self, scored: Scored) -> None:
+        """Have the shadows score what was answered, now that it has left."""
+        for shadow in scored.endpoint.shadows:
+            mirrored = shadow.release.share
+            if not 0 < mirrored < 1 or place_of("mirror", scored.answer.prediction_id) < mirrored:
+                self._mirror_to(shadow, scored)
+
+    async def finish(self) -> None:
+        """Wait for the shadows that have begun, for as long as a request may take."""
+        if self._shadowing:
+            await asyncio.wait(self._shadowing, timeout=self._timeout_s)
+
+    def _mirror_to(self, shadow: Arm, scored: Scored) -> None:
+        """Have a shadow score, unless too much waits for it already: then count it as dropped."""
+        if shadow.scorer.waiting >= self._queue_limit or len(self._shadowing) >= self._queue_limit:
+            self.dropped[shadow.release.release_id] += 1
+            return
+        task = asyncio.get_running_loop().create_task(self._shadow(shadow, scored))
+        self._shadowing.add(task)
+        task.add_done_callback(self._shadowing.discard)
+
+    async def _shadow(self, shadow: Arm, scored: Scored) -> None:
+        started = time.perf_counter_ns()
+        release, asked = shadow.release, scored.asked
+        assert scored.frame is not None
+        try:
+            same = shadow.scorer.inputs == scored.arm.scorer.inputs
+            columns = scored.columns
+            if not same:
+                columns = as_admitted(shadow.scorer.inputs.columns_of(asked), scored.admitted, scored.columns)
+            outputs = await shadow.scorer.outputs(columns, asked.rows, asked.params)
+            await self._journal.append(
+                msgspec.structs.replace(
+                    scored.frame,
+                    release_id=release.release_id,
+                    model=release.model,
+                    version=release.version,
+                    role="shadow",
+                    columns={},
+                    output=packed_values(outputs),
+                    score=scores_of(outputs),
+                    latency_us=(time.perf_counter_ns() - started) // 1000,
+                )
+            )
+        except TenureError as problem:
+            self.dropped[release.release_id] += 1
+            log.warning("version %d was not scored in the shadow: %s", release.version, problem.message)
+        except Exception:
+            self.dropped[release.release_id] += 1
+            log.exception("version %d was not scored in the shadow", release.version)
+
+
+def arm_of(endpoint: Endpoint, version: str) -> Arm:
+    """The arm of a version that answers at the endpoint now. Raises NotFound, or Unavailable without a champion."""
+    champion = endpoint.champion
+    for arm in (champion, *endpoint.answering[1:]):
+        if str(arm.release.version) == version:
+            return arm
+    answering = ", ".join(str(arm.release.version) for arm in endpoint.answering)
+    raise NotFound(f"Version {version[:20]!r} does not answer at {endpoint.name!r}. Versions that do: {answering}.")
+
+
+def scores_of(outputs: Any) -> Any:
+    """Each row's score; of an array, without looking at each: its one column, or the second of two."""
+    if type(outputs) is list:
+        return [score_of(output) for output in outputs]
+    if outputs.dtype.kind not in "fiub" or (outputs.ndim > 1 and outputs.shape[1] != 2):
+        return [None] * len(outputs)
+    return packed_values(outputs if outputs.ndim == 1 else outputs[:, 1])
+
+
+def headers_of(scope: Scope) -> dict[str, str]:
+    """The headers that are looked at, by their lower-case name."""
+    return {HEADERS[name]: value.decode("latin-1") for name, value in scope["headers"] if name in HEADERS}

@@ -1,0 +1,84 @@
+"""A model that asks for a package which the server does not have: refused without it, answering with it."""
+
+from __future__ import annotations
+
+from importlib import metadata
+from pathlib import Path
+
+import httpx
+import mlflow
+import pandas as pd
+import pytest
+from packaging.requirements import Requirement
+
+import tenure
+from tenure.deploy import locking
+from tests.conftest import serving, wait_until
+from tests.deploy.wheels import make_wheel, repack
+from tests.stories import steps
+
+MODEL = """
+import mlflow
+import pricing
+
+
+class Priced(mlflow.pyfunc.PythonModel):
+    def predict(self, context, model_input):
+        return model_input["a"] * pricing.FACTOR
+
+
+mlflow.models.set_model(Priced())
+"""
+
+
+def needed(names: list[str]) -> set[str]:
+    """These installed distributions and everything that they need."""
+    found: set[str] = set()
+    while names:
+        one = metadata.distribution(names.pop())
+        if one.name not in found:
+            found.add(one.name)
+            asked = map(Requirement, one.requires or [])
+            names += [ask.name for ask in asked if ask.marker is None or ask.marker.evaluate({"extra": ""})]
+    return found
+
+
+def log_model(url: str, folder: Path) -> int:
+    """Saved as code, so that nothing here has to import what it needs."""
+    code = folder / "priced.py"
+    code.write_text(MODEL)
+    mlflow.set_tracking_uri(url)
+    example = pd.DataFrame({"a": [1.0]})
+    signature = mlflow.models.infer_signature(example, pd.Series([2.0]))
+    with mlflow.start_run(), pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(folder / "there"))
+        logged = mlflow.pyfunc.log_model(
+            name="model", python_model=str(code), signature=signature, pip_requirements=["pricing==1.5", "pandas"]
+        )
+    return int(mlflow.register_model(logged.model_uri, "priced").version)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of mlflow's, about itself
+def test_a_model_is_scored_in_the_packages_that_it_asks_for(tmp_path: Path) -> None:
+    wheels, there = tmp_path / "wheels", tmp_path / "there"
+    wheels.mkdir()
+    there.mkdir()
+    (there / "pricing.py").write_text("FACTOR = 2.0\n__version__ = '1.5'\n")
+    for name in needed([Requirement(line).name for line in locking.BASE]):
+        repack(wheels, name)
+    with serving(tmp_path / "data", "--wheel-folder", str(wheels)) as server:
+        number = log_model(server.url, tmp_path)
+        with tenure.Client(server.url, server.scoring_url) as client:
+            client.endpoint("prices", model="priced")
+            promote = f"/api/v1/models/priced/versions/{number}/promote"
+            refused = httpx.post(server.url + promote, json={"to": "champion", "reason": "first"}, timeout=60)
+            assert refused.status_code == 409
+            assert "these wheels are missing: pricing==1.5" in refused.text
+            make_wheel(wheels, "pricing", "1.5", code="FACTOR = 1.5\n")
+            client.post(promote, {"to": "champion", "reason": "its wheel is there"})
+            wait_until(lambda: steps.is_serving(client, "prices"), 180, "the version serves in its own environment")
+            assert client.score("prices", pd.DataFrame({"a": [2.0, 4.0]})).predictions == [3.0, 6.0]
+            told = client.get(f"/api/v1/models/priced/versions/{number}/environment")
+            assert told["is_built"]
+            assert "pricing==1.5" in told["packages"]
