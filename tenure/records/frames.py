@@ -6,6 +6,7 @@ from typing import Any
 
 from tenure.records.admission import Admitted, Reason
 from tenure.records.base import Record, id_of_reference
+from tenure.records.lookups import LookedUp
 from tenure.records.routing import RoutedRole
 
 BY_REFERENCE = "ref:"
@@ -28,6 +29,7 @@ class PredictionFrame(Record, tag_field="frame", tag="prediction"):
     """A request that was answered (or scored in the shadow), columns as they came, row k of `columns[name][k]`.
 
     A shadow frame has the request's id, its own release and no columns: they stand in the champion's frame.
+    `looked_up`: of which columns the values were read from a table, and how old they were; None without any.
     `admitted` is None when the model's file asks nothing of requests. `idempotent`: each row is a prediction of its
     own, whose id follows from its reference, so that the same row sent again is the same prediction.
     """
@@ -49,6 +51,7 @@ class PredictionFrame(Record, tag_field="frame", tag="prediction"):
     caller: str = ""
     admitted: Admitted | None = None
     idempotent: bool = False
+    looked_up: dict[str, LookedUp] | None = None
 
     @property
     def row_ids(self) -> list[str]:

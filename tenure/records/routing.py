@@ -7,6 +7,7 @@ from typing import Any, Literal
 from tenure.records.admission import AdmissionRules
 from tenure.records.base import Record
 from tenure.records.kills import Fallback, Stopped
+from tenure.records.lookups import LookupRule
 from tenure.records.people import Principal
 
 ReleaseRole = Literal["champion", "challenger", "shadow"]
@@ -70,7 +71,7 @@ class Route(Record):
     """An endpoint and what answers there, champion first.
 
     `admission`: what the model's file asks of requests. `stopped`: what is killed here. `fallback`: what is answered
-    instead, and `spare` the version that does so, if it is one.
+    instead, and `spare` the version that does so, if it is one. `lookups`: features that are filled from tables.
     """
 
     endpoint: str
@@ -80,6 +81,7 @@ class Route(Record):
     stopped: list[Stopped] = []
     fallback: Fallback | None = None
     spare: Release | None = None
+    lookups: list[LookupRule] = []
 
 
 class RoutedToken(Record):

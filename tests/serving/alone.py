@@ -13,6 +13,7 @@ import msgspec
 from tenure.records.people import Permission, Principal
 from tenure.serving import gateway, processes
 from tenure.settings import Settings
+from tenure.store.lookup_tables import LookupTables
 
 OWNER = Principal(name="owner", kind="owner", permissions=frozenset(Permission))
 VISITOR = Principal(name="visitor", kind="nobody", permissions=frozenset({Permission.PUBLIC, Permission.READ}))
@@ -28,8 +29,10 @@ if __name__ == "__main__":
     threading.Thread(target=end_with_parent, daemon=True).start()
     if sys.argv[2:]:
         processes.PROGRAM = ("-m", sys.argv[2])
+    settings = msgspec.json.decode(sys.argv[1], type=Settings)
     gateway.run(
-        msgspec.json.decode(sys.argv[1], type=Settings),
+        settings,
         lambda release: Path(release.location),
         lambda headers: VISITOR if "cookie" in headers or "authorization" in headers else OWNER,
+        tables=LookupTables(settings.lookups, settings.lookup_timeout_s) if settings.lookups else None,
     )
