@@ -199,7 +199,7 @@ HELP: dict[str, tuple[str, str]] = {
     "recipes": ("NAME=MODULE:FUNCTION", "Training recipes that retraining may run. Repeat the option for several."),
     "lookups": (
         "NAME=URL",
-        "Databases that features may be looked up in: sqlite:///file, duckdb:///file, postgresql://…, or $VARIABLE. "
+        "Databases that features may be looked up in: sqlite:///file, duckdb:///file, postgresql://…, or $TENURE_NAME. "
         "Repeat the option for several.",
     ),
     "lookup_timeout_s": ("seconds", "How long a look-up may take; a request that waits longer is answered 503."),
@@ -332,10 +332,10 @@ def parse_lookups(entries: list[str]) -> dict[str, str]:
     lookups = {}
     for entry in entries:
         name, separator, url = entry.partition("=")
-        if not separator or not name or not url.startswith(("sqlite:///", "duckdb:///", "postgresql", "$")):
+        if not separator or not name or not url.startswith(("sqlite:///", "duckdb:///", "postgresql", "$TENURE_")):
             raise CannotStart(
-                f"A look-up must read NAME=URL, the URL sqlite:///, duckdb:///, postgresql:// or $VARIABLE. Got "
-                f"{name if separator else 'no ='!r}. Example: crm=sqlite:////srv/crm.db"
+                "A look-up must read NAME=URL, the URL sqlite:///, duckdb:///, postgresql:// or a variable $TENURE_…, "
+                f"which no model sees. Got {name[:40]!r}. Example: crm=sqlite:////srv/crm.db"
             )
         lookups[name] = url
     return lookups

@@ -21,7 +21,10 @@ WHOLE = ("int", "serial", "long")
 
 
 class LookupTables:
-    """Reads rows by key. `sources` are URLs by name, or `$VARIABLE`; `timeout_s` is how long Postgres may take."""
+    """Reads rows by key.
+
+    `sources` are URLs by name, or `$TENURE_NAME` of the environment; `timeout_s` is how long Postgres may take.
+    """
 
     def __init__(self, sources: Mapping[str, str], timeout_s: float) -> None:
         self._sources = dict(sources)
