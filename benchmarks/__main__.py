@@ -13,6 +13,7 @@ NAMES = (
     "artifacts",
     "provenance",
     "scoring",
+    "swapping",
     "admission",
     "profiling",
     "auditing",

@@ -152,11 +152,12 @@ def _end(problem: BaseException) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def run_gateway(settings: Settings) -> None:
+def run_gateway(settings: Settings, name: str = "gateway") -> None:
     from tenure.serving import gateway
 
     gate = open_gate(settings, None)
-    gateway.run(settings, _model_fetcher(settings), gate.principal, gate.published.take_up, _lookup_tables(settings))
+    tables = _lookup_tables(settings)
+    gateway.run(settings, _model_fetcher(settings), gate.principal, gate.published.take_up, tables, name)
 
 
 def _lookup_tables(settings: Settings) -> Any:
@@ -224,7 +225,7 @@ def _serve(app: Any, host: str, port: int) -> None:
     )
 
 
-PROCESSES = {"control": run_control, "gateway": run_gateway, "worker": run_worker}
+PROCESSES = {"control": run_control, "worker": run_worker}
 
 
 def environment(settings: Settings, token: str) -> dict[str, str]:
@@ -289,7 +290,11 @@ def main(kind: str) -> None:
     lifeline.die_with_parent(int(os.environ[PARENT_VARIABLE]))
     lean.refuse_frameworks()
     try:
-        PROCESSES[kind](settings_.load({}, os.environ))
+        settings = settings_.load({}, os.environ)
+        if kind.startswith("gateway"):
+            run_gateway(settings, kind)
+        else:
+            PROCESSES[kind](settings)
     except TenureError as problem:
         sys.exit(f"tenure {kind}: {problem.message}")
 

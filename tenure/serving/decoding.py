@@ -74,7 +74,8 @@ class Asked(msgspec.Struct):
     """A request whose rows are counted, but not yet checked against a version's columns.
 
     `table` is a Split, a Matrix, Texts, a list of rows as objects, or columns by name. `form` is what errors call it.
-    `wants`: how the protocol that read it shall answer; nobody else looks at it.
+    `wants`: how the protocol that read it shall answer; nobody else looks at it. `checked`: the version's columns that
+    the table was decoded into already, in their order.
     """
 
     form: str
@@ -84,6 +85,7 @@ class Asked(msgspec.Struct):
     reference: list[str] | None
     params: dict[str, Any] | None
     wants: Any = None
+    checked: Inputs | None = None
 
 
 class Answer(msgspec.Struct):

@@ -11,6 +11,7 @@ import gc
 import logging
 import os
 import signal
+import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -61,14 +62,15 @@ def make_app(
     principal_of: PrincipalOf,
     take_up: TakeUp = lambda _: None,
     tables: Tables | None = None,
+    name: str = NAME,
 ) -> ASGIApp:
     """The gateway as an ASGI app; its lifespan opens and seals the journal and starts and stops the scorers.
 
     `folder` is the data folder, `fetch` gives a release's local folder, `principal_of` names who is asking by the
-    lower-case headers, `take_up` is told the tokens of every new routing table, `tables` is where
-    features are looked up.
+    lower-case headers, `take_up` is told the tokens of every new routing table, `tables` is where features are looked
+    up. `name` tells the gateways of one folder apart: each has its own part of the journal.
     """
-    return Gateway(settings, folder, fetch, principal_of, take_up, tables)
+    return Gateway(settings, folder, fetch, principal_of, take_up, tables, name)
 
 
 def run(
@@ -77,14 +79,16 @@ def run(
     principal_of: PrincipalOf,
     take_up: TakeUp = lambda _: None,
     tables: Tables | None = None,
+    name: str = NAME,
 ) -> None:
     """Serve until SIGTERM or Ctrl-C: then finish what is in flight, stop the scorers and seal the journal."""
     import uvicorn
 
+    listening = _listen(settings) if settings.gateways > 1 else None
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)  # uvicorn raises what it caught once more when it is done
-    uvicorn.run(
-        make_app(settings, settings.folder, fetch, principal_of, take_up, tables),
+    config = uvicorn.Config(
+        make_app(settings, settings.folder, fetch, principal_of, take_up, tables, name),
         host=settings.host,
         port=settings.gateway_port,
         loop="uvloop",
@@ -93,8 +97,29 @@ def run(
         log_level="warning",
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=int(settings.scoring_timeout_s),
     )
+    uvicorn.Server(config).run(sockets=[listening] if listening is not None else None)
+
+
+def _listen(settings: Settings) -> socket.socket:
+    """A socket on the scoring port that other gateways share: the kernel hands each its part of the connections.
+
+    Raises CannotStart when somebody has the port alone.
+    """
+    listening = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
+    try:
+        for option in (socket.SO_REUSEADDR, socket.SO_REUSEPORT):
+            listening.setsockopt(socket.SOL_SOCKET, option, 1)
+        listening.bind((settings.host, settings.gateway_port))
+    except OSError as problem:
+        listening.close()
+        raise CannotStart(
+            f"The gateway cannot listen on port {settings.gateway_port}: {problem.strerror}. Choose another with "
+            "--scoring-port."
+        ) from None
+    return listening
 
 
 class Gateway:
@@ -106,13 +131,15 @@ class Gateway:
         principal_of: PrincipalOf,
         take_up: TakeUp,
         tables: Tables | None,
+        name: str,
     ) -> None:
+        self._name = name
         self._settings = settings
         self._folder = folder
         self._principal_of = principal_of
         self._take_up = take_up
         self._arms = Arms(settings, fetch, self._tell)
-        self._admissions = Admissions(Quotas(folder, NAME))
+        self._admissions = Admissions(Quotas(folder, name))
         self._lookups = Lookups(tables, settings.lookup_timeout_s)
         self._told: object = None
         self._kept_at = 0.0
@@ -214,7 +241,7 @@ class Gateway:
         dropped = self._scoring.dropped if self._scoring is not None else Counter[str]()
         notes = {release_id: f"{count} requests were not scored in the shadow" for release_id, count in dropped.items()}
         self._told = self._to_tell()
-        status = self._arms.status(NAME, os.getpid(), _now(), notes)
+        status = self._arms.status(self._name, os.getpid(), _now(), notes)
         try:
             routing.write_status(self._folder, msgspec.structs.replace(status, admissions=self._admissions.counts()))
         except TenureError as problem:
@@ -260,7 +287,11 @@ class Gateway:
     async def _start(self) -> None:
         settings = self._settings
         self._journal = Journal(
-            self._folder / "journal", NAME, settings.segment_seal_s, settings.segment_max_mib, settings.journal_fsync
+            self._folder / "journal",
+            self._name,
+            settings.segment_seal_s,
+            settings.segment_max_mib,
+            settings.journal_fsync,
         )
         self._epochs = routing.EpochReader(self._folder)
         self._admissions.quotas.load()

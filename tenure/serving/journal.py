@@ -67,6 +67,7 @@ class Journal:
         self._path = Path()
         self._size = 0
         self._opened_at = 0.0
+        self._turn_began = False
         self._waiting: list[tuple[bytes, asyncio.Future[None]]] = []
         self._lock = threading.Lock()
         self._alone = _claim(self._folder)
@@ -74,15 +75,20 @@ class Journal:
         self._next = 1 + max((segment.sequence for segment in _of_process(self._folder)), default=0)
 
     def append(self, frame: Frame) -> asyncio.Future[None]:
-        """Have a frame written with all others of this turn of the event loop; done when it is on disk.
+        """Have a frame written; done when it is on disk.
 
-        The future raises Unavailable when the disk refuses it: the frame is not in the journal then.
+        The first of a turn of the event loop is written at once, since whoever asks alone has nobody to wait for; all
+        others of the turn share a write, and with `fsync` the first too. The future raises Unavailable when the disk
+        refuses it: the frame is not in the journal then.
         """
         loop = asyncio.get_running_loop()
-        if not self._waiting:
-            loop.call_soon(self._write_waiting)
         done = loop.create_future()
         self._waiting.append((framed(frame), done))
+        if not self._turn_began:
+            self._turn_began = True
+            loop.call_soon(self._end_turn)
+            if not self._fsync:
+                self._write_waiting()
         return done
 
     def append_now(self, frame: Frame) -> None:
@@ -108,6 +114,10 @@ class Journal:
         self._write_waiting()
         self.seal()
         os.close(self._alone)
+
+    def _end_turn(self) -> None:
+        self._turn_began = False
+        self._write_waiting()
 
     def _write_waiting(self) -> None:
         waiting, self._waiting = self._waiting, []

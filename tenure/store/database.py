@@ -34,7 +34,7 @@ class Outcome(NamedTuple):
 
 
 GROUP_LIMIT = 256
-CHECKPOINT_EVERY = 2000
+CHECKPOINT_EVERY = 1000
 BUSY_TIMEOUT_MS = 30_000
 NOT_STORABLE = "A value cannot be stored: a text must not contain the NUL character, and a number must fit 64 bits."
 POSTGRES_WRITERS = 8  # they wait for its disk, not for each other

@@ -11,9 +11,10 @@ from tenure.manage import lineage
 from tenure.manage.lineage_nodes import node_of
 from tenure.records.base import Instant
 from tenure.records.lineage import NODE_KINDS, Direction, Lineage
-from tenure.records.model_files import ModelFile
+from tenure.records.model_files import AppliedFile, ModelFile
 from tenure.records.tracking import Dataset, DatasetInput
 from tenure.store import driver, model_versions, releases
+from tenure.store import model_files as kept
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
 
@@ -178,7 +179,8 @@ def test_a_model_that_takes_its_own_score_ends(ground: Ground) -> None:
     Chain(ground)
     circular = {"model": "fraud", "features": {"age": {"derived_from": ["model:fraud", "age"]}}, **chain.FILE}
     file = msgspec.convert(circular, ModelFile)  # reading one refuses it; one that was kept before may say so
-    ground.database.write(lambda tx: chain.model_files.apply(tx, file, by="ann", now=NOW))
+    before = AppliedFile(model="fraud", revision=9, digest="d", applied_by="ann", applied_at=NOW, file=file)
+    ground.database.write(lambda tx: kept.add(tx, before))
     found = look(ground, "version:fraud/1")
     assert "version:fraud/1 gives its score to version:fraud/2" in edges(found)
     assert all(edge.source != edge.target for edge in found.edges)

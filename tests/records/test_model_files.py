@@ -128,7 +128,7 @@ def test_a_budget_may_be_a_phrase_and_is_written_as_what_it_means(phrase: str, y
     assert file.monitors.false_alerts_per_year == yearly
     assert file.monitors.accuracy is not None
     assert file.monitors.accuracy.window_days == 28
-    again = model_yaml.written(file)
+    again = yaml_text.written(file)
     assert phrase not in again
     assert "window_days: 28" in again
     assert model_yaml.read(again) == file

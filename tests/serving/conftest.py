@@ -111,8 +111,9 @@ def tricky_folder(tmp_path: Path) -> Path:
 class Gateway:
     """A real gateway process on a data folder. `light`: its scorers hold the tricky model without mlflow."""
 
-    def __init__(self, folder: Path, port: int, *, light: bool = False, **changes: Any) -> None:
+    def __init__(self, folder: Path, port: int, *, light: bool = False, name: str = "gateway", **changes: Any) -> None:
         self.folder = folder
+        self.name = name
         self.scorer = ["tests.serving.light_scorer"] if light else []
         self.settings = Settings(data=str(folder), scoring_port=port, **{"spare_scorer": False, **changes})
         self.url = self.settings.gateway_url
@@ -121,7 +122,7 @@ class Gateway:
 
     def start(self) -> None:
         settings = msgspec.json.encode(self.settings).decode()
-        command = [sys.executable, "-m", "tests.serving.alone", settings, *self.scorer]
+        command = [sys.executable, "-m", "tests.serving.alone", settings, self.name, *self.scorer]
         self.log = (self.folder / "gateway.log").open("ab")
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=self.log, stderr=self.log, cwd=HERE.parents[1]

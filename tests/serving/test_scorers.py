@@ -200,7 +200,7 @@ def asks(gateway: Gateway, until: Event) -> Iterator[httpx.Response]:
 
 
 def test_a_new_champion_takes_over_without_one_failed_request(gateway: Make, tricky_folder: Path) -> None:
-    one = gateway()
+    one = gateway(keep_warm_s=0.0)
     old, new = release(tricky_folder, 1), release(tricky_folder, 2)
     one.publish(tricky=[old])
     one.serves(old.release_id)

@@ -139,3 +139,26 @@ def test_a_request_may_name_the_version_that_answers(serving: tuple[Gateway, Rel
     told = [gateway.score("e", act("echo"), tenure_version=version) for version in ("1", "2", "3")]
     assert [one.headers.get("tenure-model-version") for one in told] == ["1", "2", None]
     assert told[2].status_code == 404
+
+
+def test_two_gateways_share_a_port_and_both_follow_a_kill(gateway: Make, tricky_folder: Path) -> None:
+    first = gateway(gateways=2)
+    second = Gateway(first.folder, first.settings.scoring_port, light=True, name="gateway-2", gateways=2)
+    champion = release(tricky_folder)
+    try:
+        second.start()
+        publish(first, champion)
+
+        def follow() -> list[str]:
+            found = routing.read_statuses(first.folder)
+            return sorted(status.gateway for status in found if status.epoch == first.epoch)
+
+        wait_until(lambda: follow() == ["gateway", "gateway-2"], "both follow")
+        wait_until(lambda: all(first.score("e", act("echo")).status_code == 200 for _ in range(20)), "both serve")
+        publish(first, champion, stopped=[ALL])
+        wait_until(lambda: follow() == ["gateway", "gateway-2"], "both follow the kill")
+        assert {first.score("e", act("echo")).status_code for _ in range(20)} == {503}
+        wrote = {frame.prediction_id for frame in first.frames() if isinstance(frame, PredictionFrame)}
+        assert len(wrote) >= 20
+    finally:
+        second.close()

@@ -25,14 +25,14 @@ def rows(count: int, seed: int = 0, shift: float = 0.0) -> tuple[pd.DataFrame, A
     return frame, (random.random(count) < chance).astype(int)
 
 
-def train_and_register(url: str, model: str, columns: list[str] | None = None) -> int:
+def train_and_register(url: str, model: str, columns: list[str] | None = None, estimator: Any = None) -> int:
     """Train through the unmodified mlflow client and return the new version's number."""
     logging.getLogger("mlflow").setLevel(logging.ERROR)
     mlflow.set_tracking_uri(url)
     mlflow.set_experiment(model)
     frame, y = rows(2_000)
     used = frame[columns or ["a", "b"]]
-    estimator = LogisticRegression().fit(used, y)
+    estimator = (estimator or LogisticRegression()).fit(used, y)
     with mlflow.start_run():
         logged = mlflow.sklearn.log_model(
             estimator,
@@ -44,9 +44,9 @@ def train_and_register(url: str, model: str, columns: list[str] | None = None) -
         return int(mlflow.register_model(logged.model_uri, model).version)
 
 
-def serve_champion(server: Running, model: str) -> tenure.Client:
+def serve_champion(server: Running, model: str, estimator: Any = None) -> tenure.Client:
     """A model that nobody governs, in service at an endpoint of its own name."""
-    number = train_and_register(server.url, model)
+    number = train_and_register(server.url, model, estimator=estimator)
     mlflow.MlflowClient(server.url).set_registered_model_alias(model, "champion", str(number))
     client = tenure.Client(server.url, server.scoring_url)
     client.endpoint(model, model=model)

@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import mlflow
 import pytest
+from sklearn.neighbors import KNeighborsClassifier
 
 import tenure
 from tenure.errors import TenureError
@@ -75,7 +76,8 @@ def test_nothing_acknowledged_is_lost_when_processes_are_killed(tmp_path: Path) 
     with (
         serving(tmp_path / "data") as server,
         httpx.Client(timeout=10) as posting,
-        steps.serve_champion(server, "killed") as client,
+        # No form of it is equal to itself, so there is a scorer to be killed.
+        steps.serve_champion(server, "killed", KNeighborsClassifier(algorithm="brute")) as client,
     ):
         run_id = mlflow.MlflowClient(server.url).create_run("0").info.run_id
         predicted: list[str] = []
