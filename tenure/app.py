@@ -156,7 +156,17 @@ def run_gateway(settings: Settings, name: str = "gateway") -> None:
     from tenure.serving import gateway
 
     gate = open_gate(settings, None)
-    gateway.run(settings, _model_fetcher(settings), gate.principal, gate.published.take_up, name)
+    tables = _lookup_tables(settings)
+    gateway.run(settings, _model_fetcher(settings), gate.principal, gate.published.take_up, tables, name)
+
+
+def _lookup_tables(settings: Settings) -> Any:
+    """Where features are looked up; nothing is imported for it where no source is configured."""
+    if not settings.lookups:
+        return None
+    from tenure.store.lookup_tables import LookupTables
+
+    return LookupTables(settings.lookups, settings.lookup_timeout_s)
 
 
 def _model_fetcher(settings: Settings) -> Any:
@@ -224,6 +234,7 @@ def environment(settings: Settings, token: str) -> dict[str, str]:
 
     given = {f"TENURE_{name.upper()}": value for name, value in msgspec.to_builtins(settings).items()}
     given["TENURE_RECIPES"] = ",".join(f"{name}={target}" for name, target in settings.recipes.items())
+    given["TENURE_LOOKUPS"] = " ".join(f"{name}={url}" for name, url in settings.lookups.items())
     given["TENURE_DATA"] = str(settings.folder)
     return {
         **os.environ,

@@ -49,6 +49,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     default_artifact_root: str = "mlflow-artifacts:/"
     direct_transfers: bool = False
     recipes: dict[str, str] = {}
+    lookups: dict[str, str] = {}
+    lookup_timeout_s: Annotated[float, Meta(gt=0, le=60)] = 1.0
     max_body_mib: int = 32
     max_artifact_gib: int = 50
     max_rows: int = 100_000
@@ -197,6 +199,12 @@ HELP: dict[str, tuple[str, str]] = {
         "signed for some minutes. Clients must reach it. Uploads in parts need the extra tenure[s3].",
     ),
     "recipes": ("NAME=MODULE:FUNCTION", "Training recipes that retraining may run. Repeat the option for several."),
+    "lookups": (
+        "NAME=URL",
+        "Databases that features may be looked up in: sqlite:///file, duckdb:///file, postgresql://…, or $TENURE_NAME. "
+        "Repeat the option for several.",
+    ),
+    "lookup_timeout_s": ("seconds", "How long a look-up may take; a request that waits longer is answered 503."),
     "max_body_mib": ("MiB", "Largest body that the API and the gateway read; artifacts have their own limit."),
     "max_artifact_gib": ("GiB", "Largest single artifact."),
     "max_rows": ("rows", "Most rows in one scoring or outcome request."),
@@ -306,6 +314,8 @@ def _from_text(name: str, given: Any) -> Any:
         return given
     if name == "recipes":
         return parse_recipes([entry for entry in given.split(",") if entry])
+    if name == "lookups":
+        return parse_lookups(given.split())
     if HELP[name][0] == "yes/no":
         return {"yes": True, "on": True, "no": False, "off": False}.get(given.strip().lower(), given)
     return given
@@ -322,3 +332,17 @@ def parse_recipes(entries: list[str]) -> dict[str, str]:
             )
         recipes[name] = target
     return recipes
+
+
+def parse_lookups(entries: list[str]) -> dict[str, str]:
+    """`["crm=sqlite:///crm.db"]` as `{"crm": "sqlite:///crm.db"}`. A URL is not repeated: it may hold a password."""
+    lookups = {}
+    for entry in entries:
+        name, separator, url = entry.partition("=")
+        if not separator or not name or not url.startswith(("sqlite:///", "duckdb:///", "postgresql", "$TENURE_")):
+            raise CannotStart(
+                "A look-up must read NAME=URL, the URL sqlite:///, duckdb:///, postgresql:// or a variable $TENURE_…, "
+                f"which no model sees. Got {name[:40]!r}. Example: crm=sqlite:////srv/crm.db"
+            )
+        lookups[name] = url
+    return lookups

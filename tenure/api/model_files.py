@@ -31,7 +31,9 @@ def apply_file(
         raise InvalidInput(f"The file must be about {name!r}, as the address is. Got {file.model!r}.", where="model")
 
     def apply(tx: Transaction) -> Applied:
-        return model_files.apply(tx, file, by=principal.name, now=ground.clock(), dry_run=dry_run, seen=seen)
+        return model_files.apply(
+            tx, file, by=principal.name, now=ground.clock(), dry_run=dry_run, seen=seen, sources=ground.settings.lookups
+        )
 
     if dry_run:
         return ground.database.read(apply)

@@ -21,6 +21,7 @@ COMMANDS = {
     "lineage": ("tenure.cli.lineage", "Lineage: show, impact, export."),
     "endpoint": ("tenure.cli.endpoints", "Endpoints: create, list, show, score, report."),
     "outcome": ("tenure.cli.outcomes", "Outcomes and overrides: upload, override."),
+    "stream": ("tenure.cli.streams", "Streams: score what flows from a source to a sink: run, prepare."),
     "alert": ("tenure.cli.alerts", "Alerts: list, acknowledge."),
     "retrain": ("tenure.cli.retraining", "Retraining runs: list, show."),
     "webhook": ("tenure.cli.webhooks", "Webhooks: list, add, test, log, redeliver, remove."),

@@ -11,14 +11,17 @@ import msgspec
 from tenure import settings as settings_
 from tenure.settings import HELP, Settings
 
+MANY = {"recipes": "recipe", "lookups": "lookup"}
+"""Settings that an option adds to, each time it is given, and that option's name."""
+
 
 def setting_options(command: Any) -> Any:
     """One option per setting, so that the table in `settings.py` is the only list."""
     for field in reversed(msgspec.structs.fields(Settings)):
         unit, text = HELP[field.name]
         shown = f"{text}  [{unit}; default {settings_.shown(field.default)}]"
-        many = field.name == "recipes"
-        name = "recipe" if many else field.name
+        many = field.name in MANY
+        name = MANY.get(field.name, field.name)
         command = click.option(
             f"--{name.replace('_', '-')}", field.name, multiple=many, default=None, help=shown, metavar=unit.upper()
         )(command)
@@ -28,6 +31,8 @@ def setting_options(command: Any) -> Any:
 def settings_from(given: dict[str, Any]) -> Settings:
     """Settings from command-line options, then the environment, then defaults."""
     options = {name: value for name, value in given.items() if value not in (None, ())}
+    if "lookups" in options:
+        options["lookups"] = settings_.parse_lookups(list(options["lookups"]))
     if "recipes" in options:
         options["recipes"] = settings_.parse_recipes(list(options["recipes"]))
     return settings_.load(options, os.environ)

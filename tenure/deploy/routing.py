@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from tenure.build import model_versions
-from tenure.deploy import admission, environments
+from tenure.deploy import admission, environments, lookups
 from tenure.errors import NotFound
 from tenure.manage import tokens
 from tenure.records.admission import AdmissionRules
@@ -96,6 +96,7 @@ def _route(tx: Transaction, endpoint: Endpoint, admission: AdmissionRules | None
         admission=admission,
         stopped=[Stopped(version=one.version, reason=one.reason) for one in kills.standing(tx, endpoint=endpoint.name)],
         fallback=fallback,
+        lookups=lookups.of_model(tx, endpoint.model),
         spare=_spare(tx, endpoint, fallback.version) if isinstance(fallback, OtherVersion) else None,
         journal=endpoints.journal(tx, endpoint.name),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date
 from typing import Any
 
@@ -60,11 +61,29 @@ def check(file: ModelFile) -> None:
     if begins and ends and ends < begins:
         raise InvalidInput(f"'valid_to' must not lie before 'valid_from', {begins}. Got {ends}.", where="use.valid_to")
     for name, feature in file.features.items():
+        if feature.lookup and feature.lookup.key in file.features:
+            raise InvalidInput(
+                "The key of a look-up comes with the request and is no input of the model, so it must be none of the "
+                f"features. {feature.lookup.key!r} is one.",
+                where=f"features.{name}.lookup.key",
+            )
         if feature.range and not feature.range[0] <= feature.range[1]:
             low, high = feature.range
             raise InvalidInput(
                 f"A range is its least value, then its greatest. Got {low:g}, then {high:g}.",
                 where=f"features.{name}.range",
+            )
+
+
+def check_sources(file: ModelFile, configured: Collection[str]) -> None:
+    """Raise InvalidInput for a look-up in a database that the operator has not named."""
+    for name, feature in file.features.items():
+        if feature.lookup and feature.lookup.source not in configured:
+            known = ", ".join(sorted(configured)) or "none"
+            raise InvalidInput(
+                f"A look-up must name a configured source: {known}. Got {feature.lookup.source!r}. The operator adds "
+                "one with `tenure serve --lookup NAME=URL`.",
+                where=f"features.{name}.lookup.source",
             )
 
 
@@ -76,16 +95,25 @@ def _day(day: str | None, where: str) -> date | None:
 
 
 def apply(
-    tx: Transaction, file: ModelFile, *, by: str, now: Instant, dry_run: bool = False, seen: int | None = None
+    tx: Transaction,
+    file: ModelFile,
+    *,
+    by: str,
+    now: Instant,
+    dry_run: bool = False,
+    seen: int | None = None,
+    sources: Collection[str] | None = None,
 ) -> Applied:
     """Make a file the model's current one, unless it says what stands already.
 
     `seen` is the revision that the author looked at, 0 for none. Open approvals of the model are invalidated, since the
     file is part of what they sign. Writes one audit event, and counts the routing epoch up, since gateways hold
     requests against the file. Raises Conflict when another revision stands than was seen, NotAllowed for a file that
-    would take a governed model's `approval` away.
+    would take a governed model's `approval` away, InvalidInput for a look-up in none of the configured `sources`.
     """
     check(file)
+    if sources is not None:
+        check_sources(file, sources)
     if prompts.is_prompt(tx, file.model):
         raise NotAllowed(
             f"{file.model!r} is a prompt, which no model's file is about. Delete its tag {prompts.MARK!r}."

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from tenure.monitor import compaction, joining, overrides, tables
+from tenure.monitor import compaction, joining, overrides, repeats, tables
 from tenure.monitor.outcomes import OUTCOMES_NAME
 from tenure.monitor.progress import journal_folder, lake_of, size_of
 from tenure.records.base import DAY_US, SECOND_US, Instant
@@ -137,7 +137,8 @@ def _prepared(tx: Transaction, lake: Lake, name: str, endpoint: str, frames: lis
     if answered:
         _prepare_answered(tx, lake, name, part, answered)
     if shadows:
-        part.predictions += lake.write(endpoint, "shadows", name, tables.of_shadows(shadows))
+        table = repeats.without(tx, lake, endpoint, "shadows", shadows, tables.of_shadows(shadows))
+        part.predictions += lake.write(endpoint, "shadows", name, table)
     not_admitted = [frame for frame in frames if isinstance(frame, RefusalFrame)]
     if not_admitted:
         part.refusals += lake.write(endpoint, "refusals", name, tables.of_refusals(not_admitted))
@@ -155,7 +156,7 @@ def _prepare_answered(
     tx: Transaction, lake: Lake, name: str, part: EndpointIntake, frames: list[PredictionFrame]
 ) -> None:
     """Write predictions, and the outcomes that were told before their prediction came."""
-    table = tables.of_predictions(frames)
+    table = repeats.without(tx, lake, part.endpoint, "predictions", frames, tables.of_predictions(frames))
     part.predictions += lake.write(part.endpoint, "predictions", name, table)
     if kept_overrides.waiting_count(tx, part.endpoint):
         _prepare_waited_overrides(tx, lake, name, part, table)

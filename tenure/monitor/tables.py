@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from tenure.records.base import SECOND_US, iso
 from tenure.records.frames import Packed, PredictionFrame, RefusalFrame
 from tenure.store.lake import FEATURE_PREFIX, Table, timestamps
 
@@ -23,6 +24,8 @@ def of_predictions(frames: Sequence[PredictionFrame]) -> Table:
     if any(frame.admitted for frame in frames):
         for name, column in _admitted(frames).items():
             table = table.append_column(name, column)
+    if any(frame.looked_up for frame in frames):
+        table = table.append_column("looked_up", pa.array(_looked_up(frames), pa.string()))
     for name in dict.fromkeys(chain.from_iterable(frame.columns for frame in frames)):
         column = _column(frames, name)
         if column is not None:
@@ -37,9 +40,7 @@ def of_shadows(frames: Sequence[PredictionFrame]) -> Table:
     encode = msgspec.json.encode
     return pa.table(
         {
-            "prediction_id": pa.array(
-                [f"{frame.prediction_id}:{row}" for frame in frames for row in range(frame.rows)]
-            ),
+            "prediction_id": pa.array(list(chain.from_iterable(frame.row_ids for frame in frames))),
             "at": _repeated(timestamps([frame.at for frame in frames]), frames),
             "event_at": timestamps(list(chain.from_iterable(frame.event_at for frame in frames))),
             "release_id": _repeated(pa.array([frame.release_id for frame in frames]), frames),
@@ -93,6 +94,30 @@ def _admitted(frames: Sequence[PredictionFrame]) -> dict[str, Any]:
         "flagged": pa.array([_json(names) if names else None for names in flagged], pa.string()),
         "clipped": pa.array([_json(values) if values else None for values in sent], pa.string()),
     }
+
+
+def _looked_up(frames: Sequence[PredictionFrame]) -> list[str | None]:
+    """Of each row what was read from tables: a JSON object by feature of its source, table, age and how it was found.
+
+    The values are features as any other. `as_of` is when the table's row was written, `at` when it was read: what is
+    trained on these rows later sees what was known then, and nothing of what the table says now.
+    """
+    told: list[str | None] = []
+    for frame in frames:
+        for row in range(frame.rows):
+            of_row = {
+                name: {
+                    "source": one.source,
+                    "table": one.table,
+                    "found": one.found[row],
+                    "at": iso(one.at),
+                    "as_of": None if (as_of := one.as_of[row]) is None else iso(as_of),
+                    "age_s": None if as_of is None else (one.at - as_of) / SECOND_US,
+                }
+                for name, one in (frame.looked_up or {}).items()
+            }
+            told.append(_json(of_row) if of_row else None)
+    return told
 
 
 def _repeated(per_frame: Any, frames: Sequence[PredictionFrame]) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import uuid
 from datetime import UTC, datetime
@@ -24,8 +25,21 @@ class Record(msgspec.Struct, frozen=True):
 
 def new_id(now: Instant) -> str:
     """A UUIDv7 (RFC 9562) in its 36-character form: 48 bits of milliseconds, then random bits."""
-    random = int.from_bytes(os.urandom(10))
-    value = (now // 1000) << 80 | 0x7 << 76 | (random >> 68) << 64 | 0b10 << 62 | random & (1 << 62) - 1
+    return _uuid7(now, os.urandom(10))
+
+
+def id_of_reference(endpoint: str, reference: str, event_at: int) -> str:
+    """The UUIDv7 of a row that is the same prediction whenever it is sent: its event time, then bits of a SHA-256.
+
+    >>> id_of_reference("fraud", "order-7", 1_700_000_000_123_000)
+    '018bcfe5-687b-7451-9029-c57e92e869a2'
+    """
+    return _uuid7(max(event_at, 0), hashlib.sha256(f"{endpoint}\0{reference}".encode()).digest()[:10])
+
+
+def _uuid7(at: int, ten_bytes: bytes) -> str:
+    bits = int.from_bytes(ten_bytes)
+    value = (at // 1000) << 80 | 0x7 << 76 | (bits >> 68) << 64 | 0b10 << 62 | bits & (1 << 62) - 1
     digits = f"{value:032x}"  # what uuid.UUID would write, in a quarter of the time
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 

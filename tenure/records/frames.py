@@ -6,7 +6,8 @@ from __future__ import annotations
 from typing import Any
 
 from tenure.records.admission import Admitted, Reason
-from tenure.records.base import Record
+from tenure.records.base import Record, id_of_reference
+from tenure.records.lookups import LookedUp
 from tenure.records.routing import RoutedRole
 
 BY_REFERENCE = "ref:"
@@ -29,8 +30,11 @@ class PredictionFrame(Record, tag_field="frame", tag="prediction"):
     """A request that was answered (or scored in the shadow), columns as they came, row k of `columns[name][k]`.
 
     A shadow frame has the request's id, its own release and no columns: they stand in the champion's frame.
+    `looked_up`: of which columns the values were read from a table, and how old they were; None without any.
     `admitted` is None when the model's file asks nothing of requests. `propensity`: the probability with which this arm
-    answered; `sampled`: the fraction of requests that the endpoint journaled then. Estimates need both.
+    answered; `sampled`: the fraction of requests that the endpoint journaled then. Estimates need both. `idempotent`:
+    each row is a prediction of its own, whose id follows from its reference, so that a row that is sent again is the
+    same prediction.
     """
 
     prediction_id: str
@@ -51,6 +55,16 @@ class PredictionFrame(Record, tag_field="frame", tag="prediction"):
     admitted: Admitted | None = None
     propensity: float = 1.0
     sampled: float = 1.0
+    idempotent: bool = False
+    looked_up: dict[str, LookedUp] | None = None
+
+    @property
+    def row_ids(self) -> list[str]:
+        """The id of each row's prediction."""
+        if self.idempotent and self.reference:
+            rows = zip(self.reference, self.event_at, strict=True)
+            return [f"{id_of_reference(self.endpoint, reference, event_at)}:0" for reference, event_at in rows]
+        return [f"{self.prediction_id}:{row}" for row in range(self.rows)]
 
 
 class RefusalFrame(Record, tag_field="frame", tag="refusal"):

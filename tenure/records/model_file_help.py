@@ -55,6 +55,20 @@ HELP = {
     "nearer end is used and what was sent is kept (`clip`), or it is used as it is and marked (`flag`).",
     "Feature.null": "Whether a missing value is scored (`allow`, if the version takes it) or refused (`reject`).",
     "Feature.forbidden": "Where it may not be used, and why.",
+    "Feature.lookup": "The table that its value is read from when a row is scored, by a key that the request brings.",
+    "Lookup.source": "The database, by the name that the operator gave it: `tenure serve --lookup NAME=URL`.",
+    "Lookup.table": "The table in it, such as `scores` or `credit.scores`.",
+    "Lookup.key": "The table's column that names the entity. A request brings a column of the same name; it is no "
+    "input of the model.",
+    "Lookup.column": "The table's column that holds the value.",
+    "Lookup.as_of": "The table's column that says when its row was written: what freshness is judged by.",
+    "Lookup.missing": "What happens when no row has the key, or its value is null: the request is refused (`reject`), "
+    "the value is null (`null`), or `default` is used.",
+    "Lookup.stale": "The same, when the row is older than `freshness_minutes`.",
+    "Lookup.default": "The value that is used instead.",
+    "Lookup.override": "Whether a request may bring the value itself (`allow`); else one that does is refused.",
+    "Lookup.cache_seconds": "For how long a value that was read is used again, at most; never beyond "
+    "`freshness_minutes`.",
     "Forbidden.reason": "Why, in words that somebody who is refused reads.",
     "Forbidden.in": "The jurisdictions where it is forbidden. None means everywhere.",
     "Forbidden.for": "The purposes for which it is forbidden. None means every purpose.",

@@ -10,6 +10,7 @@ from msgspec.structs import force_setattr
 
 from tenure.records.admission import Named, Outside
 from tenure.records.base import Record
+from tenure.records.lookups import Otherwise
 
 Share = Annotated[float, Meta(ge=0, le=1)]
 Day = Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$")]
@@ -67,6 +68,29 @@ class Forbidden(Declared):
     purposes: list[Role] = field(default_factory=list, name="for")
 
 
+class Lookup(Declared):
+    """A feature's value is read from a table when a row is scored, by a key that the request brings in its place.
+
+    `source` is a name that the operator gave a database (`tenure serve --lookup NAME=URL`); a file never holds a URL.
+    Values are kept for `cache_seconds`, and never longer than the feature's `freshness_minutes`.
+    """
+
+    source: Annotated[str, Meta(min_length=1)]
+    table: Annotated[str, Meta(min_length=1, max_length=200)]
+    key: Annotated[str, Meta(min_length=1, max_length=200)]
+    column: Annotated[str, Meta(min_length=1, max_length=200)]
+    as_of: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
+    missing: Otherwise = "reject"
+    stale: Otherwise = "reject"
+    default: float | str | bool | None = None
+    override: Literal["refuse", "allow"] = "refuse"
+    cache_seconds: Annotated[float, Meta(ge=0, le=3600)] = 1.0
+
+    def __post_init__(self) -> None:
+        if "default" in (self.missing, self.stale) and self.default is None:
+            raise ValueError("'missing' or 'stale' is 'default': give 'default' too")
+
+
 class Feature(Declared):
     """What is known about one column. `after_outcome` and `after_departure` style names are free text;
     only `at_scoring` may be used online. `freshness_minutes` tells readers how old a value may be by then.
@@ -85,8 +109,13 @@ class Feature(Declared):
     forbidden: Forbidden | None = None
     outside: Outside = "flag"
     null: Literal["allow", "reject"] = "allow"
+    lookup: Lookup | None = None
 
     def __post_init__(self) -> None:
+        if self.lookup and self.freshness_minutes is not None and self.lookup.as_of is None:
+            raise ValueError(
+                "'freshness_minutes' of a look-up needs 'lookup.as_of', the column that says how old it is"
+            )
         if self.outside != "flag" and self.range is None:
             raise ValueError("'outside' is about 'range': give that too, such as [0, 80]")
 

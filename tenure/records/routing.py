@@ -8,6 +8,7 @@ from tenure.records.admission import AdmissionRules
 from tenure.records.base import Record
 from tenure.records.journaling import AUDIT, JournalMode
 from tenure.records.kills import Fallback, Stopped
+from tenure.records.lookups import LookupRule
 from tenure.records.people import Principal
 
 ReleaseRole = Literal["champion", "challenger", "shadow"]
@@ -71,7 +72,8 @@ class Route(Record):
     """An endpoint and what answers there, champion first.
 
     `admission`: what the model's file asks of requests. `stopped`: what is killed here. `fallback`: what is answered
-    instead, and `spare` the version that does so, if it is one. `journal`: how answers are journaled.
+    instead, and `spare` the version that does so, if it is one. `lookups`: features that are filled from tables.
+    `journal`: how answers are journaled.
     """
 
     endpoint: str
@@ -82,6 +84,7 @@ class Route(Record):
     fallback: Fallback | None = None
     spare: Release | None = None
     journal: JournalMode = AUDIT
+    lookups: list[LookupRule] = []
 
 
 class RoutedToken(Record):

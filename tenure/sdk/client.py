@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from typing import Any, Self
 from urllib.parse import quote, urlsplit
 
@@ -17,7 +18,7 @@ import msgspec
 
 from tenure import errors
 from tenure.records.admission import HEADERS
-from tenure.records.base import Record
+from tenure.records.base import Record, id_of_reference, instant_of
 from tenure.records.endpoints import EndpointInfo
 from tenure.records.outcomes import OutcomesAccepted
 from tenure.sdk import frames
@@ -33,11 +34,12 @@ class ScoreAnswer(Record):
     predictions: list[Any]
     prediction_id: str
     version: int
+    ids_of_references: list[str] = []
 
     @property
     def prediction_ids(self) -> list[str]:
         """The id of each row's prediction."""
-        return [f"{self.prediction_id}:{row}" for row in range(len(self.predictions))]
+        return self.ids_of_references or [f"{self.prediction_id}:{row}" for row in range(len(self.predictions))]
 
 
 class Client:
@@ -88,6 +90,10 @@ class Client:
         if self._scoring_url is None:
             self._scoring_url = _checked(self.get("/api/v1/server")["scoring_url"])
         return self._scoring_url
+
+    @scoring_url.setter
+    def scoring_url(self, url: str) -> None:
+        self._scoring_url = _checked(url)
 
     def get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
         """The JSON that `path` (such as `/api/v1/models`) answers, None when it answers nothing."""
@@ -144,13 +150,16 @@ class Client:
         jurisdiction: str | None = None,
         purpose: str | None = None,
         channel: str | None = None,
+        routing_key: str | None = None,
+        idempotent: bool = False,
     ) -> ScoreAnswer:
         """Have an endpoint score rows.
 
         Parameters
         ----------
         frame
-            A DataFrame, a dict of columns, or a dict of plain values for one row. NaN is sent as null.
+            A DataFrame, a dict of columns, or a dict of plain values for one row; NaN is sent as null. A list of rows,
+            each a dict of what is JSON already, is sent as it is.
         event_time
             When it happened: a datetime (naive is UTC), an ISO text or microseconds, for all rows or a list; default
             now.
@@ -158,6 +167,11 @@ class Client:
             Your own name for each row, by which outcomes can find it later: a list, or a text for a single row.
         jurisdiction, purpose, channel
             Where the answer is used, what for and by which way it was asked, where the model's file wants to know.
+        routing_key
+            The same key is answered by the same version while shares stand.
+        idempotent
+            A row that is sent again, with the same reference and event time, is the same prediction. Both must be
+            given, one for each row.
 
         Raises
         ------
@@ -166,19 +180,27 @@ class Client:
         NotAdmitted, ValuesRefused, OverQuota
             What the model's file does not allow.
         """
-        body: dict[str, Any] = {"dataframe_split": frames.split_of(frame)}
+        is_rows = isinstance(frame, list) and all(isinstance(row, Mapping) for row in frame)
+        body: dict[str, Any] = {"dataframe_records": frame} if is_rows else {"dataframe_split": frames.split_of(frame)}
         if event_time is not None:
             body["event_time"] = frames.event_time_of(event_time)
         if reference is not None:
             body["reference"] = frames.texts_of(reference)
         said = {"jurisdiction": jurisdiction, "purpose": purpose, "channel": channel}
         headers = {HEADERS[name]: told for name, told in said.items() if told is not None}  # type: ignore[index]
+        if routing_key is not None:
+            headers["Tenure-Routing-Key"] = routing_key
+        if idempotent:
+            if event_time is None or reference is None:
+                raise errors.InvalidInput("Idempotent rows need a reference and an event time: the same are one row.")
+            headers["Tenure-Idempotent"] = "true"
         place = f"{self.scoring_url}/endpoints/{quote(endpoint, safe='')}/invocations"
         answer = self._send("POST", place, body, headers=headers)
         return ScoreAnswer(
             predictions=_content(answer)["predictions"],
             prediction_id=answer.headers["Tenure-Prediction-Id"],
             version=int(answer.headers["Tenure-Model-Version"]),
+            ids_of_references=_ids_of(endpoint, body["reference"], body["event_time"]) if idempotent else [],
         )
 
     def outcomes(
@@ -280,6 +302,14 @@ class Client:
                 refusal.retry_after_s = int(answer.headers.get("Retry-After", "1"))
             raise refusal
         return answer
+
+
+def _ids_of(endpoint: str, references: list[str], event_times: Any) -> list[str]:
+    """The ids that the gateway gives to idempotent rows."""
+    moments = event_times if isinstance(event_times, list) else [event_times] * len(references)
+    instants = [instant_of(datetime.fromisoformat(one)) if isinstance(one, str) else one for one in moments]
+    rows = zip(references, instants, strict=True)
+    return [f"{id_of_reference(endpoint, reference, instant)}:0" for reference, instant in rows]
 
 
 def _checked(url: str) -> str:

@@ -132,7 +132,9 @@ BESIDE = (
     "instead of by the prediction id.</td></tr>"
     "<tr><td><code>params</code></td><td>Parameters of the model's own signature, as in MLflow.</td></tr>"
     "<tr><td><code>Tenure-Routing-Key</code></td><td>A header: the same key is answered by the same version while a "
-    "challenger takes a share of the traffic.</td></tr></tbody></table></div>"
+    "challenger takes a share of the traffic.</td></tr>"
+    "<tr><td><code>Tenure-Idempotent</code></td><td>A header, <code>true</code>: a row with the same reference and "
+    "event time is the same prediction, however often it is sent.</td></tr></tbody></table></div>"
 )
 
 

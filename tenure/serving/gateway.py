@@ -30,6 +30,7 @@ from tenure.serving.admissions import Admissions
 from tenure.serving.answers import JSON, TEXT, ASGIApp, Receive, Scope, Send, answer, hide, refuse, refuse_method
 from tenure.serving.arms import Arms, Endpoint
 from tenure.serving.journal import Journal
+from tenure.serving.lookups import Lookups, Tables, asked_for
 from tenure.serving.protocols import mlflow, v2, v2_rest
 from tenure.serving.quotas import Quotas
 from tenure.serving.scorers import Fetch
@@ -60,15 +61,16 @@ def make_app(
     fetch: Fetch,
     principal_of: PrincipalOf,
     take_up: TakeUp = lambda _: None,
+    tables: Tables | None = None,
     name: str = NAME,
 ) -> ASGIApp:
     """The gateway as an ASGI app; its lifespan opens and seals the journal and starts and stops the scorers.
 
     `folder` is the data folder, `fetch` gives a release's local folder, `principal_of` names who is asking by the
-    lower-case headers, `take_up` is told the tokens of every new routing table. `name` tells the gateways of one folder
-    apart: each has its own part of the journal.
+    lower-case headers, `take_up` is told the tokens of every new routing table, `tables` is where features are looked
+    up. `name` tells the gateways of one folder apart: each has its own part of the journal.
     """
-    return Gateway(settings, folder, fetch, principal_of, take_up, name)
+    return Gateway(settings, folder, fetch, principal_of, take_up, tables, name)
 
 
 def run(
@@ -76,6 +78,7 @@ def run(
     fetch: Fetch,
     principal_of: PrincipalOf,
     take_up: TakeUp = lambda _: None,
+    tables: Tables | None = None,
     name: str = NAME,
 ) -> None:
     """Serve until SIGTERM or Ctrl-C: then finish what is in flight, stop the scorers and seal the journal."""
@@ -85,7 +88,7 @@ def run(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)  # uvicorn raises what it caught once more when it is done
     config = uvicorn.Config(
-        make_app(settings, settings.folder, fetch, principal_of, take_up, name),
+        make_app(settings, settings.folder, fetch, principal_of, take_up, tables, name),
         host=settings.host,
         port=settings.gateway_port,
         loop="uvloop",
@@ -127,6 +130,7 @@ class Gateway:
         fetch: Fetch,
         principal_of: PrincipalOf,
         take_up: TakeUp,
+        tables: Tables | None,
         name: str,
     ) -> None:
         self._name = name
@@ -136,6 +140,7 @@ class Gateway:
         self._take_up = take_up
         self._arms = Arms(settings, fetch, self._tell)
         self._admissions = Admissions(Quotas(folder, name))
+        self._lookups = Lookups(tables, settings.lookup_timeout_s)
         self._told: object = None
         self._kept_at = 0.0
         self._applied = -1
@@ -218,9 +223,12 @@ class Gateway:
     def _described(self, endpoint: Endpoint) -> openapi.Described:
         """What the pages tell of an endpoint. Raises Unavailable without a champion: its columns are not known then."""
         arm = endpoint.champion
+        release, lookups = arm.release, self._lookups.at(endpoint.name)
+        if lookups is not None:
+            release = msgspec.structs.replace(release, inputs=asked_for(release.inputs, lookups.rules))
         return openapi.describe(
             endpoint.name,
-            arm.release,
+            release,
             url=self._settings.shown_scoring_url,
             max_rows=self._settings.max_rows,
             example=arm.scorer.example,
@@ -240,6 +248,7 @@ class Gateway:
         self._applied = epoch
         self._take_up(table.tokens)
         self._admissions.take_up(table)
+        self._lookups.take_up(table)
         self._arms.apply(table)
 
     def _tell(self) -> None:
@@ -326,7 +335,9 @@ class Gateway:
         )
         self._epochs = routing.EpochReader(self._folder)
         self._admissions.quotas.load()
-        self._scoring = Scoring(settings, self._arms, self._journal, self._admissions, self._principal_of, self._follow)
+        self._scoring = Scoring(
+            settings, self._arms, self._journal, self._admissions, self._lookups, self._principal_of, self._follow
+        )
         self._follow()
         if settings.grpc_port:
             self._calls = await _listen_to_calls(self._scoring, settings)
@@ -340,6 +351,7 @@ class Gateway:
         if self._scoring is not None:
             await self._scoring.finish()
         await self._arms.stop()
+        self._lookups.close()
         self._admissions.quotas.keep(_now())
         self._journal.close()
         self._epochs.close()

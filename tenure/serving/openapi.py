@@ -141,7 +141,15 @@ def _operation(described: Described) -> dict[str, Any]:
                 "required": False,
                 "schema": {"type": "string"},
                 "description": "The same key is answered by the same version while a challenger takes a share.",
-            }
+            },
+            {
+                "name": "Tenure-Idempotent",
+                "in": "header",
+                "required": False,
+                "schema": {"type": "string", "enum": ["true", "false"]},
+                "description": "true: a row with the same `reference` and `event_time` is the same prediction, however "
+                "often it is sent. Each row then has an id of its own, made from both.",
+            },
         ],
         "requestBody": {
             "required": True,

@@ -25,10 +25,12 @@ from tenure.serving import admission
 from tenure.serving.admissions import Admissions, Asking, Refused, as_admitted
 from tenure.serving.answers import Headers, Receive, Scope, Send, answer, status_of
 from tenure.serving.arms import Arm, Arms, Endpoint
-from tenure.serving.columns import packed, packed_values
+from tenure.serving.columns import Inputs, packed, packed_values
 from tenure.serving.decoding import Answer, Asked, Columns, Request, score_of
 from tenure.serving.figures import Figures
+from tenure.serving.idempotence import IDEMPOTENT, id_of_first, is_idempotent
 from tenure.serving.journal import Journal
+from tenure.serving.lookups import Filled, Lookups
 from tenure.serving.routing import place_of
 from tenure.settings import Settings
 
@@ -50,6 +52,7 @@ HEADERS = {
         "origin",
         "sec-fetch-site",
         *NAMED.values(),
+        IDEMPOTENT,
         ROUTING_KEY,
         VERSION,
     )
@@ -81,6 +84,8 @@ class Scored(msgspec.Struct):
     columns: Columns
     admitted: Admitted | None
     propensity: float = 1.0
+    idempotent: bool = False
+    filled: Filled | None = None
     frame: PredictionFrame | None = None
 
 
@@ -98,6 +103,7 @@ class Scoring:
         arms: Arms,
         journal: Journal,
         admissions: Admissions,
+        lookups: Lookups,
         principal_of: PrincipalOf,
         follow: Callable[[], None],
     ) -> None:
@@ -110,6 +116,7 @@ class Scoring:
         self._timeout_s = settings.scoring_timeout_s
         self._journal = journal
         self._admissions = admissions
+        self._lookups = lookups
         self._principal_of = principal_of
         self._follow = follow
         self._shadowing: set[asyncio.Task[None]] = set()
@@ -184,8 +191,13 @@ class Scoring:
         return self._principal_of(headers)
 
     def request(self, endpoint: Endpoint, headers: Mapping[str, str], body: bytes) -> Request:
-        inputs = endpoint.answering[0].scorer.inputs if endpoint.answering else None
+        inputs = self.asked_for(endpoint, endpoint.answering[0]) if endpoint.answering else None
         return Request(headers, body, Instant(time.time_ns() // 1000), self.max_rows, inputs)
+
+    def asked_for(self, endpoint: Endpoint, arm: Arm) -> Inputs:
+        """What a request brings to an arm: what it takes, but for what is looked up."""
+        lookups = self._lookups.at(endpoint.name)
+        return arm.scorer.inputs if lookups is None else lookups.asked_for(arm.scorer.inputs)
 
     async def score(
         self, endpoint: Endpoint, asked: Asked, request: Request, principal: Principal, version: str = ""
@@ -194,10 +206,16 @@ class Scoring:
 
         Raises what the model's file refuses, and what the arm's scorer raises.
         """
-        prediction_id = new_id(request.now)
+        idempotent = is_idempotent(request.headers, asked)
+        prediction_id = id_of_first(endpoint.name, asked) if idempotent else new_id(request.now)
         key = request.headers.get(ROUTING_KEY) or (asked.reference[0] if asked.reference else prediction_id)
         arm = arm_of(endpoint, version) if version else endpoint.arm(key)
-        columns = arm.scorer.inputs.columns_of(asked)
+        lookups, filled = self._lookups.at(endpoint.name), None
+        if lookups is None:
+            columns = arm.scorer.inputs.columns_of(asked)
+        else:
+            lenient = arm.release.role == "fallback"
+            columns, filled = await lookups.fill(arm.scorer.inputs, asked, request.now, lenient=lenient)
         asking = Asking(endpoint.name, request.headers, principal, request.now)
         try:
             columns, admitted = self._admissions.check(asking, arm.release, columns, asked.rows)
@@ -208,7 +226,17 @@ class Scoring:
         if outputs is None:
             outputs = await arm.scorer.outputs(columns, asked.rows, asked.params)
         answer = Answer(endpoint.name, arm.release.version, prediction_id, outputs)
-        return Scored(answer, endpoint, arm, asked, columns, admitted, 1.0 if version else endpoint.propensity(arm))
+        return Scored(
+            answer,
+            endpoint,
+            arm,
+            asked,
+            columns,
+            admitted,
+            propensity=1.0 if version else endpoint.propensity(arm),
+            idempotent=idempotent,
+            filled=filled,
+        )
 
     def keep(self, scored: Scored, request: Request, principal: Principal, started_ns: int) -> Awaitable[None]:
         """Journal an answer as its endpoint journals, so that it may leave when this is done.
@@ -239,6 +267,8 @@ class Scoring:
             admitted=scored.admitted,
             propensity=scored.propensity,
             sampled=mode.fraction,
+            idempotent=scored.idempotent,
+            looked_up=scored.filled.told if scored.filled is not None else None,
         )
         return self._journal.append(scored.frame) if mode.mode != "drop-and-count" else self._keep_or_count(scored)
 
@@ -284,7 +314,7 @@ class Scoring:
             same = shadow.scorer.inputs == scored.arm.scorer.inputs
             columns = scored.columns
             if not same:
-                columns = as_admitted(shadow.scorer.inputs.columns_of(asked), scored.admitted, scored.columns)
+                columns = as_admitted(self._taken_by(shadow, scored), scored.admitted, scored.columns)
             outputs = await shadow.scorer.outputs(columns, asked.rows, asked.params)
             await self._journal.append(
                 msgspec.structs.replace(
@@ -305,6 +335,13 @@ class Scoring:
         except Exception:
             self.dropped[release.release_id] += 1
             log.exception("version %d was not scored in the shadow", release.version)
+
+    def _taken_by(self, shadow: Arm, scored: Scored) -> Columns:
+        """What was asked as a shadow takes it, which is not what the version that answered takes."""
+        lookups = self._lookups.at(scored.endpoint.name)
+        if lookups is None or scored.filled is None:
+            return shadow.scorer.inputs.columns_of(scored.asked)
+        return lookups.again(shadow.scorer.inputs, scored.asked, scored.filled)
 
 
 def arm_of(endpoint: Endpoint, version: str) -> Arm:

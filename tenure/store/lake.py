@@ -36,7 +36,7 @@ class Lake:
         self._fsync = fsync
 
     def write(self, endpoint: str, kind: Kind, name: str, table: Table) -> list[LakeFile]:
-        """Write a table, one file a UTC date of its rows, and say what to register.
+        """Write a table, one file a UTC date of its rows, and say what to register: nothing for a table without rows.
 
         Names are made from what is given, so that a second attempt replaces what the first had left.
         """
@@ -132,6 +132,8 @@ def _by_day(table: Table) -> list[tuple[int, Table]]:
     """The rows of each UTC day, in their order; days since 1970."""
     days = instants(table.column("event_at")) // DAY_US
     found = np.unique(days)
+    if len(found) == 0:
+        return []
     if len(found) == 1:
         return [(int(found[0]), table)]
     return [(int(day), table.take(np.flatnonzero(days == day))) for day in found]

@@ -56,7 +56,9 @@ def change(request: Asked, ground: Ground, principal: Principal, name: str, data
 
         def apply(tx: Transaction) -> Applied:
             now = ground.clock()
-            return model_files.apply(tx, file, by=principal.name, now=now, dry_run=preview, seen=seen)
+            return model_files.apply(
+                tx, file, by=principal.name, now=now, dry_run=preview, seen=seen, sources=ground.settings.lookups
+            )
 
         if not preview:
             ground.database.write(apply)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from tenure.errors import Conflict, NotFound
+from tenure.errors import Conflict, InvalidInput, NotFound
 from tenure.manage import model_files
 from tenure.records.model_files import ModelFile
 from tenure.store import audit
@@ -40,3 +42,39 @@ def test_every_revision_is_kept_with_what_it_changed(each_ground: Ground) -> Non
     assert each_ground.database.read(lambda tx: model_files.history(tx, "other")) == []
     events = each_ground.database.read(lambda tx: audit.search(tx, action="model_file."))
     assert len(events) == 3
+
+
+LOOKUP = {"source": "crm", "table": "scores", "key": "customer", "column": "score", "as_of": "at"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "feature", "where", "said"),
+    [
+        ({}, {}, None, ""),
+        ({"source": "cmr"}, {}, "features.n.lookup.source", "crm, dwh"),
+        ({"key": "m"}, {}, "features.n.lookup.key", "none of the features"),
+        ({"as_of": None}, {}, "features.n", "as_of"),
+        ({"as_of": None}, {"freshness_minutes": None}, None, ""),
+        ({"missing": "default"}, {}, "features.n.lookup", "give 'default'"),
+        ({"tabel": "scores"}, {}, "features.n.lookup.tabel", "table"),
+        ({"source": "postgresql://u:p@h/d"}, {}, "features.n.lookup.source", "configured source"),
+    ],
+)
+def test_a_look_up_is_refused_where_it_cannot_work(
+    ground: Ground, changes: dict[str, Any], feature: dict[str, Any], where: str | None, said: str
+) -> None:
+    lookup = {name: value for name, value in (LOOKUP | changes).items() if value is not None}
+    told = {name: value for name, value in ({"freshness_minutes": 60} | feature).items() if value is not None}
+    declared = {"model": "m", "purpose": "p", "owner": "o", "features": {"n": {"lookup": lookup, **told}, "m": {}}}
+
+    def apply() -> model_files.Applied:
+        file = model_files.parse(declared)
+        return ground.database.write(lambda tx: model_files.apply(tx, file, by="ann", now=NOW, sources=["dwh", "crm"]))
+
+    if where is None:
+        assert apply().revision == 1
+        return
+    with pytest.raises(InvalidInput) as problem:
+        apply()
+    assert problem.value.where == where
+    assert said in problem.value.message

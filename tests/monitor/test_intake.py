@@ -12,6 +12,7 @@ from tenure.monitor import intake, joining, progress, rows
 from tenure.records.admission import Admitted
 from tenure.records.base import DAY_US, new_id
 from tenure.records.frames import PredictionFrame, RefusalFrame
+from tenure.records.lookups import LookedUp
 from tenure.serving.journal import framed, read_frames, segments
 from tenure.store import lake_files, outcomes, watermarks
 
@@ -82,6 +83,53 @@ def test_a_kill_between_files_and_commit_neither_loses_nor_doubles(
     assert len(got) == 13
     assert len(set(got.prediction_id)) == 13
     assert int(got.known.sum()) == 5
+
+
+def test_a_row_that_was_scored_again_is_one_prediction(traffic: Traffic) -> None:
+    """Whether it comes again in the same bite, in a later one, in other company, or in the shadow."""
+    sent = {"event_at": [START, START + DAY_US], "idempotent": True}
+    first = traffic.predict(score=[0.1, 0.2], reference=["a", "b"], **sent)
+    traffic.predict(score=[0.3, 0.4], reference=["a", "c"], **sent)
+    for again in (first, first):
+        traffic.gateway.append_now(msgspec.structs.replace(again, role="shadow", columns={}))
+    traffic.look()
+    traffic.predict(score=[0.5, 0.6], reference=["d", "b"], **sent)
+    traffic.predict(score=[0.7, 0.8], reference=["a", "b"], **sent)
+    traffic.gateway.append_now(msgspec.structs.replace(first, role="shadow", columns={}))
+    traffic.predict(score=[0.9], reference=["a"])  # which says nothing of being the same
+    traffic.look()
+    got = all_rows(traffic)
+    assert sorted(got.score.tolist()) == [0.1, 0.2, 0.4, 0.5, 0.9]
+    assert len(set(got.prediction_id)) == 5
+    assert len(all_rows(traffic, shadow=True)) == 2
+    assert progress.of(traffic.ground, ENDPOINT).predictions == 5
+
+
+def test_the_outcome_of_a_row_that_was_scored_again_finds_it(traffic: Traffic) -> None:
+    made = [traffic.predict(score=[0.1], reference=["a"], idempotent=True) for _ in range(2)]
+    traffic.tell(ids(made[1]), [1.0])
+    traffic.tell(["ref:a"], [1.0])
+    traffic.look()
+    traffic.predict(score=[0.1], reference=["a"], idempotent=True)
+    traffic.look()
+    assert all_rows(traffic).known.tolist() == [True]
+
+
+def test_what_was_looked_up_is_told_beside_the_features(traffic: Traffic) -> None:
+    made = frame(traffic.now(), score=[0.1, 0.2], columns={"n": [0.25, None]})
+    told = LookedUp(source="crm", table="scores", at=START, found=["fresh", "missing"], as_of=[START - 5_000_000, None])
+    traffic.gateway.append_now(msgspec.structs.replace(made, looked_up={"n": told}))
+    traffic.predict(score=[0.3])
+    traffic.look()
+    with traffic.ground.database.reading() as tx:
+        files = lake_files.latest_first(tx, ENDPOINT, "predictions")
+    table = intake.lake_of(traffic.ground).read(files)
+    by_score = dict(zip(table.column("score").to_pylist(), table.column("looked_up").to_pylist(), strict=True))
+    at, as_of = "2013-02-01T00:00:00Z", "2013-01-31T23:59:55Z"
+    row = {"source": "crm", "table": "scores", "at": at}
+    assert msgspec.json.decode(by_score[0.1]) == {"n": row | {"found": "fresh", "as_of": as_of, "age_s": 5.0}}
+    assert msgspec.json.decode(by_score[0.2]) == {"n": row | {"found": "missing", "as_of": None, "age_s": None}}
+    assert by_score[0.3] is None
 
 
 def test_looking_twice_takes_in_once(traffic: Traffic) -> None:

@@ -87,6 +87,7 @@ def frame(
     reference: list[str] | None = None,
     of: PredictionFrame | None = None,
     model: str = MODEL,
+    idempotent: bool = False,
 ) -> PredictionFrame:
     rows = len(score)
     return PredictionFrame(
@@ -104,11 +105,12 @@ def frame(
         output=list(score),
         score=list(score),
         latency_us=1500,
+        idempotent=idempotent,
     )
 
 
 def ids(made: PredictionFrame) -> list[str]:
-    return [f"{made.prediction_id}:{row}" for row in range(made.rows)]
+    return made.row_ids
 
 
 def profile_of(columns: dict[str, Any], score: Any = None) -> Profile:

@@ -13,6 +13,7 @@ import click
 import msgspec
 
 from tenure.cli import main as cli
+from tenure.cli.serve import MANY
 from tenure.records import model_schema
 from tenure.settings import HELP, Settings, shown
 
@@ -152,7 +153,7 @@ def _type(told: dict[str, Any]) -> str:
 
 
 def _option(name: str) -> str:
-    return ("recipe" if name == "recipes" else name).replace("_", "-")
+    return MANY.get(name, name).replace("_", "-")
 
 
 def _default(field: msgspec.structs.FieldInfo) -> str:

@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -24,13 +25,23 @@ def end_with_parent() -> None:
     os._exit(0)
 
 
+def tables_of(settings: Settings) -> Any:
+    if not settings.lookups:
+        return None
+    from tenure.store.lookup_tables import LookupTables  # which a gateway without look-ups never loads
+
+    return LookupTables(settings.lookups, settings.lookup_timeout_s)
+
+
 if __name__ == "__main__":
     threading.Thread(target=end_with_parent, daemon=True).start()
     if sys.argv[3:]:
         processes.PROGRAM = ("-m", sys.argv[3])
+    settings = msgspec.json.decode(sys.argv[1], type=Settings)
     gateway.run(
-        msgspec.json.decode(sys.argv[1], type=Settings),
+        settings,
         lambda release: Path(release.location),
         lambda headers: VISITOR if "cookie" in headers or "authorization" in headers else OWNER,
+        tables=tables_of(settings),
         name=sys.argv[2],
     )

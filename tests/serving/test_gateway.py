@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tenure.records.base import instant_of_id
+from tenure.records.base import id_of_reference, instant_of_id
 from tenure.records.frames import PredictionFrame
 
 from .conftest import Gateway, act, wait_until
@@ -48,6 +48,22 @@ def test_a_row_is_answered_and_journaled(shared: Gateway) -> None:
     assert frame.role == "champion"
     assert frame.caller == "owner"
     assert abs(instant_of_id(frame.prediction_id) - frame.at) < 1000
+
+
+def test_a_row_that_is_sent_again_is_the_same_prediction(shared: Gateway) -> None:
+    body = {"dataframe_records": [ROW, ROW], "event_time": "2013-02-01T05:00:00Z", "reference": ["a", "b"]}
+    frames = [frame_of(shared, shared.score("flights", body, tenure_idempotent="true")) for _ in range(2)]
+    assert frames[0].row_ids == frames[1].row_ids
+    assert frames[0].row_ids == [f"{id_of_reference('flights', one, 1_359_694_800_000_000)}:0" for one in "ab"]
+    alone = body | {"dataframe_records": [ROW], "reference": "b"}
+    assert frame_of(shared, shared.score("flights", alone, tenure_idempotent="true")).row_ids == frames[0].row_ids[1:]
+
+
+@pytest.mark.parametrize(("said", "reference"), [("true", None), ("yes", ["a"])])
+def test_an_idempotent_request_says_so_and_names_its_rows(shared: Gateway, said: str, reference: Any) -> None:
+    answer = shared.score("flights", {"dataframe_records": [ROW], "reference": reference}, tenure_idempotent=said)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["where"] in ("reference", "tenure-idempotent")
 
 
 def test_row_k_of_a_batch_is_output_k(shared: Gateway) -> None:

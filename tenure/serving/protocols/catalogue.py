@@ -5,12 +5,14 @@ A model of the protocol is an endpoint here, since that is what clients score at
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import metadata
 from typing import Any
 
 from tenure.errors import Unavailable
 from tenure.records.people import Permission, Principal
 from tenure.serving.arms import Arm, Endpoint
+from tenure.serving.columns import Inputs
 from tenure.serving.protocols import tensors
 from tenure.serving.routing import champion_of
 from tenure.serving.scoring import Scoring, arm_of
@@ -49,8 +51,8 @@ def not_ready(scoring: Scoring) -> int:
     return sum(not is_ready(scoring.arms.endpoint(name), "") for name in wanted)
 
 
-def model(endpoint: Endpoint, version: str = "") -> dict[str, Any]:
-    """An endpoint's tensors. Raises Unavailable without a champion: its columns are not known then."""
+def model(endpoint: Endpoint, version: str, asked_for: Callable[[Endpoint, Arm], Inputs]) -> dict[str, Any]:
+    """An endpoint's tensors as they are `asked_for`. Raises Unavailable without a champion: nobody knows them then."""
     arm = arm_of(endpoint, version) if version else endpoint.champion
     return {
         "name": endpoint.name,
@@ -58,7 +60,7 @@ def model(endpoint: Endpoint, version: str = "") -> dict[str, Any]:
         "platform": PLATFORM,
         "inputs": [
             {"name": column.name, "datatype": tensors.datatype_of(column), "shape": [-1, 1]}
-            for column in arm.release.inputs
+            for column in asked_for(endpoint, arm).columns
         ],
         "outputs": outputs(arm),
         "properties": {"model": arm.release.model},

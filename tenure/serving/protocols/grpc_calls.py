@@ -136,7 +136,10 @@ class Service:
 
     async def model_metadata(self, call: Any, context: Context) -> Any:
         self._scoring.asking(self._headers(context), call.name, Permission.SCORE, Permission.READ)
-        return _told("ModelMetadata", **catalogue.model(self._scoring.arms.endpoint(call.name), call.version))
+        return _told(
+            "ModelMetadata",
+            **catalogue.model(self._scoring.arms.endpoint(call.name), call.version, self._scoring.asked_for),
+        )
 
     async def model_infer(self, call: Any, context: Context) -> Any:
         figures = self._scoring.figures

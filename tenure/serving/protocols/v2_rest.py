@@ -81,7 +81,7 @@ async def _ready(scoring: Scoring, _n: str, _v: str, _scope: Scope, _receive: Re
 
 async def _model(scoring: Scoring, name: str, version: str, scope: Scope, _receive: Receive, send: Send) -> None:
     scoring.asking(headers_of(scope), name, Permission.SCORE, Permission.READ)
-    await _tell(send, catalogue.model(scoring.arms.endpoint(name), version))
+    await _tell(send, catalogue.model(scoring.arms.endpoint(name), version, scoring.asked_for))
 
 
 async def _model_ready(scoring: Scoring, name: str, version: str, scope: Scope, _receive: Receive, send: Send) -> None:
