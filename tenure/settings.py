@@ -55,6 +55,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     scoring_timeout_s: float = 30.0
     scorer_start_timeout_s: float = 60.0
     spare_scorer: bool = True
+    compile_memory_mib: Annotated[int, Meta(ge=256)] = 4096
+    compile_timeout_s: Annotated[float, Meta(gt=0, le=86_400)] = 600.0
     queue_limit: int = 256
     journal_fsync: bool = False
     segment_seal_s: float = 10.0
@@ -194,6 +196,11 @@ HELP: dict[str, tuple[str, str]] = {
     "scoring_timeout_s": ("seconds", "How long a scoring request may take before 503 is answered."),
     "scorer_start_timeout_s": ("seconds", "How long a scorer may take to load its model."),
     "spare_scorer": ("yes/no", "Keep one scorer process ready, so that releases and restarts take half the time."),
+    "compile_memory_mib": (
+        "MiB",
+        "Most memory of the process that makes a version into a form, and loads it for that.",
+    ),
+    "compile_timeout_s": ("seconds", "How long that process may take before it is ended; it is tried three times."),
     "queue_limit": ("requests", "Most requests that wait for one scorer before 429 is answered."),
     "journal_fsync": ("yes/no", "Force every journal write to disk: survives power loss, costs latency."),
     "segment_seal_s": ("seconds", "Age at which a journal segment is sealed."),

@@ -1,8 +1,8 @@
 """What happens as time passes, as one readable story.
 
 The worker looks at what has arrived, again and again: it takes the journal in, joins outcomes to predictions,
-judges the windows that are due, opens and resolves alerts, moves every retraining one step on, sends the messages
-that wait in the outbox, and signs a checkpoint of the audit log from time to time.
+judges the windows that are due, opens and resolves alerts, moves every retraining one step on, has versions in service
+compiled, sends the messages that wait in the outbox, and signs a checkpoint of the audit log from time to time.
 Each step is safe to be killed in: what it had not committed it does again.
 """
 
@@ -18,12 +18,13 @@ log = logging.getLogger("tenure.worker")
 
 def run(ground: Ground, stopping: threading.Event) -> None:
     """Look at what has arrived until told to stop. A failing step is logged and tried again at the next look."""
+    from tenure.deploy import compiling
     from tenure.integrate import deliveries
     from tenure.manage import checkpoints
     from tenure.monitor import intake, segments, watch
     from tenure.retrain import jobs, loop
 
-    runner, sender = jobs.Runner(), deliveries.Sender()
+    runner, sender, compiler = jobs.Runner(), deliveries.Sender(), compiling.Compiler()
     teller, keeper = segments.Teller(), checkpoints.Keeper()
     while not stopping.is_set():
         moved = False
@@ -32,6 +33,7 @@ def run(ground: Ground, stopping: threading.Event) -> None:
             watch.judge_due,
             loop.advance,
             runner.run_waiting,
+            compiler.compile_waiting,
             sender.send_due,
             teller.tell_due,
             keeper.keep_due,
@@ -43,4 +45,5 @@ def run(ground: Ground, stopping: threading.Event) -> None:
         if not moved:
             stopping.wait(ground.settings.worker_tick_ms / 1000)
     runner.stop(ground, ground.clock())
+    compiler.stop(ground, ground.clock())
     sender.stop(ground, ground.clock())

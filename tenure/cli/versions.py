@@ -42,6 +42,24 @@ def files(model: str, version: int, client: Any, as_json: bool) -> None:
     show(answer, as_json, ["file", "bytes", "kind", "brings in"], rows, title)
 
 
+@command.command("form")
+@click.argument("model")
+@click.argument("version", type=int)
+@server_option
+def form(model: str, version: int, client: Any, as_json: bool) -> None:
+    """What a version answers by: the form that was proven equal to it, or why there is none."""
+    _show_form(client.get(f"/api/v1/models/{model}/versions/{version}/form"), as_json)
+
+
+@command.command("compile")
+@click.argument("model")
+@click.argument("version", type=int)
+@server_option
+def compile_again(model: str, version: int, client: Any, as_json: bool) -> None:
+    """Have a version compiled once more. What is proven already answers meanwhile."""
+    _show_form(client.post(f"/api/v1/models/{model}/versions/{version}/form"), as_json)
+
+
 @command.command("approve")
 @click.argument("model")
 @click.argument("version", type=int)
@@ -227,6 +245,27 @@ def _brought_in(scan: dict[str, Any]) -> str:
     packages = sorted({one["module"].split(".")[0] for one in imports if one["level"] != "dangerous"})
     unread = {"scanned": [], "too_large": ["too large to be scanned"]}.get(scan["state"], ["not read to its end"])
     return ", ".join([*flagged, *packages, *unread])
+
+
+def _show_form(form: dict[str, Any], as_json: bool) -> None:
+    title = f"{form['model']} version {form['version']}: {form['state']}"
+    report = form["report"]
+    if report is None:
+        show(
+            form,
+            as_json,
+            ["state", "why"],
+            [(form["state"], form["problem"] or "no worker has compiled it yet")],
+            title,
+        )
+        return
+    rows = [("form", report["kind"]), ("why", report["reason"])]
+    rows += [(f"{one['name']} (rows)", one["rows"]) for one in report["classes"]]
+    if report["form"]:
+        rows += [("largest difference", f"{report['largest_difference']:.2g} of {report['tolerance']:.2g} allowed")]
+        rows += [(f"{name}, one row, p50 (µs)", report[name]["p50_us"]) for name in ("original", "form")]
+    rows += [("mind", warning) for warning in report["warnings"]]
+    show(form, as_json, ["what", "found"], [row for row in rows if row[1] != ""], title)
 
 
 def _open(client: Any, kind: str, model: str, version: int, reason: str, as_json: bool, **more: Any) -> None:

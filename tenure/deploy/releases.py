@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tenure.build import model_versions
-from tenure.deploy import routing
+from tenure.deploy import compiling, routing
 from tenure.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from tenure.manage import changes, decisions, guards
 from tenure.records.base import Instant, new_id
@@ -71,7 +71,10 @@ def end(tx: Transaction, endpoint: str, release_id: str, *, reason: str, by: str
 
 
 def start(tx: Transaction, endpoint: Endpoint, new: NewRelease, *, by: str, now: Instant) -> ReleaseInfo:
-    """Open a release of any role, count the epoch up, and say so in the audit log."""
+    """Open a release of any role, count the epoch up, and say so in the audit log.
+
+    The version is compiled as soon as a worker has a hand free; until then, and if no form is proven, a scorer answers.
+    """
     version = _startable(tx, endpoint, new.version)
     if new.role != "shadow":
         guards.check_release(tx, endpoint.model, new.version, now=now)
@@ -88,6 +91,7 @@ def start(tx: Transaction, endpoint: Endpoint, new: NewRelease, *, by: str, now:
         until_at=None,
     )
     releases.add(tx, release)
+    compiling.ask(tx, version, by=by, now=now)
     routing.bump(tx)
     detail = {"release": release.release_id, "version": new.version, "role": new.role, "share": release.share}
     detail |= {"digest": version.digest, "reason": new.reason}

@@ -19,7 +19,7 @@ from tenure.records.base import Instant
 from tenure.records.endpoints import ReleaseInfo
 from tenure.records.routing import Release, Route, RoutingTable
 from tenure.serving import routing as published
-from tenure.store import endpoints, releases, settings_kept
+from tenure.store import endpoints, forms, releases, settings_kept
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
 
@@ -89,6 +89,7 @@ def _release(tx: Transaction, release: ReleaseInfo) -> Release:
         digest=version.digest or "",
         files=version.files,
         inputs=version.inputs,
+        form=forms.released(tx, release.model, release.version, version.digest or ""),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from tenure.records.admission import AdmissionRules
 from tenure.records.base import Record
@@ -28,8 +28,26 @@ class PinnedFile(Record):
     sha256: str
 
 
+class ReleaseForm(Record):
+    """A form that was proven to answer as the version does: its files, by digest, and the rows to try it with.
+
+    `probe` holds a few rows as columns, `answers` what the version itself said to them, within `tolerance`.
+    """
+
+    kind: str
+    location: str
+    digest: str
+    files: list[PinnedFile]
+    probe: dict[str, list[Any]]
+    answers: list[Any]
+    tolerance: float
+
+
 class Release(Record):
-    """A version in service at an endpoint: `share` of the traffic for champion and challenger, 0–1."""
+    """A version in service at an endpoint: `share` of the traffic for champion and challenger, 0–1.
+
+    `form` is what the gateway may answer with by itself, when one was proven.
+    """
 
     release_id: str
     model: str
@@ -40,6 +58,7 @@ class Release(Record):
     digest: str
     files: list[PinnedFile]
     inputs: list[InputColumn]
+    form: ReleaseForm | None = None
 
 
 class Route(Record):

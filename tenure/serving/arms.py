@@ -2,6 +2,9 @@
 
 A new table takes effect in two halves. What it takes away is gone at once: that is the kill switch. What it adds
 answers only when its scorer has loaded and been tried; until then the champion before it keeps answering.
+
+A version whose form was proven is answered for by the gateway itself. Its scorer, where one runs, keeps answering until
+the form is loaded and tried, and is started only when the form cannot be used.
 """
 
 from __future__ import annotations
@@ -11,10 +14,13 @@ import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from tenure.errors import NotFound, Unavailable
 from tenure.records.routing import GatewayStatus, Release, ReleaseHealth, Route, RoutingTable
 from tenure.serving import routing
+from tenure.serving.decoding import Columns
+from tenure.serving.forms.arm import Compiled
 from tenure.serving.processes import Processes
 from tenure.serving.scorers import Fetch, Scorer
 from tenure.settings import Settings
@@ -27,7 +33,11 @@ Version = tuple[str, int, str]
 @dataclass(frozen=True)
 class Arm:
     release: Release
-    scorer: Scorer
+    scorer: Scorer | Compiled
+
+    def outputs_now(self, columns: Columns, rows: int, params: dict[str, Any] | None) -> list[Any] | None:
+        """The answers, where the gateway has them without waiting for a scorer; else None."""
+        return self.scorer.outputs_now(columns, rows, params) if isinstance(self.scorer, Compiled) else None
 
 
 @dataclass(frozen=True)
@@ -67,6 +77,7 @@ class Arms:
         self._starts = asyncio.Semaphore(max(2, os.cpu_count() or 1))
         self._processes = Processes(settings.folder, spare=settings.spare_scorer)
         self._scorers: dict[Version, Scorer] = {}
+        self._forms: dict[tuple[Version, str], Compiled] = {}
         self._live: dict[str, Endpoint] = {}
         self._stopping: set[asyncio.Task[None]] = set()
 
@@ -88,15 +99,14 @@ class Arms:
     def apply(self, table: RoutingTable) -> None:
         """Take up a table: start what is new, drop what is gone, keep the old champion until the new one is ready."""
         self.table = table
-        for route in table.routes.values():
-            for release in route.releases:
-                if _version(release) not in self._scorers:
-                    scorer = Scorer(release, self._settings, self._fetch, self._starts, self._processes, self._settle)
-                    self._scorers[_version(release)] = scorer
+        for release in self._routed():
+            key = _version(release), release.form.digest if release.form else ""
+            if release.form is not None and key not in self._forms:
+                self._forms[key] = Compiled(release, release.form, self._fetch, self._settle, self._scorer)
         self._settle()
 
     def look(self) -> None:
-        for scorer in self._scorers.values():
+        for scorer in self._all():
             scorer.look()
 
     def health(self) -> list[ReleaseHealth]:
@@ -114,26 +124,59 @@ class Arms:
     async def stop(self) -> None:
         """Finish what scorers have begun, then end them."""
         self.table, self._live = routing.EMPTY, {}
-        scorers, self._scorers = list(self._scorers.values()), {}
+        scorers = self._all()
+        self._scorers, self._forms = {}, {}
         await asyncio.gather(*(scorer.stop() for scorer in scorers), *self._stopping)
         self._processes.close()
 
     def _settle(self) -> None:
         """Make the live endpoints from the table and the scorers as they are now, and stop what nobody needs."""
+        for release in self._routed():
+            form = self._form(release)
+            if (form is None or form.state == "failed") and _version(release) not in self._scorers:
+                self._scorers[_version(release)] = self._scorer(release)
         self._live = {name: self._endpoint(route, self._live.get(name)) for name, route in self.table.routes.items()}
-        needed = {_version(release) for route in self.table.routes.values() for release in route.releases}
-        needed |= {_version(arm.release) for endpoint in self._live.values() for arm in endpoint.answering}
-        for version in self._scorers.keys() - needed:
-            task = asyncio.get_running_loop().create_task(self._scorers.pop(version).stop())
-            self._stopping.add(task)
-            task.add_done_callback(self._stopping.discard)
+        live = [arm.scorer for endpoint in self._live.values() for arm in endpoint.answering]
+        standing = [self._standing(release) for release in self._routed()]
+        for version, scorer in list(self._scorers.items()):
+            if scorer not in live and scorer not in standing:
+                self._let_go(self._scorers.pop(version))
+        wanted = {id(self._form(release)) for release in self._routed()} | {id(scorer) for scorer in live}
+        for key, form in list(self._forms.items()):
+            if id(form) not in wanted:
+                self._let_go(self._forms.pop(key))
         self._on_change()
+
+    def _all(self) -> list[Scorer | Compiled]:
+        return [*self._scorers.values(), *self._forms.values()]
+
+    def _routed(self) -> list[Release]:
+        return [release for route in self.table.routes.values() for release in route.releases]
+
+    def _scorer(self, release: Release) -> Scorer:
+        return Scorer(release, self._settings, self._fetch, self._starts, self._processes, self._settle)
+
+    def _form(self, release: Release) -> Compiled | None:
+        return self._forms.get((_version(release), release.form.digest)) if release.form else None
+
+    def _standing(self, release: Release) -> Scorer | Compiled:
+        """Who answers for a release: its form when that is ready or there is no scorer, else the scorer."""
+        form, scorer = self._form(release), self._scorers.get(_version(release))
+        if form is not None and (form.ready or scorer is None):
+            return form
+        assert scorer is not None
+        return scorer
+
+    def _let_go(self, scorer: Scorer | Compiled) -> None:
+        task = asyncio.get_running_loop().create_task(scorer.stop())
+        self._stopping.add(task)
+        task.add_done_callback(self._stopping.discard)
 
     def _endpoint(self, route: Route, before: Endpoint | None) -> Endpoint:
         champion, reason = self._champion(route, before)
         if champion is None:
             return Endpoint(route.endpoint, route.model, (), (), reason=reason)
-        ready = [self._arm(release) for release in route.releases if self._scorers[_version(release)].ready]
+        ready = [arm for arm in map(self._arm, route.releases) if arm.scorer.ready]
         return Endpoint(
             route.endpoint,
             route.model,
@@ -157,17 +200,21 @@ class Arms:
         return None, f"Version {release.version} of {release.model} is starting. Try again in a few seconds."
 
     def _arm(self, release: Release) -> Arm:
-        return Arm(release, self._scorers[_version(release)])
+        return Arm(release, self._standing(release))
 
     def _health(self, route: Route, release: Release) -> ReleaseHealth:
-        scorer = self._scorers[_version(release)]
+        scorer, form = self._standing(release), self._form(release)
+        said = [
+            scorer.detail,
+            form.detail if form is not None and form is not scorer and form.state == "failed" else "",
+        ]
         return ReleaseHealth(
             release_id=release.release_id,
             endpoint=route.endpoint,
             version=release.version,
             role=release.role,
             state="starting" if scorer.state == "stopped" else scorer.state,
-            detail=scorer.detail,
+            detail="; ".join(filter(None, said)),
         )
 
 

@@ -15,7 +15,7 @@ from tenure.store.database import Transaction
 
 COLUMN = tables.registered_models.c
 NAMES = {"last_updated_timestamp": "last_updated_time"}
-DECLARED = ("model_files", "cards", "profiles")
+DECLARED = ("model_files", "cards", "profiles", "forms")
 CHUNK = 500
 
 

@@ -20,6 +20,9 @@ from tenure.store.artifacts import ArtifactStore, safe_key
 
 SCHEME = "mlflow-artifacts"
 PROXIED = f"{SCHEME}:/"
+FORMS_FOLDER = "tenure-forms"
+FORMS = f"{PROXIED}{FORMS_FOLDER}"
+"""Where forms of versions lie. We alone write there."""
 ROUTE = "/api/2.0/mlflow-artifacts/artifacts"
 FILE = "file"
 OBJECT_STORES = frozenset({"s3", "s3a", "gs", "az", "azure", "abfs", "abfss", "adl"})

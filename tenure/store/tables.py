@@ -381,6 +381,25 @@ file_scans = Table(
     _number("scanned_at"),
 )
 
+forms = Table(
+    "forms",
+    metadata,
+    _text("model", key=True),
+    _number("version", key=True),
+    _text("digest"),  # of the version's files
+    _text("state"),  # waiting | running | done | failed
+    Column("attempts", Integer, nullable=False),
+    _text("worker", null=True),
+    _number("lease_until", null=True),
+    _text("asked_by"),
+    _number("asked_at"),
+    _number("changed_at"),
+    _text("problem"),  # why the last attempt left no report
+    _text("report", null=True),  # JSON of records.forms.FormReport
+    _text("released", null=True),  # JSON of records.routing.ReleaseForm, when a form was proven
+    Index("ix_forms_by_state", "state", "asked_at"),
+)
+
 # --- manage: the life cycle ---
 
 comments = Table(

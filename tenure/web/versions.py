@@ -12,7 +12,7 @@ from tenure.errors import NotFound
 from tenure.manage import cards, contents, evidence, features, policies
 from tenure.records.people import Permission, Principal
 from tenure.records.registry import ModelVersionInfo
-from tenure.store import changes, gates, profiles, retraining_runs
+from tenure.store import changes, forms, gates, profiles, retraining_runs
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
 from tenure.web.chart_data import Distributions
@@ -69,6 +69,7 @@ def page(
             "retraining": _made_by(tx, info),
             "features": panel(features.of_version(ground, tx, name, version), path, sort, down),
             "contents": contents.of_version(tx, info),
+            "form": forms.get(tx, name, version),
             "size": sum(file.size_bytes for file in info.files),
         }
 

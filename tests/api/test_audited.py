@@ -363,6 +363,7 @@ def evidence_and_changes(tell: Teller) -> None:
     tell(f"PUT {version}/card", f"{model}/versions/3/card", "card.edited", json=card)
     profile = msgspec.to_builtins(make_profile(("temp",)))
     tell(f"PUT {version}/profile", f"{model}/versions/3/profile", "profile.recorded", json=profile)
+    tell(f"POST {version}/form", f"{model}/versions/3/form", "form.asked")
     new = {"kind": "suspend", "model": town.MODEL, "version": 1, "reason": "it is no longer needed"}
     change = tell("POST /api/v1/changes", "/api/v1/changes", "change.opened", json=new)["change_id"]
     for number, door in enumerate(("/api/v1/changes/{change_id:str}/comments", "/changes/{change_id:str}/comment")):

@@ -493,6 +493,7 @@ def test_what_is_imported_by_name_is_named_here() -> None:
 
 
 STARTED = {
+    "deploy/compiling.py": "self._command(path, settings.compile_memory_mib)",
     "manage/contents.py": "COMMAND",
     "manage/proxies.py": "",
     "retrain/jobs.py": "self._command(job_id)",

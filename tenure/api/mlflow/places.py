@@ -10,7 +10,7 @@ from tenure.build.limits import required
 from tenure.errors import Conflict, InvalidInput
 from tenure.store.artifacts import ArtifactStore, safe_key
 from tenure.store.ground import Ground
-from tenure.store.roots import Opened
+from tenure.store.roots import FORMS_FOLDER, Opened
 
 
 def key_in(path: str) -> str:
@@ -57,7 +57,9 @@ async def location_of_version(asked: Asked, name: str | None, version: str | Non
 
 
 def check_unpinned(ground: Ground, store: ArtifactStore, *keys: str) -> None:
-    """Raise Conflict when one of these files belongs to a version."""
+    """Raise Conflict when one of these files belongs to a version, or to the form of one."""
+    if store is ground.artifacts and any(key.partition("/")[0] == FORMS_FOLDER for key in keys):
+        raise Conflict(f"What lies in {FORMS_FOLDER!r} are forms of versions, which the server makes itself.")
     pinned = ground.database.read(lambda tx: model_versions.pins(tx, ground.roots, store, keys))
     if pinned:
         raise Conflict(
