@@ -20,6 +20,8 @@ COMMANDS = {
     "vault": ("tenure.cli.vault", "Protected attributes: put, list."),
     "lineage": ("tenure.cli.lineage", "Lineage: show, impact, export."),
     "endpoint": ("tenure.cli.endpoints", "Endpoints: create, list, show, score, report."),
+    "score": ("tenure.cli.score", "Score a file, a folder or a query with an endpoint's champion."),
+    "batch": ("tenure.cli.batches", "Batches: list, show, abandon."),
     "alert": ("tenure.cli.alerts", "Alerts: list, acknowledge."),
     "retrain": ("tenure.cli.retraining", "Retraining runs: list, show."),
     "webhook": ("tenure.cli.webhooks", "Webhooks: list, add, test, log, redeliver, remove."),

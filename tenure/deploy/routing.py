@@ -51,7 +51,7 @@ def table(tx: Transaction, now: Instant = NEVER, *, solo: bool = True) -> Routin
         route = Route(endpoint=endpoint.name, model=endpoint.model, releases=[], admission=asked[endpoint.model])
         for release in in_service(tx, endpoint.name):
             with contextlib.suppress(NotFound):  # a version that was deleted is not routed to
-                route.releases.append(_release(tx, release))
+                route.releases.append(as_routed(tx, release))
         routes[endpoint.name] = route
     return RoutingTable(epoch=epoch(tx), routes=routes, tokens=tokens.routed(tx, now, solo=solo))
 
@@ -66,6 +66,12 @@ def in_service(tx: Transaction, endpoint: str) -> list[ReleaseInfo]:
     ]
 
 
+def champion(tx: Transaction, endpoint: str) -> Release | None:
+    """The release that answers at an endpoint, as gateways are told of it; None without a champion."""
+    found = next((one for one in in_service(tx, endpoint) if one.role == "champion"), None)
+    return as_routed(tx, found) if found is not None else None
+
+
 def publish(ground: Ground) -> None:
     """Write the table where the gateways read it. Called after every commit that changed the epoch.
 
@@ -77,7 +83,8 @@ def publish(ground: Ground) -> None:
         published.write_table(folder, ground.database.read(lambda tx: table(tx, ground.clock(), solo=solo)))
 
 
-def _release(tx: Transaction, release: ReleaseInfo) -> Release:
+def as_routed(tx: Transaction, release: ReleaseInfo) -> Release:
+    """A release with its version's files, columns and proven form. Raises NotFound when the version was deleted."""
     version = model_versions.get(tx, release.model, release.version)
     return Release(
         release_id=release.release_id,

@@ -23,7 +23,7 @@ from tenure.serving.journal import MIB, Segment, read_frames, segments
 from tenure.store import journal_cursors, lake_files, outcomes, watermarks
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
-from tenure.store.lake import Lake
+from tenure.store.lake import Lake, Table
 from tenure.store.lake_files import LakeFile
 from tenure.store.outcomes import Told
 
@@ -45,6 +45,8 @@ class EndpointIntake(msgspec.Struct):
     waiting: list[Told] = []
     refused: list[outcomes.Refused] = []
     outcomes_until: int = 0
+    days: set[int] = set()
+    """UTC midnights of what the files hold, besides the day that each begins with."""
 
 
 def lake_of(ground: Ground) -> Lake:
@@ -99,7 +101,7 @@ def _take_bite(ground: Ground, lake: Lake, segment: Segment, offset: int, now: I
     def commit(tx: Transaction) -> None:
         journal_cursors.move(tx, segment.key, from_bytes=offset, to_bytes=reached)
         for part in parts:
-            _store(tx, part, now)
+            store(tx, part, now)
 
     ground.database.write(commit)
     return reached
@@ -135,9 +137,14 @@ def _prepared(tx: Transaction, lake: Lake, name: str, endpoint: str, frames: lis
 def _prepare_answered(
     tx: Transaction, lake: Lake, name: str, part: EndpointIntake, frames: list[PredictionFrame]
 ) -> None:
-    """Write predictions, and the outcomes that were told before their prediction came."""
+    """Write predictions, and the outcomes that waited for them."""
     table = tables.of_predictions(frames)
     part.predictions += lake.write(part.endpoint, "predictions", name, table)
+    join_waiting(tx, lake, name, part, table)
+
+
+def join_waiting(tx: Transaction, lake: Lake, name: str, part: EndpointIntake, table: Table) -> None:
+    """Write the outcomes that were told before the predictions of a table came."""
     if outcomes.waiting_count(tx, part.endpoint) == 0:
         return
     named = joining.named_by(table)
@@ -164,7 +171,7 @@ def _write_outcomes(lake: Lake, name: str, part: EndpointIntake, matched: list[j
         part.outcomes_until = max(part.outcomes_until, *(one.told.event_at for one in matched), 0)
 
 
-def _store(tx: Transaction, part: EndpointIntake, now: Instant) -> None:
+def store(tx: Transaction, part: EndpointIntake, now: Instant) -> None:
     """Register an endpoint's new files, and store what waits, what was refused, and which days changed."""
     lake_files.add(tx, [*part.files, *part.refusals], now)  # what was refused is judged by no window
     outcomes.stop_waiting(tx, part.endpoint, part.found)
@@ -175,8 +182,8 @@ def _store(tx: Transaction, part: EndpointIntake, now: Instant) -> None:
         watermarks.received(tx, part.endpoint, first, max(file.last_event_at for file in part.predictions))
     if part.outcomes_until:
         watermarks.outcomes_received(tx, part.endpoint, part.outcomes_until)
-    days = {file.first_event_at // DAY_US * DAY_US for file in part.files}  # a new file holds one day
-    watermarks.mark_days(tx, part.endpoint, days, now)
+    days = {file.first_event_at // DAY_US * DAY_US for file in part.files}  # a gateway's file holds one day
+    watermarks.mark_days(tx, part.endpoint, days | part.days, now)
 
 
 def _told(frame: OutcomeFrame) -> list[Told]:
