@@ -195,13 +195,13 @@ def _are_pairs(outputs: pa.Array) -> bool:
     if outputs.null_count:
         return False
     bounds = pc.min_max(pc.list_value_length(outputs)).as_py()
-    return bounds["min"] == bounds["max"] == 2
+    return bool(bounds["min"] == bounds["max"] == 2)
 
 
 def _is_nested(kind: Any) -> bool:
     import pyarrow as pa
 
-    return pa.types.is_list(kind) and (pa.types.is_nested(kind.value_type) or pa.types.is_string(kind.value_type))
+    return bool(pa.types.is_list(kind) and (pa.types.is_nested(kind.value_type) or pa.types.is_string(kind.value_type)))
 
 
 def _doubles(array: pa.Array) -> Any:

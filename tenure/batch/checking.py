@@ -68,16 +68,21 @@ def plain(column: pa.ChunkedArray | pa.Array) -> pa.Array:
         return plain(array.dictionary_decode())
     if pa.types.is_boolean(kind) or pa.types.is_string(kind) or pa.types.is_null(kind):
         return array
-    if pa.types.is_uint64(kind):
-        return array.cast(pa.float64(), safe=False) if _beyond_int64(array) else array.cast(pa.int64())
-    if pa.types.is_integer(kind):
-        return array.cast(pa.int64())
-    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        return array.cast(pa.float64(), safe=False)
     if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
         return array.cast(pa.string())
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         return _iso(array)
+    return _number_column(array)
+
+
+def _number_column(array: pa.Array) -> pa.Array:
+    import pyarrow as pa
+
+    kind = array.type
+    if pa.types.is_integer(kind) and not _beyond_int64(array):
+        return array.cast(pa.int64())
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        return array.cast(pa.float64(), safe=False)
     raise InvalidInput(f"A column must hold numbers, texts, true or false, or dates. One holds {kind}.")
 
 
@@ -231,9 +236,10 @@ def _iso(array: pa.Array) -> pa.Array:
 
 
 def _beyond_int64(array: pa.Array) -> bool:
+    import pyarrow as pa
     import pyarrow.compute as pc
 
-    greatest = pc.max(array).as_py()
+    greatest = pc.max(array).as_py() if pa.types.is_uint64(array.type) else None
     return greatest is not None and greatest >= 2**63
 
 

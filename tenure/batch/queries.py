@@ -6,7 +6,8 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tenure.batch.sources import CHUNK_ROWS, Stamp, rechunked
+from tenure.batch import sources
+from tenure.batch.sources import Stamp, rechunked
 from tenure.errors import InvalidInput, Unavailable
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class Query:
 
     def chunks(self, columns: Sequence[str], first_row: int) -> Iterator[pa.Table]:
         for number, table in enumerate(rechunked(self._batches())):
-            if (number + 1) * CHUNK_ROWS > first_row:
+            if (number + 1) * sources.CHUNK_ROWS > first_row:
                 yield table.select(list(columns))
 
     def stamps(self) -> list[Stamp]:
@@ -65,10 +66,10 @@ class Query:
             ) from None
         try:
             with engine.connect() as connection:
-                told = connection.execution_options(stream_results=True, max_row_buffer=CHUNK_ROWS)
+                told = connection.execution_options(stream_results=True, max_row_buffer=sources.CHUNK_ROWS)
                 answer = told.execute(sa.text(self._query))
                 names = list(answer.keys())
-                while rows := answer.fetchmany(CHUNK_ROWS):
+                while rows := answer.fetchmany(sources.CHUNK_ROWS):
                     columns = [_array(values) for values in zip(*rows, strict=True)]
                     yield pa.RecordBatch.from_arrays(columns, names=names)
         except sa.exc.OperationalError:
@@ -87,7 +88,10 @@ def _of_duckdb(database: str, query: str) -> Iterator[pa.RecordBatch]:
     path = database.removeprefix(DUCKDB).removeprefix("/") or ":memory:"
     try:
         with duckdb.connect(path, read_only=path != ":memory:") as connection:
-            yield from connection.execute(query).to_arrow_reader(CHUNK_ROWS)
+            answer: Any = connection.sql(query)
+            if answer is None:
+                raise InvalidInput("The query must give rows. It gives none.")
+            yield from answer.to_arrow_reader(sources.CHUNK_ROWS)
     except duckdb.Error as problem:
         raise InvalidInput(f"DuckDB does not take the query: {str(problem).splitlines()[0][:200]}") from None
 

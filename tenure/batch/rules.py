@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from tenure.batch.checking import Columns, Mask, Reason
 from tenure.records.admission import ColumnRule
@@ -106,7 +107,8 @@ def _outside(array: pa.Array, low: float, high: float) -> Mask:
     if not _is_number(array):
         return _known(array)
     values = _values(array)
-    return _known(array) & ~((values >= low) & (values <= high))
+    outside: Mask = _known(array) & ~((values >= low) & (values <= high))
+    return outside
 
 
 def _clipped(array: pa.Array, outside: Mask, low: float, high: float) -> pa.Array:
@@ -121,10 +123,11 @@ def _clipped(array: pa.Array, outside: Mask, low: float, high: float) -> pa.Arra
     return pa.array(np.where(outside, ends, values), mask=missing)
 
 
-def _values(array: pa.Array) -> Any:
+def _values(array: pa.Array) -> NDArray[np.float64]:
     import pyarrow as pa
 
-    return array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    values: NDArray[np.float64] = array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    return values
 
 
 def _is_number(array: pa.Array) -> bool:

@@ -17,11 +17,11 @@ from urllib.parse import quote
 
 import msgspec
 
-from tenure.batch import fetching, journal
+from tenure.batch import fetching, journal, sources
 from tenure.batch.answering import Answering, answering
 from tenure.batch.results import Begun, ChunkDone, Results, disk
 from tenure.batch.scoring import ChunkScored, ChunkScorer, Wanted, columns_of
-from tenure.batch.sources import CHUNK_ROWS, Source
+from tenure.batch.sources import Source
 from tenure.errors import Conflict, InvalidInput, OverQuota, TenureError, Unavailable, ValuesRefused
 from tenure.records.batches import MOST_ROWS, BatchEnd, BatchInfo, BatchOrder, NewBatch
 from tenure.sdk.client import Client
@@ -94,7 +94,7 @@ class Batch:
     def _run(self, results: Results, begun: Begun, answers: Answering, progress: Progress) -> Summary:
         order, done = begun.order, results.done()
         scorer = ChunkScorer(order, self._source, self._wanted, answers)
-        if self._source.repeats and any(chunk.rows < CHUNK_ROWS for chunk in done):
+        if self._source.repeats and any(chunk.rows < sources.CHUNK_ROWS for chunk in done):
             chunks: Iterator[pa.Table] = iter(())  # the last one is done already
         else:
             chunks = self._chunks(scorer, done)
@@ -151,7 +151,7 @@ class Batch:
             try:
                 while (table := reading.result()) is not None:
                     reading = pool.submit(next, chunks, None)
-                    first_row = number * CHUNK_ROWS
+                    first_row = number * sources.CHUNK_ROWS
                     if first_row + table.num_rows > MOST_ROWS:
                         raise InvalidInput(f"A batch may have {MOST_ROWS:,} rows at most. Send several.")
                     scored = scorer.score(table, first_row)
@@ -168,7 +168,7 @@ class Batch:
     def _chunk(self, number: int, table: pa.Table, scored: ChunkScored, results: Results) -> ChunkDone:
         rejected = scored.rejected.num_rows if scored.rejected is not None else 0
         if rejected and results.rejected is None:
-            first, last = number * CHUNK_ROWS, number * CHUNK_ROWS + table.num_rows - 1
+            first, last = number * sources.CHUNK_ROWS, number * sources.CHUNK_ROWS + table.num_rows - 1
             raise ValuesRefused(
                 f"{rejected:,} of the rows {first:,} to {last:,} are not admitted. {' '.join(scored.first_problems)} "
                 "Correct them, or run the command again with --rejected FILE, which takes them.",

@@ -1,4 +1,4 @@
-"""One chunk of rows: taken as the version takes them, held to the model's file, answered, and made into what is kept."""
+"""One chunk of rows: taken as the version takes them, held to the model's file, answered, made into what is kept."""
 
 from __future__ import annotations
 

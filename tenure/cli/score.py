@@ -32,9 +32,7 @@ TIMEOUT_S = 900.0
 )
 @click.option("--output", type=click.Path(path_type=Path), help="The file to write, .parquet or .csv.")
 @click.option("--columns", default="", help="Columns to carry along into the output, with commas between them.")
-@click.option(
-    "--rejected", type=click.Path(path_type=Path), help="A file for rows that are rejected; else they stop it."
-)
+@click.option("--rejected", type=click.Path(path_type=Path), help="A file for rejected rows; else they stop it.")
 @click.option("--event-time", help="The column that says when it happened. Default: now.")
 @click.option("--reference", help="The column with your own name of each row, by which outcomes find it.")
 @click.option("--ignore-others", is_flag=True, help="Leave out columns that the version does not know.")
@@ -93,7 +91,8 @@ def command(
         batch = Batch(client, endpoint, source, wanted, new)
         kept = cache or fetching.default_cache()
         if dry_run:
-            return _show_first(batch.preview(kept)[0], as_json)
+            _show_first(batch.preview(kept)[0], as_json)
+            return
         results = Results(_checked(output, input_, overwrite), _free(rejected, overwrite))
         started = time.monotonic()
         with _Bar() as bar:
@@ -184,14 +183,10 @@ def _tell(summary: Summary, output: Path, seconds: float, as_json: bool) -> None
 
     batch = summary.batch
     if as_json:
-        told = {
-            "batch": to_builtins(batch),
-            "rows": summary.rows,
-            "rejected": summary.rejected,
-            "reasons": summary.reasons,
-        }
-        json.dump({**told, "went_on_from": summary.went_on_from, "output": str(output)}, sys.stdout, indent=2)
-        return click.echo()
+        told = {**summary._asdict(), "batch": to_builtins(batch), "output": str(output)}
+        json.dump(told, sys.stdout, indent=2)
+        click.echo()
+        return
     rate = (summary.rows - summary.went_on_from) / max(seconds, 1e-9)
     click.echo(f"{summary.rows:,} rows by version {batch.version} in {seconds:.1f} s ({rate:,.0f} a second): {output}")
     if summary.rejected:

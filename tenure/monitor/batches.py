@@ -11,6 +11,7 @@ import hashlib
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -194,9 +195,7 @@ def finish(
 def require_may_abandon(batch: BatchInfo, principal: Principal) -> None:
     """Raise NotAllowed unless it is the principal's own batch, or the principal manages its model."""
     if batch.opened_by != principal.name and not principal.may(Permission.MANAGE, batch.model):
-        raise NotAllowed(
-            f"The batch was opened by {batch.opened_by}, who may give it up, as may who manages the model."
-        )
+        raise NotAllowed(f"The batch was opened by {batch.opened_by}, who may give it up, as who manages its model.")
 
 
 def abandon(ground: Ground, endpoint: str, batch_id: str, *, by: str, now: Instant) -> BatchInfo:
@@ -298,7 +297,7 @@ def _hold(tx: Transaction, batch: BatchInfo, part: BatchPart, now: Instant) -> N
 
 def _check_whole(parts: Sequence[BatchPart], end: BatchEnd) -> None:
     predictions = sum(part.rows for part in parts)
-    overlap = any(part.until_row > after.first_row for part, after in zip(parts, parts[1:], strict=False))
+    overlap = any(part.until_row > after.first_row for part, after in pairwise(parts))
     if overlap or predictions != end.rows - end.rejected or (parts and parts[-1].until_row > end.rows):
         raise InvalidInput(
             f"The parts must hold each row once that was not rejected: {end.rows - end.rejected:,}. They hold "
