@@ -14,6 +14,7 @@ NAMES = (
     "provenance",
     "scoring",
     "admission",
+    "batch",
     "profiling",
     "auditing",
     "access",

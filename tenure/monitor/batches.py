@@ -13,16 +13,25 @@ import sys
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from tenure.deploy import admission, endpoints, routing
 from tenure.errors import Conflict, InvalidInput, NotAllowed, NotFound, OverQuota, TooMany, Unavailable
-from tenure.monitor import intake
-from tenure.monitor.part_reader import PartAsked, PartsAsked, PartSeen
 from tenure.records.admission import HEADERS, AdmissionRules, Admitted
 from tenure.records.base import DAY_US, Instant, moment_of, new_id
-from tenure.records.batches import MOST_ROWS, BatchEnd, BatchInfo, BatchOrder, BatchPart, NewBatch
+from tenure.records.batches import (
+    MOST_ROWS,
+    BatchEnd,
+    BatchInfo,
+    BatchOrder,
+    BatchPart,
+    NewBatch,
+    PartAsked,
+    PartsAsked,
+    PartSeen,
+)
 from tenure.records.people import Permission, Principal
 from tenure.records.routing import PinnedFile, Release
 from tenure.serving.admissions import Asking, Rules
@@ -32,6 +41,9 @@ from tenure.store import audit, batches, confined, releases
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
 from tenure.store.lake_files import LakeFile
+
+if TYPE_CHECKING:
+    from tenure.monitor.intake import EndpointIntake
 
 SILENT_US = 30 * DAY_US
 """An open batch that nothing comes for is given up, with what it left on the disk."""
@@ -164,6 +176,8 @@ def finish(
         output_sha256=batch.output_sha256 or "",
     ):
         return batch
+    from tenure.monitor import intake  # here, since it brings numpy, which control starts without
+
     ground.database.read(lambda tx: _mine(tx, endpoint, batch_id, principal))
     _check_whole(parts, end)
     files, days = _moved(ground, batch, parts, _looked_into(ground, batch, parts))
@@ -311,11 +325,11 @@ def _looked_into(ground: Ground, batch: BatchInfo, parts: Sequence[BatchPart]) -
     if not parts:
         return []
     paths = [_there(ground, batch, part) for part in parts]
-    asked = PartsAsked(
-        batch.batch_id,
-        [PartAsked(str(path), one.first_row, one.until_row, one.rows) for path, one in zip(paths, parts, strict=True)],
-        _said(batch),
-    )
+    wanted = [
+        PartAsked(path=str(path), first_row=one.first_row, until_row=one.until_row, rows=one.rows)
+        for path, one in zip(paths, parts, strict=True)
+    ]
+    asked = PartsAsked(batch_id=batch.batch_id, parts=wanted, said=_said(batch))
     try:
         told = processes.answer(msgspec.json.encode(asked), b"", most_bytes=len(parts) * 65_536 + SPARE_BYTES)
         seen = msgspec.json.decode(told, type=list[PartSeen])
@@ -352,10 +366,10 @@ def _moved(
     ground: Ground, batch: BatchInfo, parts: Sequence[BatchPart], seen: Sequence[PartSeen]
 ) -> tuple[list[LakeFile], set[int]]:
     """Move the parts to where the lake has its files. Whatever breaks off here is found there the next time."""
-    lake, files, days = intake.lake_of(ground), [], set()
+    files, days = [], set()
     for part, one in zip(parts, seen, strict=True):
         path = _lake_path(batch, part)
-        source, target = _folder(ground, batch.batch_id) / _name(part), lake.root / path
+        source, target = _folder(ground, batch.batch_id) / _name(part), _lake_root(ground) / path
         target.parent.mkdir(parents=True, exist_ok=True)
         if source.exists():
             source.replace(target)
@@ -376,8 +390,10 @@ def _moved(
     return files, days
 
 
-def _join_waiting(ground: Ground, part: intake.EndpointIntake, batch_id: str) -> None:
+def _join_waiting(ground: Ground, part: EndpointIntake, batch_id: str) -> None:
     """Outcomes that were told before the batch was scored."""
+    from tenure.monitor import intake
+
     lake = intake.lake_of(ground)
     with ground.database.reading() as tx:
         for number, file in enumerate(part.predictions):
@@ -387,7 +403,7 @@ def _join_waiting(ground: Ground, part: intake.EndpointIntake, batch_id: str) ->
 
 def _there(ground: Ground, batch: BatchInfo, part: BatchPart) -> Path:
     staged = _folder(ground, batch.batch_id) / _name(part)
-    moved = intake.lake_of(ground).root / _lake_path(batch, part)
+    moved = _lake_root(ground) / _lake_path(batch, part)
     path = staged if staged.exists() else moved
     if not path.exists():
         raise InvalidInput(f"The part from row {part.first_row} on is gone from the server. Start the batch anew.")
@@ -398,6 +414,10 @@ def _lake_path(batch: BatchInfo, part: BatchPart) -> str:
     """By the day that the batch was opened on: the column `event_at` decides, never the folder."""
     date = moment_of(batch.opened_at).date().isoformat()
     return f"predictions/endpoint={batch.endpoint}/date={date}/batch-{batch.batch_id}-{part.first_row}.parquet"
+
+
+def _lake_root(ground: Ground) -> Path:
+    return ground.settings.folder / "lake"
 
 
 def _name(part: BatchPart) -> str:

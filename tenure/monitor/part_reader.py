@@ -15,7 +15,7 @@ import msgspec
 from tenure.errors import TenureError
 from tenure.manage.table_reader import flat_parquet
 from tenure.records.base import DAY_US
-from tenure.records.batches import FEATURE_TYPES, PART_COLUMNS
+from tenure.records.batches import FEATURE_TYPES, PART_COLUMNS, PartAsked, PartsAsked, PartSeen
 from tenure.store import confined
 from tenure.store.lake import FEATURE_PREFIX
 from tenure.store.lean import refuse_frameworks
@@ -27,34 +27,6 @@ MOST_UNPACKED = 512 * 1024 * 1024
 CPU_S = 900
 FIRST_US, LAST_US = -9_223_372_036_854_775, 9_223_372_036_854_775
 """Where nanoseconds of 64 bits end: the years 1677 and 2262."""
-
-
-class PartAsked(msgspec.Struct, frozen=True):
-    """A file, and the rows that it may be about: their numbers lie in [first_row, until_row)."""
-
-    path: str
-    first_row: int
-    until_row: int
-    rows: int
-
-
-class PartsAsked(msgspec.Struct, frozen=True):
-    """Files of one batch, and what each of their rows must say: `said` by column."""
-
-    batch_id: str
-    parts: list[PartAsked]
-    said: dict[str, str | int | None]
-
-
-class PartSeen(msgspec.Struct, frozen=True):
-    """What a file holds: event times, least and greatest id, UTC midnights; or what is wrong with it."""
-
-    first_event_at: int = 0
-    last_event_at: int = 0
-    first_id: str = ""
-    last_id: str = ""
-    days: list[int] = []
-    problem: str = ""
 
 
 class _Wrong(Exception):
@@ -112,7 +84,13 @@ def _seen(asked: PartsAsked, part: PartAsked, table: pa.Table) -> PartSeen:
         raise _Wrong("event times must be there and lie between the years 1678 and 2262")
     named = pc.min_max(ids).as_py()
     days = pc.unique(pc.floor_temporal(table.column("event_at"), unit="day")).cast(pa.int64()).to_pylist()
-    return PartSeen(least, greatest, named["min"], named["max"], [day - day % DAY_US for day in days])
+    return PartSeen(
+        first_event_at=least,
+        last_event_at=greatest,
+        first_id=named["min"],
+        last_id=named["max"],
+        days=[day - day % DAY_US for day in days],
+    )
 
 
 def _check_shape(table: pa.Table, part: PartAsked) -> None:

@@ -109,3 +109,31 @@ PART_COLUMNS: dict[str, str] = {
 """What a part holds beside the features, as the lake keeps predictions; `latency_us` is null, since nobody waited for a
 row, and `output` is null where `score` says all of it."""
 FEATURE_TYPES = frozenset({"bool", "int64", "double", "string"})
+
+
+class PartAsked(Record):
+    """A file, and the rows that it may be about: their numbers lie in [first_row, until_row)."""
+
+    path: str
+    first_row: int
+    until_row: int
+    rows: int
+
+
+class PartsAsked(Record):
+    """Files of one batch, and what each of their rows must say: `said` by column."""
+
+    batch_id: str
+    parts: list[PartAsked]
+    said: dict[str, str | int | None]
+
+
+class PartSeen(Record):
+    """What a file holds: event times, least and greatest id, UTC midnights; or what is wrong with it."""
+
+    first_event_at: int = 0
+    last_event_at: int = 0
+    first_id: str = ""
+    last_id: str = ""
+    days: list[int] = []
+    problem: str = ""
