@@ -180,6 +180,12 @@ def scores_of(outputs: pa.Array) -> pa.Array:
     """The score of each answer, as `serving.decoding.score_of` tells it."""
     import pyarrow as pa
 
+    if pa.types.is_string(outputs.type):
+        return pa.nulls(len(outputs), pa.float64())
+    if pa.types.is_boolean(outputs.type):
+        return outputs.cast(pa.int8()).cast(pa.float64())
+    if pa.types.is_integer(outputs.type):
+        return outputs.cast(pa.float64(), safe=False)
     if pa.types.is_float64(outputs.type):
         values = outputs.to_numpy(zero_copy_only=False)
         return pa.array(values, mask=~np.isfinite(values))

@@ -205,7 +205,7 @@ def _write_parquet(file: Hashed, schema: pa.Schema, tables: Iterator[pa.Table]) 
     import pyarrow.parquet as pq
 
     texts = [field.name for field in schema if pa.types.is_string(field.type) and field.name != "prediction_id"]
-    with pq.ParquetWriter(file, schema, compression="zstd", compression_level=1, use_dictionary=texts) as writer:
+    with pq.ParquetWriter(file, schema, compression="lz4", use_dictionary=texts) as writer:
         for table in tables:
             writer.write_table(table)
 

@@ -7,6 +7,7 @@ cut off sends what it is not sure of once more.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import shutil
 import sys
@@ -49,6 +50,7 @@ SILENT_US = 30 * DAY_US
 """An open batch that nothing comes for is given up, with what it left on the disk."""
 BY = "tenure-control"
 SPARE_BYTES = 1024 * 1024
+PARTS_A_LOOK = 64
 processes = confined.Processes(
     (sys.executable, "-m", "tenure.monitor.part_reader"), at_once=1, turn_s=60.0, wall_s=1800.0
 )
@@ -159,6 +161,17 @@ def put_part(
         return get(tx, endpoint, batch_id)
 
     return ground.database.write(write)
+
+
+def look_ahead(ground: Ground, endpoint: str, batch_id: str, *, principal: Principal) -> BatchInfo:
+    """Look into the parts that are there by now, so that the end need not. What is wrong is said at the end."""
+    batch = ground.database.read(lambda tx: _mine(tx, endpoint, batch_id, principal))
+    parts = ground.database.read(lambda tx: batches.parts(tx, batch_id))
+    fresh = [part for part in parts if _known(ground, batch_id, part) is None][:PARTS_A_LOOK]
+    for part, one in zip(fresh, _looked_at(ground, batch, fresh), strict=True):
+        with contextlib.suppress(Unavailable):
+            write_whole(_note(ground, batch_id, part), msgspec.json.encode((part.sha256, one)))
+    return batch
 
 
 def finish(
@@ -321,7 +334,35 @@ def _check_whole(parts: Sequence[BatchPart], end: BatchEnd) -> None:
 
 
 def _looked_into(ground: Ground, batch: BatchInfo, parts: Sequence[BatchPart]) -> list[PartSeen]:
-    """What each part holds, by a process in limits. Raises InvalidInput for one that is not what it must be."""
+    """What each part holds. Raises InvalidInput for one that is not what it must be."""
+    known = {part.first_row: _known(ground, batch.batch_id, part) for part in parts}
+    fresh = [part for part in parts if known[part.first_row] is None]
+    known |= {part.first_row: one for part, one in zip(fresh, _looked_at(ground, batch, fresh), strict=True)}
+    found = []
+    for part in parts:
+        seen = known[part.first_row]
+        assert seen is not None
+        if seen.problem:
+            raise InvalidInput(f"The part from row {part.first_row} on is not what it must be: {seen.problem}.")
+        found.append(seen)
+    return found
+
+
+def _known(ground: Ground, batch_id: str, part: BatchPart) -> PartSeen | None:
+    """What was seen in exactly these bytes before."""
+    try:
+        sha256, seen = msgspec.json.decode(_note(ground, batch_id, part).read_bytes(), type=tuple[str, PartSeen])
+    except (OSError, msgspec.DecodeError):
+        return None
+    return seen if sha256 == part.sha256 else None
+
+
+def _note(ground: Ground, batch_id: str, part: BatchPart) -> Path:
+    return _folder(ground, batch_id) / f"{part.first_row}.json"
+
+
+def _looked_at(ground: Ground, batch: BatchInfo, parts: Sequence[BatchPart]) -> list[PartSeen]:
+    """What each part holds, by a process in limits."""
     if not parts:
         return []
     paths = [_there(ground, batch, part) for part in parts]
@@ -339,9 +380,6 @@ def _looked_into(ground: Ground, batch: BatchInfo, parts: Sequence[BatchPart]) -
         raise InvalidInput(f"The parts could not be read: {failure}.") from None
     if len(seen) != len(parts):
         raise InvalidInput("The parts could not be read: what reads them said too little.")
-    for part, one in zip(parts, seen, strict=True):
-        if one.problem:
-            raise InvalidInput(f"The part from row {part.first_row} on is not what it must be: {one.problem}.")
     return seen
 
 

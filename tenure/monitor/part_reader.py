@@ -54,7 +54,8 @@ def seen(asked: PartsAsked, part: PartAsked) -> PartSeen:
     import pyarrow as pa
 
     try:
-        return _seen(asked, part, flat_parquet(Path(part.path).read_bytes(), part.rows, MOST_UNPACKED))
+        content = Path(part.path).read_bytes()
+        return _seen(asked, part, flat_parquet(content, part.rows, MOST_UNPACKED, as_kept=("prediction_id",)))
     except _Wrong as wrong:
         return PartSeen(problem=str(wrong))
     except TenureError as problem:

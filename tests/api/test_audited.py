@@ -74,7 +74,8 @@ UNTOLD: dict[str, str] = {
     "POST /runs/{run_id:str}/note": LABEL,
     "POST /experiments/{experiment_id:str}/note": LABEL,
     "POST /api/v1/endpoints/{name:str}/outcomes": "outcomes arrive by thousands; `segments.recorded` tells of them",
-    "PUT /api/v1/endpoints/{name:str}/batches/{batch_id:str}/parts/{first_row:int}": "`batch.scored` tells of all parts",
+    "PUT /api/v1/endpoints/{name:str}/batches/{batch_id:str}/parts/{first_row:int}": "`batch.scored` tells of all",
+    "POST /api/v1/endpoints/{name:str}/batches/{batch_id:str}/look": READS,
     f"POST {IMPORT}/experiments": MOVED,
     f"POST {IMPORT}/runs": MOVED,
     f"POST {IMPORT}/points": MOVED,
@@ -408,7 +409,8 @@ def batches_of_files(tell: Teller) -> None:
     path = "/api/v1/endpoints/{name:str}/batches"
     place = path.replace("{name:str}", "other")
     first, second = (
-        tell(f"POST {path}", place, "batch.opened", json={"source": "in.parquet"})["batch"]["batch_id"] for _ in range(2)
+        tell(f"POST {path}", place, "batch.opened", json={"source": "in.parquet"})["batch"]["batch_id"]
+        for _ in range(2)
     )
     tell(f"DELETE {path}/{{batch_id:str}}", f"{place}/{first}", "batch.abandoned")
     end = {"rows": 1, "rejected": 1, "input_sha256": "0" * 64, "output_sha256": "1" * 64}

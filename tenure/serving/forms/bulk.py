@@ -194,11 +194,18 @@ def _kept(finish: Finish, values: Floats) -> Floats:
 
 
 def _labels(finish: Finish, scores: Any) -> pa.Array:
-    """Labels as the form says them: of many scores by the same function as for one row."""
+    """Labels as the form says them: of many by the same function as for one row."""
     import pyarrow as pa
 
     if scores.ndim == 1:
         return pa.array(scores.tolist())
+    if len(finish.labels) == 2:
+        linked = _linked(finish, scores)
+        if linked.shape[1] == 2:
+            yes = linked[:, 1] > linked[:, 0]
+        else:
+            yes = linked[:, 0] >= finish.cut if finish.inclusive else linked[:, 0] > finish.cut
+        return pa.array(finish.labels).take(pa.array(yes.astype(np.int64)))
     say = finishing.finisher(finish)
     return pa.array([say(row) for row in scores.tolist()])
 
