@@ -19,7 +19,7 @@ from tests.stories import steps
 
 pytestmark = [
     pytest.mark.slow,  # its parts have quick tests of their own; this one takes half a minute of mlflow
-    pytest.mark.filterwarnings("ignore:.*type hint:UserWarning"),  # mlflow's, about itself
+    pytest.mark.filterwarnings("ignore"),  # mlflow warns of itself, and of pandas
 ]
 ROWS = 200_000
 OWN = """
@@ -76,7 +76,6 @@ def without_a_form(server: Running, client: Any, folder: Path) -> None:
             name="model",
             python_model=str(folder / "own.py"),
             signature=mlflow.models.infer_signature(frame, [0.5]),
-            input_example=frame.head(2),
             pip_requirements=steps.REQUIREMENTS,
         )
         number = mlflow.register_model(logged.model_uri, "own").version
