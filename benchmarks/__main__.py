@@ -16,6 +16,7 @@ NAMES = (
     "swapping",
     "admission",
     "outcomes",
+    "batch",
     "profiling",
     "auditing",
     "access",

@@ -22,6 +22,8 @@ COMMANDS = {
     "endpoint": ("tenure.cli.endpoints", "Endpoints: create, list, show, score, report."),
     "outcome": ("tenure.cli.outcomes", "Outcomes and overrides: upload, override."),
     "stream": ("tenure.cli.streams", "Streams: score what flows from a source to a sink: run, prepare."),
+    "score": ("tenure.cli.score", "Score a file, a folder or a query with an endpoint's champion."),
+    "batch": ("tenure.cli.batches", "Batches: list, show, abandon."),
     "alert": ("tenure.cli.alerts", "Alerts: list, acknowledge."),
     "retrain": ("tenure.cli.retraining", "Retraining runs: list, show."),
     "webhook": ("tenure.cli.webhooks", "Webhooks: list, add, test, log, redeliver, remove."),

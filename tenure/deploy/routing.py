@@ -64,6 +64,12 @@ def in_service(tx: Transaction, endpoint: str) -> list[ReleaseInfo]:
     ]
 
 
+def champion(tx: Transaction, endpoint: str) -> Release | None:
+    """The release that answers at an endpoint, as gateways are told of it; None without a champion."""
+    found = next((one for one in in_service(tx, endpoint) if one.role == "champion"), None)
+    return as_routed(tx, found) if found is not None else None
+
+
 def publish(ground: Ground) -> None:
     """Write the table where the gateways read it. Called after every commit that changed the epoch.
 
@@ -87,7 +93,7 @@ def _route(tx: Transaction, endpoint: Endpoint, admission: AdmissionRules | None
     found = []
     for release in in_service(tx, endpoint.name):
         with contextlib.suppress(NotFound):  # a version that was deleted is not routed to
-            found.append(_release(tx, release))
+            found.append(as_routed(tx, release))
     fallback = endpoints.fallback(tx, endpoint.name)
     return Route(
         endpoint=endpoint.name,
@@ -113,7 +119,8 @@ def _spare(tx: Transaction, endpoint: Endpoint, version: int) -> Release | None:
     return _loaded(tx, info, release_id=f"fallback-{endpoint.name}-{version}", role="fallback", share=0.0)
 
 
-def _release(tx: Transaction, release: ReleaseInfo) -> Release:
+def as_routed(tx: Transaction, release: ReleaseInfo) -> Release:
+    """A release with its version's files, columns and proven form. Raises NotFound when the version was deleted."""
     version = model_versions.get(tx, release.model, release.version)
     return _loaded(tx, version, release_id=release.release_id, role=release.role, share=release.share)
 

@@ -180,12 +180,12 @@ def _from_csv(body: bytes, asked: Asked) -> pa.Table:
     return table
 
 
-def flat_parquet(body: bytes, most_rows: int, most_unpacked: int) -> pa.Table:
+def flat_parquet(body: bytes, most_rows: int, most_unpacked: int, *, as_kept: tuple[str, ...] = ()) -> pa.Table:
     """A Parquet file of plain columns: `most_rows` of them and `most_unpacked` bytes once it is unpacked, or TooLarge.
 
     A text that is kept once and repeated by number takes a few bytes for gigabytes, so texts are read as they are kept,
-    counted, and only then written out. For the same reason no column may hold lists. Raises InvalidInput for one that
-    does, and what Arrow raises for what cannot be read.
+    counted, and only then written out; not those of `as_kept`, in which none is repeated. For the same reason no column
+    may hold lists. Raises InvalidInput for one that does, and what Arrow raises for what cannot be read.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -198,7 +198,8 @@ def flat_parquet(body: bytes, most_rows: int, most_unpacked: int) -> pa.Table:
         if told.num_rows > most_rows or max(numbers, sum(one.total_byte_size for one in groups)) > most_unpacked:
             raise _too_large(most_rows, most_unpacked)
         _check_flat(columns)
-        texts = [column.path for column in columns if column.physical_type == "BYTE_ARRAY"]
+        kept = [column.path for column in columns if column.physical_type == "BYTE_ARRAY"]
+        texts = [path for path in kept if path not in as_kept]
     with pq.ParquetFile(pa.BufferReader(body), read_dictionary=texts) as file:
         table = file.read(use_threads=False)
     if numbers + sum(_written_out(column) for column in table.columns) > most_unpacked:

@@ -52,6 +52,8 @@ class EndpointIntake(msgspec.Struct):
     overrides: list[LakeFile] = []
     decided: list[str] = []
     undecided: list[Decided] = []
+    days: set[int] = set()
+    """UTC midnights of what the files hold, besides the day that each begins with."""
 
     @property
     def written(self) -> list[LakeFile]:
@@ -109,7 +111,7 @@ def _take_bite(ground: Ground, lake: Lake, segment: Segment, offset: int, now: I
     def commit(tx: Transaction) -> None:
         journal_cursors.move(tx, segment.key, from_bytes=offset, to_bytes=reached)
         for part in parts:
-            _store(tx, part, now)
+            store(tx, part, now)
 
     ground.database.write(commit)
     return reached
@@ -155,9 +157,14 @@ def _prepared(tx: Transaction, lake: Lake, name: str, endpoint: str, frames: lis
 def _prepare_answered(
     tx: Transaction, lake: Lake, name: str, part: EndpointIntake, frames: list[PredictionFrame]
 ) -> None:
-    """Write predictions, and the outcomes that were told before their prediction came."""
+    """Write predictions, and the outcomes and overrides that waited for them."""
     table = repeats.without(tx, lake, part.endpoint, "predictions", frames, tables.of_predictions(frames))
     part.predictions += lake.write(part.endpoint, "predictions", name, table)
+    join_waiting(tx, lake, name, part, table)
+
+
+def join_waiting(tx: Transaction, lake: Lake, name: str, part: EndpointIntake, table: Table) -> None:
+    """Write the outcomes and overrides that were told before the predictions of a table came."""
     if kept_overrides.waiting_count(tx, part.endpoint):
         _prepare_waited_overrides(tx, lake, name, part, table)
     if outcomes.waiting_count(tx, part.endpoint) == 0:
@@ -199,7 +206,7 @@ def _write_outcomes(lake: Lake, name: str, part: EndpointIntake, matched: list[j
         part.outcomes_until = max(part.outcomes_until, *(one.told.event_at for one in matched), 0)
 
 
-def _store(tx: Transaction, part: EndpointIntake, now: Instant) -> None:
+def store(tx: Transaction, part: EndpointIntake, now: Instant) -> None:
     """Register an endpoint's new files, and store what waits, what was refused, and which days changed."""
     lake_files.add(tx, part.written, now)  # no window judges the last two
     outcomes.stop_waiting(tx, part.endpoint, part.found)
@@ -212,8 +219,8 @@ def _store(tx: Transaction, part: EndpointIntake, now: Instant) -> None:
         watermarks.received(tx, part.endpoint, first, max(file.last_event_at for file in part.predictions))
     if part.outcomes_until:
         watermarks.outcomes_received(tx, part.endpoint, part.outcomes_until)
-    days = {file.first_event_at // DAY_US * DAY_US for file in part.files}  # a new file holds one day
-    watermarks.mark_days(tx, part.endpoint, days, now)
+    days = {file.first_event_at // DAY_US * DAY_US for file in part.files}  # a gateway's file holds one day
+    watermarks.mark_days(tx, part.endpoint, days | part.days, now)
 
 
 def _told(frame: OutcomeFrame) -> list[Told]:

@@ -300,9 +300,9 @@ def _latencies(rows: Rows) -> tuple[float | None, float | None]:
 
 
 def _of_requests(rows: Rows) -> Array:
-    """The latency of each request in microseconds: the rows of a batch share it."""
+    """The latency of each request in microseconds: its rows share it. Files that were scored as a whole have none."""
     took: Array = rows.latency_us[np.array([key.endswith(":0") for key in rows.prediction_id.tolist()], dtype=bool)]
-    return took
+    return took[took >= 0]
 
 
 def _latency_state(rows: Rows, monitors: Monitors) -> tuple[State, int, int]:

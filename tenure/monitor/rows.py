@@ -22,6 +22,8 @@ Instants = npt.NDArray[np.int64]
 Array = npt.NDArray[Any]
 Mask = npt.NDArray[np.bool_]
 OF_A_SCORE = ("prediction_id", "event_at", "version", "role", "score", "latency_us", "model", "clipped")
+NO_LATENCY = -1
+"""In rows of a batch, which nobody waited for one by one."""
 
 
 @dataclass(frozen=True)
@@ -202,7 +204,7 @@ def _rows(table: Table, told: Table) -> Rows:
         role=_array(table.column("role")),
         score=_array(table.column("score")).astype(np.float64),
         y=_outcomes(table.column("prediction_id"), told),
-        latency_us=_array(table.column("latency_us")).astype(np.int64),
+        latency_us=_array(table.column("latency_us").fill_null(NO_LATENCY)).astype(np.int64),
         columns=columns,
         clipped=_clipped(table),
     )

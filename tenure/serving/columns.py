@@ -57,7 +57,7 @@ class Inputs:
         given = self._taken_apart(asked)
         if not self.columns:
             return _plain(given, asked.form)
-        self._check_names(given, asked.form)
+        self.check_names(given, asked.form)
         taken, problems = {}, []
         for column in self.columns:
             values = given.get(column.name)
@@ -148,7 +148,8 @@ class Inputs:
                 raise InvalidInput(f"Every row must have the same columns. {quoted(unknown)} is not in row 0.")
         return found
 
-    def _check_names(self, given: Collection[str], form: str) -> None:
+    def check_names(self, given: Collection[str], form: str) -> None:
+        """Raise InvalidInput naming columns that are missing or not known, with the nearest name."""
         unknown = [name for name in given if name not in self._names]
         missing = [name for name in self._required if name not in given]
         if not unknown and not missing:

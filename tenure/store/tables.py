@@ -613,6 +613,38 @@ lake_files = Table(
     _number("told_at", null=True),  # when an audit event told of it
     Index("ix_lake_files_by_endpoint", "endpoint", "kind", "first_event_at"),
 )
+batches = Table(
+    "batches",
+    metadata,
+    _text("batch_id", key=True),
+    _text("endpoint"),
+    _text("model"),
+    _number("version"),
+    _text("release_id"),
+    _text("state"),  # open | done | abandoned
+    _text("source"),  # what the caller calls the input
+    _number("rows"),
+    _number("rejected"),
+    _text("opened_by"),
+    _number("opened_at"),
+    _number("changed_at"),
+    _text("input_sha256", null=True),
+    _text("output_sha256", null=True),
+    _text("admitted", null=True),  # JSON of records.admission.Admitted
+    Index("ix_batches_by_endpoint", "endpoint", "opened_at"),
+    Index("ix_batches_by_state", "state", "changed_at"),
+)
+batch_parts = Table(
+    "batch_parts",
+    metadata,
+    Column("batch_id", Text, ForeignKey("batches.batch_id"), primary_key=True),
+    _number("first_row", key=True),
+    _number("until_row"),
+    _number("rows"),
+    _text("sha256"),
+    _number("size_bytes"),
+    _number("received_at"),
+)
 journal_cursors = Table(
     "journal_cursors",
     metadata,

@@ -16,7 +16,7 @@ from tenure.monitor import progress
 from tenure.records.model_files import Monitors
 from tenure.records.people import Permission, Principal
 from tenure.records.windows import Interval, Window
-from tenure.store import alerts, kills, model_files, profiles, releases, retraining_runs, windows
+from tenure.store import alerts, batches, kills, model_files, profiles, releases, retraining_runs, windows
 from tenure.store import endpoints as kept
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
@@ -28,6 +28,7 @@ from tenure.web.page import show
 
 DRAWN_LIMIT = 400
 LISTED_LIMIT = 12
+BATCHES_LIMIT = 8
 ADMITTED = {
     "flagged": "Requests with values outside of a range, marked",
     "clipped": "Requests with values outside of a range, clipped",
@@ -90,6 +91,7 @@ def page(
             "signed": {
                 version: evidence.blocks(tx, endpoint.model, version) for version in {one.version for one in history}
             },
+            "batches": batches.of_endpoint(tx, name, BATCHES_LIMIT),
             "retrainings": retraining_runs.search(tx, endpoint=name),
             "monitors": _monitors(tx, endpoint.model),
             "segments": _segments(tx, endpoint.model),

@@ -75,6 +75,8 @@ UNTOLD: dict[str, str] = {
     "POST /experiments/{experiment_id:str}/note": LABEL,
     "POST /api/v1/endpoints/{name:str}/outcomes": "outcomes arrive by thousands; `segments.recorded` tells of them",
     "POST /api/v1/endpoints/{name:str}/overrides": "each is a row of the lake with who and why; as outcomes",
+    "PUT /api/v1/endpoints/{name:str}/batches/{batch_id:str}/parts/{first_row:int}": "`batch.scored` tells of all",
+    "POST /api/v1/endpoints/{name:str}/batches/{batch_id:str}/look": READS,
     f"POST {IMPORT}/experiments": MOVED,
     f"POST {IMPORT}/runs": MOVED,
     f"POST {IMPORT}/points": MOVED,
@@ -416,6 +418,7 @@ def endpoints_and_alerts(tell: Teller) -> None:
     promote = "/api/v1/models/{model:str}/versions/{version:int}/promote"
     body = {"to": "champion", "reason": "once more"}
     tell(f"POST {promote}", f"/api/v1/models/{town.MODEL}/versions/2/promote", *RECORDED, "version.promoted", json=body)
+    batches_of_files(tell)
     reason = {"reason": "somebody looks after it"}
     for number, door in enumerate(("/api/v1", "")):
         alert = samples.make_alert(alert_id=f"0190b5a0-0000-7000-8000-0000000000f{number}")
@@ -423,6 +426,19 @@ def endpoints_and_alerts(tell: Teller) -> None:
         sent = {"json": reason} if door else {"data": reason}
         path = f"{door}/alerts/{alert.alert_id}/acknowledge"
         tell(f"POST {door}/alerts/{{alert_id:str}}/acknowledge", path, "alert.acknowledged", **sent)
+
+
+def batches_of_files(tell: Teller) -> None:
+    """One that is given up, and one that had no row that could be scored."""
+    path = "/api/v1/endpoints/{name:str}/batches"
+    place = path.replace("{name:str}", "other")
+    first, second = (
+        tell(f"POST {path}", place, "batch.opened", json={"source": "in.parquet"})["batch"]["batch_id"]
+        for _ in range(2)
+    )
+    tell(f"DELETE {path}/{{batch_id:str}}", f"{place}/{first}", "batch.abandoned")
+    end = {"rows": 1, "rejected": 1, "input_sha256": "0" * 64, "output_sha256": "1" * 64}
+    tell(f"POST {path}/{{batch_id:str}}/finish", f"{place}/{second}/finish", "batch.scored", json=end)
 
 
 def webhooks_by_every_door(tell: Teller) -> None:

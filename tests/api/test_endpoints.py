@@ -129,3 +129,13 @@ def test_what_the_gateways_counted_is_told_with_the_endpoint(deployed: Asker, gr
         )
         published.write_status(ground.settings.folder, status)
     assert deployed.ok("GET", f"{HERE}/delay-eu")["admissions"] == {"range": 5, "flagged": 1}
+
+
+def test_a_killed_endpoint_scores_no_batch_until_that_is_lifted(deployed: Asker) -> None:
+    killed = deployed.ok("POST", f"{HERE}/delay-eu/kills", json={"reason": "it answers nonsense"})
+    refused = deployed.refused("POST", f"{HERE}/delay-eu/batches", 503, json={})
+    assert "stopped" in refused["message"]
+    lift = f"{HERE}/delay-eu/kills/{killed['kill']['kill_id']}/lift"
+    told = deployed.ok("POST", lift, json={"reason": "it was the feed"})
+    assert told["acknowledged"] == told["waiting"] == []  # no gateway runs here
+    deployed.ok("POST", f"{HERE}/delay-eu/batches", json={})

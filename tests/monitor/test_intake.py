@@ -73,7 +73,7 @@ def test_a_kill_between_files_and_commit_neither_loses_nor_doubles(
         if killed_in == "written":
             patched.setattr(intake.journal_cursors, "move", die)
         else:
-            patched.setattr(intake, "_store", die)
+            patched.setattr(intake, "store", die)
         with pytest.raises(Killed):
             intake.take_in(traffic.ground, traffic.now())
     assert len(all_rows(traffic)) == 0

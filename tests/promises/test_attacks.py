@@ -576,6 +576,7 @@ def test_no_request_carries_code_or_a_connection() -> None:
 STATEMENTS = {
     "store/migrate.py": "pragmas and locks of our own",
     "store/database.py": "pragmas and settings of our own",
+    "batch/queries.py": "the query that whoever types the command asks of their own database",
 }
 
 

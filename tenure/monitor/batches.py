@@ -1,0 +1,484 @@
+"""Batches: a file that is scored as a whole, by one version, where the command runs; its predictions come in parts.
+
+A part lies beside the lake until all are there. Then each is looked into, moved into the lake as it is, and registered
+in the transaction that tells the audit log. A part that comes again takes the place of the one before, so whoever was
+cut off sends what it is not sure of once more.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from tenure.deploy import admission, endpoints, routing
+from tenure.errors import Conflict, InvalidInput, NotAllowed, NotFound, OverQuota, TooMany, Unavailable
+from tenure.records.admission import HEADERS, AdmissionRules, Admitted
+from tenure.records.base import DAY_US, Instant, moment_of, new_id
+from tenure.records.batches import (
+    MOST_ROWS,
+    BatchEnd,
+    BatchInfo,
+    BatchOrder,
+    BatchPart,
+    NewBatch,
+    PartAsked,
+    PartsAsked,
+    PartSeen,
+)
+from tenure.records.people import Permission, Principal
+from tenure.records.routing import PinnedFile, Release
+from tenure.serving.admissions import Asking, Rules
+from tenure.serving.quotas import Quotas
+from tenure.serving.routing import write_whole
+from tenure.store import audit, batches, confined, kills, releases
+from tenure.store.database import Transaction
+from tenure.store.ground import Ground
+from tenure.store.lake_files import LakeFile
+
+if TYPE_CHECKING:
+    from tenure.monitor.intake import EndpointIntake
+
+SILENT_US = 30 * DAY_US
+"""An open batch that nothing comes for is given up, with what it left on the disk."""
+BY = "tenure-control"
+SPARE_BYTES = 1024 * 1024
+PARTS_A_LOOK = 64
+processes = confined.Processes(
+    (sys.executable, "-m", "tenure.monitor.part_reader"), at_once=1, turn_s=60.0, wall_s=1800.0
+)
+"""Of this process."""
+
+
+def get(tx: Transaction, endpoint: str, batch_id: str) -> BatchInfo:
+    """A batch of an endpoint. Raises NotFound."""
+    found = batches.get(tx, batch_id)
+    if found is None or found.endpoint != endpoint:
+        raise NotFound(
+            f"There is no batch {batch_id[:64]!r} at endpoint {endpoint!r}. `tenure batch list {endpoint}` shows all."
+        )
+    return msgspec.structs.replace(found, champion=endpoints.champion_version(tx, endpoint))
+
+
+def list_of(tx: Transaction, endpoint: str, limit: int) -> list[BatchInfo]:
+    """Batches of an endpoint, newest first. Raises NotFound."""
+    endpoints.get(tx, endpoint)
+    return batches.of_endpoint(tx, endpoint, limit)
+
+
+def admitted(tx: Transaction, endpoint: str, new: NewBatch, principal: Principal, now: Instant) -> Admitted | None:
+    """Hold a batch against the model's file: who, when, where, what for. Its values are held to it row by row.
+
+    Raises NotAdmitted. Quotas count rows as they come.
+    """
+    about = admission.of_model(tx, endpoints.get(tx, endpoint).model)
+    if about is None:
+        return None
+    asked = msgspec.structs.replace(about.use, rows_per_minute=None, rows_per_day=None)
+    rules = Rules(AdmissionRules(model=about.model, revision=about.revision, use=asked), [], Quotas(Path(), "batches"))
+    said = {"jurisdiction": new.jurisdiction, "purpose": new.purpose, "channel": new.channel}
+    headers = {HEADERS[name]: text for name, text in said.items() if text}  # type: ignore[index]
+    release = _champion(tx, endpoint)
+    asking = Asking(endpoint, headers, principal, now)
+    return rules.check(asking, release, {}, new.rows)[1]  # type: ignore[arg-type]  # a condition on rows that nobody knows does not hold
+
+
+def order(ground: Ground, tx: Transaction, batch: BatchInfo) -> BatchOrder:
+    """What a batch is scored with. Locations stay here: files are asked for by path."""
+    release = releases.get(tx, batch.release_id)
+    if release is None:
+        raise NotFound(f"The release {batch.release_id} that the batch began with is gone. Start the batch anew.")
+    return _ordered(ground, tx, batch, routing.as_routed(tx, release))
+
+
+def opened(
+    ground: Ground, tx: Transaction, endpoint: str, new: NewBatch, *, principal: Principal, now: Instant
+) -> BatchOrder:
+    """Open a batch with the endpoint's champion; with `dry_run` only say what it would be scored with.
+
+    Raises NotAdmitted for what the model's file does not allow, Unavailable without a champion.
+    """
+    terms = admitted(tx, endpoint, new, principal, now)
+    release = _champion(tx, endpoint)
+    batch = BatchInfo(
+        batch_id=new_id(now),
+        endpoint=endpoint,
+        model=release.model,
+        version=release.version,
+        release_id=release.release_id,
+        state="open",
+        source=new.source,
+        rows=0,
+        rejected=0,
+        opened_by=principal.name,
+        opened_at=now,
+        changed_at=now,
+        admitted=terms,
+        champion=release.version,
+    )
+    if not new.dry_run:
+        batches.add(tx, batch)
+        detail = {"batch": batch.batch_id, "version": batch.version, "release": batch.release_id, "source": new.source}
+        audit.append(tx, "batch.opened", subject=f"endpoint:{endpoint}", by=principal.name, at=now, detail=detail)
+    return _ordered(ground, tx, batch, release)
+
+
+def put_part(
+    ground: Ground,
+    endpoint: str,
+    batch_id: str,
+    body: bytes,
+    *,
+    first_row: int,
+    until_row: int,
+    rows: int,
+    principal: Principal,
+    now: Instant,
+) -> BatchInfo:
+    """Keep a part of an open batch. Raises Conflict when it is not open, OverQuota, Unavailable on a full disk."""
+    if not (0 <= first_row < until_row <= MOST_ROWS and 0 < rows <= until_row - first_row):
+        raise InvalidInput(f"A part must be about some rows of the first {MOST_ROWS:,}.", where="first_row")
+    part = BatchPart(
+        first_row=first_row,
+        until_row=until_row,
+        rows=rows,
+        sha256=hashlib.sha256(body).hexdigest(),
+        size_bytes=len(body),
+    )
+    ground.database.read(lambda tx: _hold(tx, _mine(tx, endpoint, batch_id, principal), part, now))
+    write_whole(_folder(ground, batch_id) / _name(part), body)
+
+    def write(tx: Transaction) -> BatchInfo:
+        _mine(tx, endpoint, batch_id, principal)
+        batches.put_part(tx, batch_id, part, now)
+        return get(tx, endpoint, batch_id)
+
+    return ground.database.write(write)
+
+
+def look_ahead(ground: Ground, endpoint: str, batch_id: str, *, principal: Principal) -> BatchInfo:
+    """Look into the parts that are there by now, so that the end need not. What is wrong is said at the end."""
+    batch = ground.database.read(lambda tx: _mine(tx, endpoint, batch_id, principal))
+    parts = ground.database.read(lambda tx: batches.parts(tx, batch_id))
+    fresh = [part for part in parts if _known(ground, batch_id, part) is None][:PARTS_A_LOOK]
+    for part, one in zip(fresh, _looked_at(ground, batch, fresh), strict=True):
+        with contextlib.suppress(Unavailable):
+            write_whole(_note(ground, batch_id, part), msgspec.json.encode((part.sha256, one)))
+    return batch
+
+
+def finish(
+    ground: Ground, endpoint: str, batch_id: str, end: BatchEnd, *, principal: Principal, now: Instant
+) -> BatchInfo:
+    """Make a batch's predictions part of the lake and tell the audit log, in one transaction.
+
+    Asked again with the same end, it answers the same. Raises InvalidInput naming the part that is not what it must be.
+    """
+    batch, parts = ground.database.read(lambda tx: (get(tx, endpoint, batch_id), batches.parts(tx, batch_id)))
+    if batch.state == "done" and end == BatchEnd(
+        rows=batch.rows,
+        rejected=batch.rejected,
+        input_sha256=batch.input_sha256 or "",
+        output_sha256=batch.output_sha256 or "",
+    ):
+        return batch
+    from tenure.monitor import intake  # here, since it brings numpy, which control starts without
+
+    ground.database.read(lambda tx: _mine(tx, endpoint, batch_id, principal))
+    _check_whole(parts, end)
+    files, days = _moved(ground, batch, parts, _looked_into(ground, batch, parts))
+    part = intake.EndpointIntake(endpoint, files=list(files), predictions=files, days=days)
+    _join_waiting(ground, part, batch_id)
+
+    def write(tx: Transaction) -> BatchInfo:
+        if not batches.settle(tx, batch_id, end, now):
+            raise Conflict(f"The batch {batch_id} is not open any more.")
+        if files:
+            intake.store(tx, part, now)
+        detail = {
+            **msgspec.structs.asdict(end),
+            "batch": batch_id,
+            "model": batch.model,
+            "version": batch.version,
+            "release": batch.release_id,
+            "files": len(files),
+            "predictions": sum(file.row_count for file in files),
+        }
+        audit.append(tx, "batch.scored", subject=f"endpoint:{endpoint}", by=principal.name, at=now, detail=detail)
+        return get(tx, endpoint, batch_id)
+
+    done = ground.database.write(write)
+    shutil.rmtree(_folder(ground, batch_id), ignore_errors=True)
+    return done
+
+
+def require_may_abandon(batch: BatchInfo, principal: Principal) -> None:
+    """Raise NotAllowed unless it is the principal's own batch, or the principal manages its model."""
+    if batch.opened_by != principal.name and not principal.may(Permission.MANAGE, batch.model):
+        raise NotAllowed(f"The batch was opened by {batch.opened_by}, who may give it up, as who manages its model.")
+
+
+def abandon(ground: Ground, endpoint: str, batch_id: str, *, by: str, now: Instant) -> BatchInfo:
+    """Give up an open batch: nothing of it reaches the lake. Raises Conflict when it is not open."""
+
+    def write(tx: Transaction) -> BatchInfo:
+        batch = get(tx, endpoint, batch_id)
+        _abandon(tx, batch, by=by, now=now)
+        return get(tx, endpoint, batch_id)
+
+    given_up = ground.database.write(write)
+    shutil.rmtree(_folder(ground, batch_id), ignore_errors=True)
+    return given_up
+
+
+def abandon_silent(ground: Ground, *, now: Instant) -> int:
+    """Give up batches that nothing came for in thirty days; how many."""
+    silent = ground.database.read(lambda tx: batches.silent_since(tx, now - SILENT_US))
+    for batch in silent:
+        abandon(ground, batch.endpoint, batch.batch_id, by=BY, now=now)
+    return len(silent)
+
+
+def content(ground: Ground, endpoint: str, release_id: str, path: str, *, form: bool) -> Iterator[bytes]:
+    """One pinned file of a version that is or was in service here, or of its form. Raises NotFound."""
+
+    def load(tx: Transaction) -> Release:
+        found = releases.get(tx, release_id)
+        if found is None or found.endpoint != endpoint:
+            raise NotFound(f"There is no release {release_id[:64]!r} at endpoint {endpoint!r}.")
+        return routing.as_routed(tx, found)
+
+    release = ground.database.read(load)
+    location, files = _place_of(release, form=form)
+    if path not in {file.path for file in files}:
+        raise NotFound(f"Version {release.version} of {release.model} has no file {path[:200]!r} there.", where="path")
+    store = ground.opened(location)
+    if store is None:
+        raise NotFound(f"The files of version {release.version} of {release.model} are outside every artifact root.")
+    return iter(store.store.read(store.below(path)))
+
+
+def _place_of(release: Release, *, form: bool) -> tuple[str, list[PinnedFile]]:
+    if not form:
+        return release.location, release.files
+    if release.form is None:
+        raise NotFound(f"Version {release.version} of {release.model} has no form that was proven.")
+    return release.form.location, release.form.files
+
+
+def _champion(tx: Transaction, endpoint: str) -> Release:
+    model = endpoints.get(tx, endpoint).model
+    release = routing.champion(tx, endpoint)
+    if release is None:
+        raise Unavailable(f"Endpoint {endpoint!r} has no champion. Promote an approved version of {model} first.")
+    _check_not_stopped(tx, endpoint, release.version)
+    return release
+
+
+def _check_not_stopped(tx: Transaction, endpoint: str, version: int) -> None:
+    """A killed version scores no batch either. Raises Unavailable."""
+    if any(one.version in (None, version) for one in kills.standing(tx, endpoint=endpoint)):
+        raise Unavailable(
+            f"Version {version} was stopped at {endpoint!r} on purpose and scores nothing until that is lifted: "
+            f"`tenure endpoint kills {endpoint}`. What is scored already is kept; the same command goes on then."
+        )
+
+
+def _ordered(ground: Ground, tx: Transaction, batch: BatchInfo, release: Release) -> BatchOrder:
+    about = admission.of_model(tx, release.model)
+    replace = msgspec.structs.replace
+    form = replace(release.form, location="") if release.form else None
+    most = ground.settings.max_body_mib * 1024 * 1024 - SPARE_BYTES
+    return BatchOrder(
+        batch=batch,
+        release=replace(release, location="", form=form),
+        columns=about.columns if about else [],
+        admitted=batch.admitted,
+        most_part_bytes=max(most, SPARE_BYTES // 2),
+    )
+
+
+def _mine(tx: Transaction, endpoint: str, batch_id: str, principal: Principal) -> BatchInfo:
+    """An open batch of whoever asks. Raises NotFound, NotAllowed, Conflict."""
+    batch = get(tx, endpoint, batch_id)
+    if batch.opened_by != principal.name:
+        raise NotAllowed(f"The batch was opened by somebody else ({batch.opened_by}), who alone may go on with it.")
+    if batch.state != "open":
+        raise Conflict(f"The batch {batch_id} is {batch.state}. Start a new one: `tenure score … --restart`.")
+    _check_not_stopped(tx, endpoint, batch.version)
+    return batch
+
+
+def _hold(tx: Transaction, batch: BatchInfo, part: BatchPart, now: Instant) -> None:
+    """Raise OverQuota when a part is more than is left of what the caller's batches may have on this day."""
+    about = admission.of_model(tx, batch.model)
+    most = about.use.rows_per_day if about else None
+    if most is None:
+        return
+    midnight = now // DAY_US * DAY_US
+    known = next((one.rows for one in batches.parts(tx, batch.batch_id) if one.first_row == part.first_row), 0)
+    had = batches.rows_since(tx, batch.model, batch.opened_by, midnight) - known
+    if had + part.rows > most:
+        raise OverQuota(
+            f"The model's file lets a caller have {most:,} rows scored on a day, and {had:,} came in batches today. "
+            "Go on tomorrow (UTC) with the same command, or ask the model's owner.",
+            retry_after_s=(midnight + DAY_US - now) // 1_000_000 + 1,
+        )
+
+
+def _check_whole(parts: Sequence[BatchPart], end: BatchEnd) -> None:
+    predictions = sum(part.rows for part in parts)
+    overlap = any(part.until_row > after.first_row for part, after in pairwise(parts))
+    if overlap or predictions != end.rows - end.rejected or (parts and parts[-1].until_row > end.rows):
+        raise InvalidInput(
+            f"The parts must hold each row once that was not rejected: {end.rows - end.rejected:,}. They hold "
+            f"{predictions:,}. Run the command again, which sends what is missing.",
+            where="rows",
+        )
+
+
+def _looked_into(ground: Ground, batch: BatchInfo, parts: Sequence[BatchPart]) -> list[PartSeen]:
+    """What each part holds. Raises InvalidInput for one that is not what it must be."""
+    known = {part.first_row: _known(ground, batch.batch_id, part) for part in parts}
+    fresh = [part for part in parts if known[part.first_row] is None]
+    known |= {part.first_row: one for part, one in zip(fresh, _looked_at(ground, batch, fresh), strict=True)}
+    found = []
+    for part in parts:
+        seen = known[part.first_row]
+        assert seen is not None
+        if seen.problem:
+            raise InvalidInput(f"The part from row {part.first_row} on is not what it must be: {seen.problem}.")
+        found.append(seen)
+    return found
+
+
+def _known(ground: Ground, batch_id: str, part: BatchPart) -> PartSeen | None:
+    """What was seen in exactly these bytes before."""
+    try:
+        sha256, seen = msgspec.json.decode(_note(ground, batch_id, part).read_bytes(), type=tuple[str, PartSeen])
+    except (OSError, msgspec.DecodeError):
+        return None
+    return seen if sha256 == part.sha256 else None
+
+
+def _note(ground: Ground, batch_id: str, part: BatchPart) -> Path:
+    return _folder(ground, batch_id) / f"{part.first_row}.json"
+
+
+def _looked_at(ground: Ground, batch: BatchInfo, parts: Sequence[BatchPart]) -> list[PartSeen]:
+    """What each part holds, by a process in limits."""
+    if not parts:
+        return []
+    paths = [_there(ground, batch, part) for part in parts]
+    wanted = [
+        PartAsked(path=str(path), first_row=one.first_row, until_row=one.until_row, rows=one.rows)
+        for path, one in zip(paths, parts, strict=True)
+    ]
+    asked = PartsAsked(batch_id=batch.batch_id, parts=wanted, said=_said(batch))
+    try:
+        told = processes.answer(msgspec.json.encode(asked), b"", most_bytes=len(parts) * 65_536 + SPARE_BYTES)
+        seen = msgspec.json.decode(told, type=list[PartSeen])
+    except confined.Busy:
+        raise TooMany("Another batch is being looked into. Try again in a minute.") from None
+    except (confined.Failed, msgspec.DecodeError) as failure:
+        raise InvalidInput(f"The parts could not be read: {failure}.") from None
+    if len(seen) != len(parts):
+        raise InvalidInput("The parts could not be read: what reads them said too little.")
+    return seen
+
+
+def _said(batch: BatchInfo) -> dict[str, str | int | None]:
+    terms = batch.admitted
+    return {
+        "release_id": batch.release_id,
+        "model": batch.model,
+        "version": batch.version,
+        "role": "champion",
+        "caller": batch.opened_by,
+        "batch": batch.batch_id,
+        "latency_us": None,
+        "file_revision": terms.revision if terms else None,
+        "jurisdiction": (terms.jurisdiction or None) if terms else None,
+        "purpose": (terms.purpose or None) if terms else None,
+        "channel": (terms.channel or None) if terms else None,
+    }
+
+
+def _moved(
+    ground: Ground, batch: BatchInfo, parts: Sequence[BatchPart], seen: Sequence[PartSeen]
+) -> tuple[list[LakeFile], set[int]]:
+    """Move the parts to where the lake has its files. Whatever breaks off here is found there the next time."""
+    files, days = [], set()
+    for part, one in zip(parts, seen, strict=True):
+        path = _lake_path(batch, part)
+        source, target = _folder(ground, batch.batch_id) / _name(part), _lake_root(ground) / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.exists():
+            source.replace(target)
+        files.append(
+            LakeFile(
+                path=path,
+                kind="predictions",
+                endpoint=batch.endpoint,
+                row_count=part.rows,
+                first_event_at=one.first_event_at,
+                last_event_at=one.last_event_at,
+                first_id=one.first_id,
+                last_id=one.last_id,
+                sha256=part.sha256,
+            )
+        )
+        days |= set(one.days)
+    return files, days
+
+
+def _join_waiting(ground: Ground, part: EndpointIntake, batch_id: str) -> None:
+    """Outcomes that were told before the batch was scored."""
+    from tenure.monitor import intake, progress
+
+    lake = progress.lake_of(ground)
+    with ground.database.reading() as tx:
+        for number, file in enumerate(part.predictions):
+            table = lake.read([file], columns=["prediction_id", "event_at", "reference"])
+            intake.join_waiting(tx, lake, f"batch-{batch_id}-{number}", part, table)
+
+
+def _there(ground: Ground, batch: BatchInfo, part: BatchPart) -> Path:
+    staged = _folder(ground, batch.batch_id) / _name(part)
+    moved = _lake_root(ground) / _lake_path(batch, part)
+    path = staged if staged.exists() else moved
+    if not path.exists():
+        raise InvalidInput(f"The part from row {part.first_row} on is gone from the server. Start the batch anew.")
+    return path
+
+
+def _lake_path(batch: BatchInfo, part: BatchPart) -> str:
+    """By the day that the batch was opened on: the column `event_at` decides, never the folder."""
+    date = moment_of(batch.opened_at).date().isoformat()
+    return f"predictions/endpoint={batch.endpoint}/date={date}/batch-{batch.batch_id}-{part.first_row}.parquet"
+
+
+def _lake_root(ground: Ground) -> Path:
+    return ground.settings.folder / "lake"
+
+
+def _name(part: BatchPart) -> str:
+    return f"{part.first_row}.parquet"
+
+
+def _folder(ground: Ground, batch_id: str) -> Path:
+    return ground.settings.folder / "batches" / batch_id
+
+
+def _abandon(tx: Transaction, batch: BatchInfo, *, by: str, now: Instant) -> None:
+    if not batches.abandon(tx, batch.batch_id, now):
+        raise Conflict(f"Only an open batch can be given up. This one is {batch.state}.")
+    detail = {"batch": batch.batch_id, "rows": batch.rows}
+    audit.append(tx, "batch.abandoned", subject=f"endpoint:{batch.endpoint}", by=by, at=now, detail=detail)
