@@ -14,6 +14,7 @@ NAMES = (
     "provenance",
     "scoring",
     "swapping",
+    "blocks",
     "admission",
     "outcomes",
     "batch",

@@ -6,6 +6,7 @@ become arrays of NumPy without a look at each value; NumPy is imported when the 
 
 from __future__ import annotations
 
+import struct
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -162,21 +163,32 @@ def array(values: list[Any], datatype: str, where: str) -> Any:
         raise InvalidInput(f"The values must be {datatype}. One is beyond.", where=where) from None
 
 
+_length = struct.Struct("<I").unpack_from
+
+
 def _texts(raw: memoryview, count: int, where: str) -> list[str]:
-    """Elements that each say their length first."""
+    """Elements that each say their length first. Categories come again and again, so each text is made once."""
     if count * LENGTH_BYTES > len(raw):
         raise InvalidInput(
             f"{count} elements of BYTES take at least {count * LENGTH_BYTES} bytes. Got {len(raw)}.", where=where
         )
-    found, at = [], 0
+    sent, size, at = bytes(raw), len(raw), 0
+    found: list[str] = []
+    known: dict[bytes, str] = {}
     for place in range(count):
         start = at + LENGTH_BYTES
-        at = start + int.from_bytes(raw[start - LENGTH_BYTES : start], "little")
-        if at > len(raw):
+        if start > size:
+            raise InvalidInput(f"Element {place} begins after the end of what was sent.", where=where)
+        at = start + _length(sent, start - LENGTH_BYTES)[0]
+        if at > size:
             raise InvalidInput(f"Element {place} says that it is longer than what was sent.", where=where)
-        found.append(text(bytes(raw[start:at]), place, where))
-    if at != len(raw):
-        raise InvalidInput(f"{count} elements of BYTES end at byte {at}. Got {len(raw)} bytes.", where=where)
+        element = sent[start:at]
+        said = known.get(element)
+        if said is None:
+            said = known[element] = text(element, place, where)
+        found.append(said)
+    if at != size:
+        raise InvalidInput(f"{count} elements of BYTES end at byte {at}. Got {size} bytes.", where=where)
     return found
 
 
