@@ -177,7 +177,7 @@ def journal(name: str, mode: str | None, fraction: float, reason: str | None, cl
 
 @command.command("export")
 @click.argument("name")
-@click.argument("url", required=False)
+@click.argument("address", required=False)
 @click.option("--what", type=click.Choice(["request", "response"]), multiple=True, help="Repeat it; both without it.")
 @click.option("--share", type=float, default=1.0, help="Of the requests: 0.1 for 10 %.")
 @click.option("--secret", envvar="TENURE_EXPORT_SECRET", help="Signs every event; better given by the variable.")
@@ -186,7 +186,7 @@ def journal(name: str, mode: str | None, fraction: float, reason: str | None, cl
 @server_option
 def export(
     name: str,
-    url: str | None,
+    address: str | None,
     what: tuple[str, ...],
     share: float,
     secret: str | None,
@@ -197,14 +197,14 @@ def export(
 ) -> None:
     """Show, or set, where requests and answers are sent as CloudEvents (https://…). The secret is never shown again."""
     place = f"/api/v1/endpoints/{name}/export"
-    if url and nothing:
+    if address and nothing:
         raise InvalidInput("Give an address or --none, not both.")
-    if url is None and not nothing:
+    if address is None and not nothing:
         found = client.get(place)
     elif reason is None:
         raise InvalidInput("Say why, with --reason.")
     else:
-        asked = {"url": url, "what": list(what) or ["request", "response"], "share": share, "secret": secret}
+        asked = {"url": address, "what": list(what) or ["request", "response"], "share": share, "secret": secret}
         found = client.put(place, asked | {"reason": reason})
     columns = ["url", "what", "share", "signed", "sent", "waiting", "failed", "dropped", "problem"]
     rows = [[", ".join(found[one]) if one == "what" else found[one] for one in columns]] if found else []

@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 
 import msgspec
 import pytest
 
+from tenure import worker
 from tenure.build import webhooks
 from tenure.deploy import exports as deployed
 from tenure.integrate import events, exports
@@ -33,9 +35,9 @@ class Desk:
     def __init__(self, ground: Ground) -> None:
         self.ground = replace(ground, settings=msgspec.structs.replace(ground.settings, webhook_allow="127.0.0.1"))
         self.traffic = Traffic(self.ground)
-        self.exporter = self.worker()
+        self.exporter = self.new_exporter()
 
-    def worker(self) -> Exporter:
+    def new_exporter(self) -> Exporter:
         return Exporter(jitter=lambda: 0.5)
 
     def export(self, url: str | None, **fields: object) -> None:
@@ -206,7 +208,7 @@ def test_a_restart_drops_what_waited_counts_it_and_sends_nothing_twice(each_desk
     each_desk.send()
     assert each_desk.counts() == (2, 1, 0, 0)
     each_desk.exporter.stop(each_desk.ground, Instant(NOW))
-    each_desk.exporter = each_desk.worker()
+    each_desk.exporter = each_desk.new_exporter()
     later = each_desk.answer(2)
     assert each_desk.counts() == (2, 1, 0, 2)
     each_desk.send()
@@ -221,7 +223,7 @@ def test_a_kill_after_the_commit_is_counted_too(
     monkeypatch.setattr(Exporter, "keep", lambda *_: None)
     desk.answer(2)
     monkeypatch.undo()
-    desk.exporter = desk.worker()
+    desk.exporter = desk.new_exporter()
     desk.send()
     assert desk.counts() == (0, 0, 0, 2)
 
@@ -255,3 +257,17 @@ def test_a_frame_that_cannot_be_told_is_counted_and_holds_no_journal_up(
     desk.answer(1)
     assert desk.counts() == (0, 0, 1, 0)
     assert "cannot be exported" in caplog.text
+
+
+def test_the_worker_exports_by_itself(desk: Desk, receiver: Receiver) -> None:
+    desk.export(receiver.url)
+    made = desk.traffic.predict()
+    stopping = threading.Event()
+    running = threading.Thread(target=worker.run, args=(desk.ground, stopping))
+    running.start()
+    try:
+        wait_until(lambda: desk.counts() == (0, 1, 0, 0), 20, "the answer was exported")
+    finally:
+        stopping.set()
+        running.join(20)
+    assert ids(receiver) == [made.prediction_id]
