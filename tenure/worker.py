@@ -2,7 +2,8 @@
 
 The worker looks at what has arrived, again and again: it takes the journal in, joins outcomes to predictions,
 judges the windows that are due, opens and resolves alerts, moves every retraining one step on, has versions in service
-compiled, sends the messages that wait in the outbox, and signs a checkpoint of the audit log from time to time.
+compiled, sends the messages that wait in the outbox and what endpoints export, and signs a checkpoint of the audit log
+from time to time.
 Each step is safe to be killed in: what it had not committed it does again.
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 import logging
 import threading
 
+from tenure.records.base import Instant
 from tenure.store.ground import Ground
 
 log = logging.getLogger("tenure.worker")
@@ -19,22 +21,27 @@ log = logging.getLogger("tenure.worker")
 def run(ground: Ground, stopping: threading.Event) -> None:
     """Look at what has arrived until told to stop. A failing step is logged and tried again at the next look."""
     from tenure.deploy import compiling
-    from tenure.integrate import deliveries
+    from tenure.integrate import deliveries, exports
     from tenure.manage import checkpoints
     from tenure.monitor import intake, segments, watch
     from tenure.retrain import jobs, loop
 
     runner, sender, compiler = jobs.Runner(), deliveries.Sender(), compiling.Compiler()
-    teller, keeper = segments.Teller(), checkpoints.Keeper()
+    teller, keeper, exporter = segments.Teller(), checkpoints.Keeper(), exports.Exporter()
+
+    def take_in(ground: Ground, now: Instant) -> bool:
+        return intake.take_in(ground, now, exporter)
+
     while not stopping.is_set():
         moved = False
         for step in (
-            intake.take_in,
+            take_in,
             watch.judge_due,
             loop.advance,
             runner.run_waiting,
             compiler.compile_waiting,
             sender.send_due,
+            exporter.send_due,
             teller.tell_due,
             keeper.keep_due,
         ):
@@ -47,3 +54,4 @@ def run(ground: Ground, stopping: threading.Event) -> None:
     runner.stop(ground, ground.clock())
     compiler.stop(ground, ground.clock())
     sender.stop(ground, ground.clock())
+    exporter.stop(ground, ground.clock())

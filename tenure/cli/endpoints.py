@@ -175,6 +175,42 @@ def journal(name: str, mode: str | None, fraction: float, reason: str | None, cl
     show(found, as_json, ["mode", "fraction"], [(found["mode"], found["fraction"])], f"Journal of {name}")
 
 
+@command.command("export")
+@click.argument("name")
+@click.argument("address", required=False)
+@click.option("--what", type=click.Choice(["request", "response"]), multiple=True, help="Repeat it; both without it.")
+@click.option("--share", type=float, default=1.0, help="Of the requests: 0.1 for 10 %.")
+@click.option("--secret", envvar="TENURE_EXPORT_SECRET", help="Signs every event; better given by the variable.")
+@click.option("--none", "nothing", is_flag=True, help="Export nothing any more.")
+@click.option("--reason", default=None, help="Why; needed to change it.")
+@server_option
+def export(
+    name: str,
+    address: str | None,
+    what: tuple[str, ...],
+    share: float,
+    secret: str | None,
+    nothing: bool,
+    reason: str | None,
+    client: Any,
+    as_json: bool,
+) -> None:
+    """Show, or set, where requests and answers are sent as CloudEvents (https://…). The secret is never shown again."""
+    place = f"/api/v1/endpoints/{name}/export"
+    if address and nothing:
+        raise InvalidInput("Give an address or --none, not both.")
+    if address is None and not nothing:
+        found = client.get(place)
+    elif reason is None:
+        raise InvalidInput("Say why, with --reason.")
+    else:
+        asked = {"url": address, "what": list(what) or ["request", "response"], "share": share, "secret": secret}
+        found = client.put(place, asked | {"reason": reason})
+    columns = ["url", "what", "share", "signed", "sent", "waiting", "failed", "dropped", "problem"]
+    rows = [[", ".join(found[one]) if one == "what" else found[one] for one in columns]] if found else []
+    show(found, as_json, ["goes to", *columns[1:]], rows, f"Export of {name}")
+
+
 def _json(text: str, where: str) -> Any:
     try:
         return json.loads(text)

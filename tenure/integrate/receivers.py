@@ -247,7 +247,7 @@ def _trusted() -> ssl.SSLContext:
 
 def _remark(status: int) -> str | None:
     if 300 <= status < 400:
-        return "It points to another address. Redirects are not followed: put the final address into the webhook."
+        return "It points to another address. Redirects are not followed: write the final address instead."
     return None
 
 

@@ -11,6 +11,7 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Iterable
+from typing import Any, Protocol
 
 import msgspec
 
@@ -60,7 +61,18 @@ class EndpointIntake(msgspec.Struct):
         return [*self.files, *self.refusals, *self.overrides]
 
 
-def take_in(ground: Ground, now: Instant) -> bool:
+class Follower(Protocol):
+    """Somebody else who wants what is taken in, as an export does: chosen outside of the transaction that moves the
+    cursor, noted in it, kept after it."""
+
+    def choose(self, ground: Ground, frames: list[Frame]) -> Any: ...
+
+    def note(self, tx: Transaction, chosen: Any) -> None: ...
+
+    def keep(self, chosen: Any) -> None: ...
+
+
+def take_in(ground: Ground, now: Instant, follower: Follower | None = None) -> bool:
     """Take new frames of every segment into the lake; False when there was nothing to do.
 
     One call works for about a second, then returns so that what came in can be judged meanwhile. A segment that
@@ -74,7 +86,7 @@ def take_in(ground: Ground, now: Instant) -> bool:
         if time.monotonic_ns() > until:
             return True
         try:
-            reached = _take_segment(ground, lake, segment, cursors.get(segment.key, 0), until, now)
+            reached = _take_segment(ground, lake, segment, cursors.get(segment.key, 0), until, now, follower)
         except Exception:
             log.exception("segment %s of the journal cannot be taken in; it is tried again", segment.key)
             continue
@@ -85,17 +97,27 @@ def take_in(ground: Ground, now: Instant) -> bool:
     return compaction.tidy(ground, lake, now) or moved
 
 
-def _take_segment(ground: Ground, lake: Lake, segment: Segment, offset: int, until_ns: int, now: Instant) -> int:
+def _take_segment(
+    ground: Ground,
+    lake: Lake,
+    segment: Segment,
+    offset: int,
+    until_ns: int,
+    now: Instant,
+    follower: Follower | None,
+) -> int:
     """Take in a segment from an offset on, bite by bite; the offset after the last whole frame that is there."""
     while offset < size_of(segment) and time.monotonic_ns() < until_ns:
-        reached = _take_bite(ground, lake, segment, offset, now)
+        reached = _take_bite(ground, lake, segment, offset, now, follower)
         if reached == offset:
             break
         offset = reached
     return offset
 
 
-def _take_bite(ground: Ground, lake: Lake, segment: Segment, offset: int, now: Instant) -> int:
+def _take_bite(
+    ground: Ground, lake: Lake, segment: Segment, offset: int, now: Instant, follower: Follower | None
+) -> int:
     """Take in some frames of a segment from an offset on; the offset after them."""
     limit = OUTCOMES_A_BITE if segment.process == OUTCOMES_NAME else PREDICTIONS_A_BITE
     frames, reached = read_frames(segment.path, offset, limit)
@@ -107,13 +129,18 @@ def _take_bite(ground: Ground, lake: Lake, segment: Segment, offset: int, now: I
         lake.delete(file.path for part in parts for file in part.written)
         frames, reached = read_frames(segment.path, offset, SMALL_BITE)
         parts = _all_prepared(ground, lake, name, frames)
+    chosen = follower.choose(ground, frames) if follower else None
 
     def commit(tx: Transaction) -> None:
         journal_cursors.move(tx, segment.key, from_bytes=offset, to_bytes=reached)
         for part in parts:
             store(tx, part, now)
+        if follower:
+            follower.note(tx, chosen)
 
     ground.database.write(commit)
+    if follower:
+        follower.keep(chosen)
     return reached
 
 

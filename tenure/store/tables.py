@@ -556,6 +556,22 @@ endpoints = Table(
     _text("fallback", null=True),  # JSON of records/kills.py: what is answered instead of a killed version
     _text("journal", null=True),  # JSON of records/journaling.py: how its answers are journaled
 )
+endpoint_exports = Table(
+    "endpoint_exports",
+    metadata,
+    _text("endpoint", key=True),
+    _text("url"),
+    _text("what"),  # JSON: request, response or both
+    Column("share", Double, nullable=False),  # of the requests, 0-1
+    Column("secret", LargeBinary, nullable=True),  # encrypted with a key of the data folder; never shown again
+    _number("set_at"),  # counts of an export that was set anew meanwhile are not this one's
+    _number("waiting"),  # in the worker's memory
+    _number("sent"),
+    _number("failed"),
+    _number("dropped"),
+    _text("problem", null=True),
+    _number("tried_at", null=True),
+)
 kills = Table(
     "kills",
     metadata,

@@ -16,7 +16,7 @@ from tenure.monitor import progress
 from tenure.records.model_files import Monitors
 from tenure.records.people import Permission, Principal
 from tenure.records.windows import Interval, Window
-from tenure.store import alerts, batches, kills, model_files, profiles, releases, retraining_runs, windows
+from tenure.store import alerts, batches, exports, kills, model_files, profiles, releases, retraining_runs, windows
 from tenure.store import endpoints as kept
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
@@ -87,6 +87,7 @@ def page(
             "releases": history,
             "kills": kills.history(tx, name),
             "fallback": msgspec.to_builtins(kept.fallback(tx, name)),
+            "export": exports.get(tx, name),
             "csrf": csrf_of(request),
             "signed": {
                 version: evidence.blocks(tx, endpoint.model, version) for version in {one.version for one in history}

@@ -396,6 +396,10 @@ def kills(tell: Teller) -> None:
     tell(f"PUT /api/v1{journal}", "/api/v1/endpoints/other/journal", "endpoint.journal_set", json=asked)
     kept = {"mode": "audit", **reason}
     tell(f"POST {journal}", "/endpoints/other/journal", "endpoint.journal_set", data=kept)
+    export = {"url": "https://events.example/in", **reason}
+    for door, body in (("PUT /api/v1", "json"), ("POST ", "data")):
+        place = f"{door.partition(' ')[2]}/endpoints/other/export"
+        tell(f"{door}/endpoints/{{name:str}}/export", place, "endpoint.export_set", **{body: export})
     for door, body in (("/api/v1", "json"), ("", "data")):
         place = f"{door}/endpoints/other/kills"
         tell(f"POST {door}/endpoints/{{name:str}}/kills", place, "endpoint.killed", **{body: reason})

@@ -193,6 +193,9 @@ KINDS: dict[int, Kind] = {
             "integrate/test_receivers::test_proxies_of_the_environment_are_not_used",
             "build/test_webhook_addresses::test_an_address_of_this_machine_or_its_networks_is_not_public",
             "build/test_webhook_addresses::test_an_address_to_which_nothing_will_be_sent_is_refused_at_once",
+            "deploy/test_exports::test_what_does_not_fit_is_refused",
+            "integrate/test_exports::test_a_redirect_is_not_followed",
+            "integrate/test_exports::test_an_address_that_is_no_longer_allowed_gets_nothing",
         ),
     ),
     16: Kind(

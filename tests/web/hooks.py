@@ -1,11 +1,12 @@
-"""Webhooks of the town: one that is told everything and is failing now, one that was disabled."""
+"""Webhooks of the town: one that is told everything and is failing now, one that was disabled; and an export."""
 
 from __future__ import annotations
 
 from tenure.build import announcements
 from tenure.records.base import Instant
+from tenure.records.exports import Export
 from tenure.records.webhooks import EVENTS, Attempt, Message, Webhook
-from tenure.store import outbox, webhooks
+from tenure.store import exports, outbox, webhooks
 from tenure.store.database import Transaction
 
 BUSY = "0190b5a0-0000-7000-8000-0000000000b1"
@@ -35,6 +36,24 @@ def fill(tx: Transaction, now: Instant, marked: str) -> None:
         outbox.add(tx, [message])
         if number < 59:
             settle(tx, message, accepted=number % 7 != 3)
+
+
+def export(tx: Transaction, endpoint: str, now: Instant, marked: str) -> None:
+    made = Export(
+        endpoint=endpoint,
+        url=f"https://events.example/{marked}",
+        what=["request", "response"],
+        share=0.25,
+        signed=True,
+        set_at=now,
+        waiting=12,
+        sent=3456,
+        failed=7,
+        dropped=89,
+        problem=f"events.example:443 did not answer within 10 s. {marked}".strip(),
+        tried_at=now,
+    )
+    exports.put(tx, made, b"sealed")
 
 
 def settle(tx: Transaction, message: Message, *, accepted: bool) -> None:

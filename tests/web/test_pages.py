@@ -151,6 +151,16 @@ def test_an_endpoint_shows_its_segments_its_latency_and_what_was_not_admitted(pa
     assert "at most 7.5 ms allowed" in text
 
 
+def test_an_endpoint_shows_where_its_answers_go_and_how_many_went(pages: Client) -> None:
+    text = pages.get("/endpoints/flight-delay").text
+    panel = text[text.index('id="export"') :]
+    assert "https://events.example/" in panel
+    assert "request and response of 25" in panel
+    for count in ("3,456", "12", "89"):
+        assert f"<dd>{count}</dd>" in panel
+    assert "sealed" not in panel
+
+
 def test_the_chain_is_verified_on_demand(pages: Client) -> None:
     assert "the chain holds" in pages.get("/audit?verify=true").text
     assert "the chain holds" not in pages.get("/audit").text

@@ -112,6 +112,7 @@ class Town:
         self.write(self.watch)
         self.make_bare_model()
         self.write(lambda tx: hooks.fill(tx, self.now(), self.marked))
+        self.write(lambda tx: hooks.export(tx, MODEL, self.now(), self.marked))
 
     def make_people(self) -> None:
         for name, printed, roles in (

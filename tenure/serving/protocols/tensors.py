@@ -267,15 +267,20 @@ def outputs_of(outputs: Any) -> list[Tensor]:
     What is neither a number nor a text nor a row of equally many becomes JSON text in BYTES, so that nothing is lost.
     """
     if type(outputs) is not list:
-        return [_of_array(outputs)]
+        return [_of_array(ONLY_OUTPUT, outputs)]
     first = outputs[0]
     if type(first) is dict and all(type(row) is dict and row.keys() == first.keys() for row in outputs):
         return [_of_values(name, [row[name] for row in outputs]) for name in first] or [_of_values("", outputs)]
     return [_of_values(ONLY_OUTPUT, outputs)]
 
 
-def _of_array(values: NDArray[np.generic]) -> Tensor:
-    return Tensor(ONLY_OUTPUT, DATATYPE_OF[values.dtype.str.lstrip("|<")], list(values.shape), values)
+def tensor_of(name: str, values: Any) -> Tensor:
+    """A column's values, at least one, as a tensor: a list, or an array."""
+    return _of_values(name, values) if type(values) is list else _of_array(name, values)
+
+
+def _of_array(name: str, values: NDArray[np.generic]) -> Tensor:
+    return Tensor(name, DATATYPE_OF[values.dtype.str.lstrip("|<")], list(values.shape), values)
 
 
 def _of_values(name: str, values: list[Any]) -> Tensor:
