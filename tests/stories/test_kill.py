@@ -20,8 +20,12 @@ from tenure.errors import TenureError
 from tests.conftest import serving, wait_until
 from tests.stories import steps
 
-PAUSE_S = 0.02  # between two calls of a thread, so that what was killed finds a processor to start again on
+PAUSE_S = 0.05  # between two calls of a thread, so that what was killed finds a processor to start again on
 pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint:UserWarning")  # mlflow's, about itself
+
+
+EACH_ONCE = ("scorer", "gateway", "worker", "control")
+LEAN = ("--spare-scorer", "no", "--compile-timeout-s", "0.01")  # nothing starts that the story does not need
 
 
 def children(pid: int) -> list[int]:
@@ -72,9 +76,18 @@ def load(work: Callable[[int], None], threads: int) -> Iterator[None]:
     assert surprises == []
 
 
-def test_nothing_acknowledged_is_lost_when_processes_are_killed(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("killed", "options"),
+    [
+        pytest.param(EACH_ONCE, LEAN, id="each once"),
+        pytest.param((*EACH_ONCE, "scorer", "gateway"), (), id="some again", marks=pytest.mark.slow),
+    ],
+)
+def test_nothing_acknowledged_is_lost_when_processes_are_killed(
+    tmp_path: Path, killed: tuple[str, ...], options: tuple[str, ...]
+) -> None:
     with (
-        serving(tmp_path / "data") as server,
+        serving(tmp_path / "data", *options) as server,
         httpx.Client(timeout=10) as posting,
         # No form of it is equal to itself, so there is a scorer to be killed.
         steps.serve_champion(server, "killed", KNeighborsClassifier(algorithm="brute")) as client,
@@ -102,7 +115,7 @@ def test_nothing_acknowledged_is_lost_when_processes_are_killed(tmp_path: Path) 
             logged.append(n)
 
         with load(score, 3), load(tell, 1), load(log, 2):
-            for kind in ("scorer", "gateway", "worker", "control", "scorer", "gateway"):
+            for kind in killed:
                 wait_for_load(predicted, logged, f"before {kind} is killed")
                 kill(server.process.pid, kind)
             so_far = len(told)

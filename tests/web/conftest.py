@@ -10,6 +10,8 @@ from typing import Any
 
 import httpx
 import pytest
+from litestar import Litestar
+from litestar.datastructures import State
 
 from tenure import access
 from tenure.api import front, rooms
@@ -24,17 +26,24 @@ PORT = 5000
 
 def pages_of(ground: Ground, port: int = PORT) -> Any:
     """The front of the server as `tenure.app` puts it together, without MLflow's protocol."""
+    gate = access.Gate([port], "token", ground)
+    return _front(gate, _application(ground, gate))
 
+
+def _front(gate: access.Gate, ours: Litestar) -> front.Front:
     async def nothing(_scope: Any, _receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 204, "headers": []})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    gate = access.Gate([port], "token", ground)
+    return front.Front(gate, ours, nothing, ())
+
+
+def _application(ground: Ground, gate: access.Gate) -> Litestar:
     with warnings.catch_warnings():  # of Litestar 3, about parameters that get their dependency by name
         warnings.simplefilter("ignore", DeprecationWarning)
         ours = rooms.application(ground, gate, site.handlers, site.on_error)
     rooms.check_declared(ours, {})
-    return front.Front(gate, ours, nothing, ())
+    return ours
 
 
 @pytest.fixture(scope="session")
@@ -57,9 +66,11 @@ class Client:
     """A browser's requests to the pages, without a network. Cookies are kept; redirects are answers."""
 
     def __init__(self, ground: Ground) -> None:
-        if id(ground) not in _apps:
-            _apps[id(ground)] = ground, pages_of(ground)
-        self._app = _apps[id(ground)][1]
+        gate = access.Gate([PORT], "token", ground)
+        if not _applications:
+            _applications.append(_application(ground, gate))
+        self._app = _front(gate, _applications[0])
+        self._state = State({"ground": ground, "gate": gate})
         self._cookies = httpx.Cookies()
 
     def get(self, path: str, **more: Any) -> httpx.Response:
@@ -80,11 +91,12 @@ class Client:
                 self._cookies = client.cookies
                 return answer
 
+        _applications[0].state = self._state
         return asyncio.run(ask())
 
 
-_apps: dict[int, tuple[Ground, Any]] = {}
-"""The pages of each ground, put together once. The ground is kept too, so that no other one gets its number."""
+_applications: list[Litestar] = []
+"""The pages, put together once, which takes half a second, and given the ground of whoever asks."""
 
 
 @pytest.fixture

@@ -94,8 +94,10 @@ def _inline(part: Any) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("name", charts.DEFINITIONS)
 def test_every_chart_is_defined_for_both_themes_and_all_widths(name: str, theme: Theme) -> None:
+    """Held against the schema in one theme; they differ in colours alone, so one chart of the dark one is too."""
     for width in WIDTHS:
-        spec = spec_of(name, look=Look(theme=theme, width=width), validate=width == WIDTHS[0])
+        is_tried = width == WIDTHS[0] and (theme == "light" or name == "curves")
+        spec = spec_of(name, look=Look(theme=theme, width=width), validate=is_tried)
         assert spec["$schema"].startswith("https://vega.github.io/schema/vega-lite/v6")
         assert spec["config"]["background"] == "transparent"
 

@@ -69,10 +69,21 @@ NUMBERS = st.one_of(
 )
 
 
+EXAMPLES = [pytest.param(60, id="some"), pytest.param(1500, id="many", marks=pytest.mark.slow)]
+
+
 @pytest.mark.filterwarnings("ignore")
-@given(PIPELINES, NUMBERS, NUMBERS, st.one_of(st.none(), st.sampled_from(WORDS), st.text(max_size=3)))
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
-def test_a_form_says_what_its_pipeline_says(pipeline: Any, first: Any, second: Any, word: Any) -> None:
+@pytest.mark.parametrize("examples", EXAMPLES)
+def test_a_form_says_what_its_pipeline_says(examples: int) -> None:
+    @given(PIPELINES, NUMBERS, NUMBERS, st.one_of(st.none(), st.sampled_from(WORDS), st.text(max_size=3)))
+    @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
+    def tried(pipeline: Any, first: Any, second: Any, word: Any) -> None:
+        assert_same(pipeline, first, second, word)
+
+    tried()
+
+
+def assert_same(pipeline: Any, first: Any, second: Any, word: Any) -> None:
     version, form, tolerance = pair(*pipeline)
     row = {"n0": [first], "n1": [second], "w0": [word]}
     expected, given_ = said(version.answers, row), said(form.outputs, row)
