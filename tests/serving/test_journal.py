@@ -38,8 +38,12 @@ def everything(root: Path) -> list[Frame]:
     return found
 
 
-def test_what_is_appended_in_one_turn_is_one_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    journal = make(tmp_path)
+@pytest.mark.parametrize(("fsync", "count"), [(False, 2), (True, 1)])
+def test_the_first_of_a_turn_is_written_at_once_and_all_others_share_a_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fsync: bool, count: int
+) -> None:
+    """With fsync they all share one."""
+    journal = make(tmp_path, fsync=fsync)
     writes = []
     write = os.write
     monkeypatch.setattr(os, "write", lambda file, data: writes.append(len(data)) or write(file, data))
@@ -48,7 +52,7 @@ def test_what_is_appended_in_one_turn_is_one_write(tmp_path: Path, monkeypatch: 
         await asyncio.gather(*(journal.append(outcome(number)) for number in range(10)))
 
     asyncio.run(turn())
-    assert len(writes) == 1
+    assert len(writes) == count
     assert everything(tmp_path) == [outcome(number) for number in range(10)]
     journal.close()
 
