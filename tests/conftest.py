@@ -55,7 +55,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=place)
 
 
-
 def missing(what: str) -> NoReturn:
     """Skip for want of `what`; fail instead where everything must be there."""
     if REQUIRE_ALL:
@@ -231,7 +230,7 @@ def serving(data: Path, *arguments: str, port: int = 0) -> Iterator[Running]:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with serving(tmp_path_factory.mktemp("server"), "--webhook-allow", "127.0.0.1") as running:
+    with serving(tmp_path_factory.mktemp("server"), "--webhook-allow", "127.0.0.1", "--spare-scorer", "no") as running:
         yield running
 
 

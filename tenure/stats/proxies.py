@@ -73,6 +73,7 @@ def proxy(columns: Mapping[str, Column], attribute: Column, *, seed: int = 0, co
     """
     if not columns:
         raise ValueError("There must be at least one column. There was none.")
+    import sklearn.ensemble  # noqa: F401  first, since only threads of what is loaded are limited
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1):  # where the machine does other work, threads that wait for each other take far longer

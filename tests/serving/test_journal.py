@@ -40,10 +40,12 @@ def everything(root: Path) -> list[Frame]:
     return found
 
 
-def test_the_first_of_a_turn_is_written_at_once_and_all_others_together(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("fsync", "count"), [(False, 2), (True, 1)])
+def test_the_first_of_a_turn_is_written_at_once_and_all_others_share_a_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fsync: bool, count: int
 ) -> None:
-    journal = make(tmp_path)
+    """With fsync they all share one."""
+    journal = make(tmp_path, fsync=fsync)
     writes = []
     write = os.write
     monkeypatch.setattr(os, "write", lambda file, data: writes.append(len(data)) or write(file, data))
@@ -52,7 +54,7 @@ def test_the_first_of_a_turn_is_written_at_once_and_all_others_together(
         await asyncio.gather(*(journal.append(outcome(number)) for number in range(10)))
 
     asyncio.run(turn())
-    assert len(writes) == 2
+    assert len(writes) == count
     assert everything(tmp_path) == [outcome(number) for number in range(10)]
     journal.close()
 

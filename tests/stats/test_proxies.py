@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -98,3 +102,24 @@ def test_the_same_rows_give_the_same_result():
     rng = np.random.default_rng(7)
     columns, y = noise(rng, 300), rng.choice(np.array(["u", "v"], dtype=object), 300)
     assert proxies.proxy(columns, y) == proxies.proxy(columns, y)
+
+
+ALONE = """
+import numpy as np
+from threadpoolctl import threadpool_info
+from tenure.stats import proxies
+
+seen = []
+table = proxies._table
+proxies._table = lambda columns: seen.extend(threadpool_info()) or table(columns)
+x = np.random.default_rng(1).normal(size=300)
+proxies.proxy({"x": x}, np.array(["no", "yes"], dtype=object)[(x > 0).astype(int)])
+print(sorted({one["num_threads"] for one in seen if one["user_api"] == "openmp"}))
+"""
+
+
+def test_a_process_of_its_own_has_one_thread_too():
+    """There, what makes the threads is loaded by the test itself."""
+    given = {**os.environ, "OMP_NUM_THREADS": "2"}
+    told = subprocess.run([sys.executable, "-c", ALONE], check=True, capture_output=True, text=True, env=given)
+    assert told.stdout.strip() == "[1]"
