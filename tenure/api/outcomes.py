@@ -82,7 +82,7 @@ async def _accept(
 
         def take() -> OutcomesAccepted:
             return outcomes.accept(
-                journal_of(request.app.state, ground),
+                lambda: journal_of(request.app.state, ground),
                 sending,
                 _blocks(cast(BinaryIO, body), content, kind, size, most),
                 ground.settings.folder,

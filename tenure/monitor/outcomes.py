@@ -6,7 +6,7 @@ Overrides take the same way, with who decided and why.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
@@ -40,11 +40,12 @@ class Sending(msgspec.Struct, frozen=True):
     accept: Accept = "all"
 
 
-def accept(journal: Journal, sending: Sending, blocks: Iterator[Any], folder: Path) -> OutcomesAccepted:
+def accept(journal: Callable[[], Journal], sending: Sending, blocks: Iterator[Any], folder: Path) -> OutcomesAccepted:
     """Check blocks of rows and write them to the journal, once all of them are checked.
 
     Raises RowsRefused, and nothing is stored, when rows do not fit, unless those that do are to be stored anyway.
-    `folder`: a place on the disk for what does not fit in memory meanwhile.
+    `journal` is asked for when there is something to be written. `folder`: a place on the disk for what does not fit in
+    memory meanwhile.
     """
     from tenure.monitor.outcome_columns import MOST_TOLD, checked  # here, since it brings numpy
 
@@ -63,7 +64,8 @@ def accept(journal: Journal, sending: Sending, blocks: Iterator[Any], folder: Pa
         if wrong and (sending.accept == "all" or not accepted):
             raise _refused(problems, wrong, first)
         held.seek(0)
-        journal.copy_now(cast(BinaryIO, held))
+        if accepted:
+            journal().copy_now(cast(BinaryIO, held))
     return OutcomesAccepted(accepted=accepted, refused=wrong, problems=problems)
 
 

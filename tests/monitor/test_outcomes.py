@@ -39,7 +39,7 @@ def accept(traffic: Traffic, body: bytes, max_rows: int = 100_000, **given: Any)
 
 def accept_blocks(traffic: Traffic, blocks: Iterator[Any], kind: str = "outcomes", **given: Any) -> OutcomesAccepted:
     sending = Sending(endpoint=ENDPOINT, kind=kind, by="ann", now=NOW, **given)
-    return outcomes.accept(traffic.control, sending, blocks, traffic.ground.settings.folder)
+    return outcomes.accept(lambda: traffic.control, sending, blocks, traffic.ground.settings.folder)
 
 
 def from_file(body: bytes, kind: tables.Kind, max_rows: int = 10, of: str = "outcomes") -> Iterator[Any]:
