@@ -110,19 +110,19 @@ def test_what_is_not_allowed_is_refused_with_a_reason_and_journaled_without_its_
 ) -> None:
     if "allow" in use:
         use = use | {"allow": conditions.compiled(use["allow"])}
-    answer = ask(act("echo", 4711.0), use=use, **headers)
+    answer = ask(act("echo", 48151623.5), use=use, **headers)
     assert answer.status_code == status, answer.text
     if status == 200:
         admitted = last(admitting[0], PredictionFrame).admitted
         assert admitted.revision == 3
         return
     assert said in answer.json()["error"]["message"]
-    for value in ("4711", *headers.values()):
+    for value in ("48151623.5", *headers.values()):
         assert value.strip() == "" or value not in answer.text
     if reason:
         refused = last(admitting[0], RefusalFrame)
         assert (refused.reason, refused.rows, refused.caller, refused.revision) == (reason, 1, "owner", 3)
-        assert "4711" not in msgspec.json.encode(refused).decode()
+        assert "48151623.5" not in msgspec.json.encode(refused).decode()
 
 
 def test_a_request_is_taken_for_the_only_place_and_purpose_there_is(ask: Callable[..., Any], admitting: Any) -> None:
