@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from tenure.errors import InvalidInput, TooLarge
+from tenure.serving import parquet
 from tenure.store import confined
 from tenure.store.lean import refuse_frameworks
 
@@ -23,11 +24,6 @@ if TYPE_CHECKING:
 CPU_S = 30
 SPARE_BYTES = 256 * 1024 * 1024
 """What it may map besides the file, its columns as they are kept, and as they are written out."""
-NUMBER_BYTES = 8
-WIDEST_NUMBER_BYTES = 32
-"""Of a decimal, which Parquet keeps in a block of a fixed length."""
-
-
 BLOCK_ROWS = 65_536
 READ_BYTES = 1024 * 1024
 
@@ -105,7 +101,7 @@ def _blocks(asked: Asked) -> Iterator[pa.Table]:
     from pyarrow import csv
 
     if asked.kind == "parquet":
-        yield flat_parquet(sys.stdin.buffer.read(), asked.most_rows, asked.most_unpacked)
+        yield parquet.flat(sys.stdin.buffer.read(), asked.most_rows, asked.most_unpacked)
     elif asked.kind == "csv":
         types = {name: pa.string() for name in asked.as_text}
         options = csv.ConvertOptions(column_types=types, strings_can_be_null=True, null_values=[""])
@@ -125,7 +121,7 @@ def _check_plain(schema: pa.Schema) -> None:
     import pyarrow as pa
 
     for field in schema:
-        kind = _kept(field.type)
+        kind = parquet.plain_kind(field.type)
         plain = pa.types.is_primitive(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind)
         if not (plain or pa.types.is_null(kind) or pa.types.is_string_view(kind) or pa.types.is_decimal(kind)):
             raise InvalidInput(f"A column must hold plain values. {field.name[:80]!r} holds {str(kind)[:40]}.")
@@ -135,9 +131,11 @@ def _plain(table: pa.Table, asked: Asked) -> pa.Table:
     """A block whose texts are written out, once it is known how long they will be."""
     import pyarrow as pa
 
-    if table.nbytes + sum(_written_out(column) for column in table.columns) > asked.most_unpacked:
-        raise _too_large(asked.most_rows, asked.most_unpacked)
-    return pa.Table.from_arrays([column.cast(_kept(column.type)) for column in table.columns], table.column_names)
+    if table.nbytes + sum(parquet.written_out(column) for column in table.columns) > asked.most_unpacked:
+        raise parquet.too_large(asked.most_rows, asked.most_unpacked)
+    return pa.Table.from_arrays(
+        [column.cast(parquet.plain_kind(column.type)) for column in table.columns], table.column_names
+    )
 
 
 def answer(asked: Asked, body: bytes) -> tuple[Said, pa.Table | None]:
@@ -146,7 +144,7 @@ def answer(asked: Asked, body: bytes) -> tuple[Said, pa.Table | None]:
 
     def read() -> None:
         csv = asked.kind == "csv"
-        found.append(_from_csv(body, asked) if csv else flat_parquet(body, asked.most_rows, asked.most_unpacked))
+        found.append(_from_csv(body, asked) if csv else parquet.flat(body, asked.most_rows, asked.most_unpacked))
 
     return _said(read), found[0] if found else None
 
@@ -176,66 +174,8 @@ def _from_csv(body: bytes, asked: Asked) -> pa.Table:
     options = csv.ConvertOptions(column_types=types, strings_can_be_null=True)
     table = csv.read_csv(io.BytesIO(body), convert_options=options)
     if table.num_rows > asked.most_rows or table.nbytes > asked.most_unpacked:
-        raise _too_large(asked.most_rows, asked.most_unpacked)
+        raise parquet.too_large(asked.most_rows, asked.most_unpacked)
     return table
-
-
-def flat_parquet(body: bytes, most_rows: int, most_unpacked: int, *, as_kept: tuple[str, ...] = ()) -> pa.Table:
-    """A Parquet file of plain columns: `most_rows` of them and `most_unpacked` bytes once it is unpacked, or TooLarge.
-
-    A text that is kept once and repeated by number takes a few bytes for gigabytes, so texts are read as they are kept,
-    counted, and only then written out; not those of `as_kept`, in which none is repeated. For the same reason no column
-    may hold lists. Raises InvalidInput for one that does, and what Arrow raises for what cannot be read.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    with pq.ParquetFile(pa.BufferReader(body)) as file:
-        told = file.metadata
-        groups = [told.row_group(number) for number in range(told.num_row_groups)]
-        columns = [file.schema.column(number) for number in range(len(file.schema.names))]
-        numbers = told.num_rows * len(columns) * NUMBER_BYTES
-        if told.num_rows > most_rows or max(numbers, sum(one.total_byte_size for one in groups)) > most_unpacked:
-            raise _too_large(most_rows, most_unpacked)
-        _check_flat(columns)
-        kept = [column.path for column in columns if column.physical_type == "BYTE_ARRAY"]
-        texts = [path for path in kept if path not in as_kept]
-    with pq.ParquetFile(pa.BufferReader(body), read_dictionary=texts) as file:
-        table = file.read(use_threads=False)
-    if numbers + sum(_written_out(column) for column in table.columns) > most_unpacked:
-        raise _too_large(most_rows, most_unpacked)
-    plain = [column.cast(_kept(column.type)) for column in table.columns]
-    return pa.table(plain, names=table.column_names)
-
-
-def _check_flat(columns: Sequence[Any]) -> None:
-    for column in columns:
-        if "." in column.path or column.max_repetition_level or column.length > WIDEST_NUMBER_BYTES:
-            raise InvalidInput(f"A column must hold plain values. {column.path[:80]!r} holds lists, groups or blocks.")
-
-
-def _written_out(column: pa.ChunkedArray) -> int:
-    """The bytes of a column's texts when each of them is written out."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    if not pa.types.is_dictionary(column.type):
-        return 0
-    lengths = (pc.binary_length(chunk.dictionary).cast(pa.int64()).take(chunk.indices) for chunk in column.chunks)
-    return sum(pc.sum(each).as_py() or 0 for each in lengths)
-
-
-def _kept(kind: pa.DataType) -> pa.DataType:
-    """What a dictionary's values are; other types are what they are."""
-    import pyarrow as pa
-
-    return kind.value_type if pa.types.is_dictionary(kind) else kind
-
-
-def _too_large(most_rows: int, most_unpacked: int) -> TooLarge:
-    return TooLarge(
-        f"A table may have {most_rows:,} rows and unpack to {most_unpacked // 1024**2} MiB at most. Send several."
-    )
 
 
 if __name__ == "__main__":

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from tenure.errors import TenureError
-from tenure.manage.table_reader import flat_parquet
 from tenure.records.base import DAY_US
 from tenure.records.batches import FEATURE_TYPES, PART_COLUMNS, PartAsked, PartsAsked, PartSeen
+from tenure.serving import parquet
 from tenure.store import confined
 from tenure.store.lake import FEATURE_PREFIX
 from tenure.store.lean import refuse_frameworks
@@ -55,7 +55,7 @@ def seen(asked: PartsAsked, part: PartAsked) -> PartSeen:
 
     try:
         content = Path(part.path).read_bytes()
-        return _seen(asked, part, flat_parquet(content, part.rows, MOST_UNPACKED, as_kept=("prediction_id",)))
+        return _seen(asked, part, parquet.flat(content, part.rows, MOST_UNPACKED, as_kept=("prediction_id",)))
     except _Wrong as wrong:
         return PartSeen(problem=str(wrong))
     except TenureError as problem:

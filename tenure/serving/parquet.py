@@ -33,12 +33,12 @@ def columns(body: bytes, most_rows: int) -> tuple[Columns, int]:
         raise InvalidInput(f"The request cannot be read as Parquet: {str(problem).splitlines()[0][:200]}.") from None
 
 
-def flat(body: bytes, most_rows: int, most_unpacked: int) -> pa.Table:
+def flat(body: bytes, most_rows: int, most_unpacked: int, *, as_kept: tuple[str, ...] = ()) -> pa.Table:
     """A Parquet file of plain columns: `most_rows` of them and `most_unpacked` bytes once it is unpacked, or TooLarge.
 
     A text that is kept once and repeated by number takes a few bytes for gigabytes, so texts are read as they are kept,
-    counted, and only then written out. For the same reason no column may hold lists. Raises InvalidInput for one that
-    does, and what Arrow raises for what cannot be read.
+    counted, and only then written out; not those of `as_kept`, in which none is repeated. For the same reason no column
+    may hold lists. Raises InvalidInput for one that does, and what Arrow raises for what cannot be read.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -49,14 +49,15 @@ def flat(body: bytes, most_rows: int, most_unpacked: int) -> pa.Table:
         columns = [file.schema.column(number) for number in range(len(file.schema.names))]
         numbers = told.num_rows * len(columns) * NUMBER_BYTES
         if told.num_rows > most_rows or max(numbers, sum(one.total_byte_size for one in groups)) > most_unpacked:
-            raise _too_large(most_rows, most_unpacked)
+            raise too_large(most_rows, most_unpacked)
         _check_flat(columns)
-        texts = [column.path for column in columns if column.physical_type == "BYTE_ARRAY"]
+        kept = [column.path for column in columns if column.physical_type == "BYTE_ARRAY"]
+        texts = [path for path in kept if path not in as_kept]
     with pq.ParquetFile(pa.BufferReader(body), read_dictionary=texts) as file:
         table = file.read(use_threads=False)
-    if numbers + sum(_written_out(column) for column in table.columns) > most_unpacked:
-        raise _too_large(most_rows, most_unpacked)
-    plain = [column.cast(_kept(column.type)) for column in table.columns]
+    if numbers + sum(written_out(column) for column in table.columns) > most_unpacked:
+        raise too_large(most_rows, most_unpacked)
+    plain = [column.cast(plain_kind(column.type)) for column in table.columns]
     return pa.table(plain, names=table.column_names)
 
 
@@ -66,7 +67,7 @@ def _check_flat(columns: Sequence[Any]) -> None:
             raise InvalidInput(f"A column must hold plain values. {column.path[:80]!r} holds lists, groups or blocks.")
 
 
-def _written_out(column: pa.ChunkedArray) -> int:
+def written_out(column: pa.ChunkedArray) -> int:
     """The bytes of a column's texts when each of them is written out."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -77,12 +78,15 @@ def _written_out(column: pa.ChunkedArray) -> int:
     return sum(pc.sum(each).as_py() or 0 for each in lengths)
 
 
-def _kept(kind: pa.DataType) -> pa.DataType:
+def plain_kind(kind: pa.DataType) -> pa.DataType:
     """What a dictionary's values are; other types are what they are."""
-    return getattr(kind, "value_type", kind)
+    import pyarrow as pa
+
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
 
 
-def _too_large(most_rows: int, most_unpacked: int) -> TooLarge:
+def too_large(most_rows: int, most_unpacked: int) -> TooLarge:
+    """What is said of a table beyond its limits."""
     return TooLarge(
         f"A table may have {most_rows:,} rows and unpack to {most_unpacked // 1024**2} MiB at most. Send several."
     )
