@@ -53,6 +53,8 @@ WORKER = Principal(
     permissions=frozenset({Permission.PUBLIC, Permission.READ, Permission.TRACK, Permission.SCORE, Permission.MANAGE}),
 )
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+TELLING = frozenset({b"authorization", b"cookie", b"origin", b"sec-fetch-site"})
+"""Headers that tell who asks, or that a browser does."""
 BASIC_KEPT_US = 300 * SECOND_US
 BASIC_KEPT_AT_MOST = 1000
 
@@ -83,6 +85,7 @@ class Gate:
         clock: Callable[[], Instant] = _system_clock,
     ) -> None:
         self.hosts = frozenset({*(f"{host}:{port}" for host in LOOPBACK for port in ports), *hosts})
+        self._plain_hosts = frozenset(host.encode() for host in self.hosts)
         self.required = required
         self.solo = not required
         self.secure = public_url.startswith("https://")
@@ -105,6 +108,15 @@ class Gate:
 
             self.sessions = Sessions(ground.key.private.private_bytes_raw())
             self.passwords = Passwords(ground.database)
+
+    def at_a_glance(self, headers: Mapping[bytes, bytes]) -> Principal | None:
+        """Who is asking, when nothing of the request tells and nobody has to: the machine's owner. Else None.
+
+        What a training loop sends in solo mode, which waits for every answer: nothing is decoded for it.
+        """
+        if self._nobody is None and headers.get(b"host") in self._plain_hosts and TELLING.isdisjoint(headers):
+            return OWNER
+        return None
 
     def at_once(self, headers: Mapping[str, str]) -> Principal | None:
         """Who is asking, when that needs neither the database nor a password; else None, and `principal` tells.

@@ -35,26 +35,30 @@ class Front:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        form = None
-        try:
-            principal = self._gate.at_once(headers)
-            if principal is None:
-                method = scope["method"]
-                if _needs_form_token(method, headers):
-                    form, receive = await _read_form(receive)
-                principal = await self._who_asks(
-                    method, headers, form, self._gate.address_of(scope.get("client"), headers)
-                )
-        except TenureError as refusal:
-            await _answer(send, refusal)
-            return
+        principal = self._gate.at_a_glance(dict(scope["headers"]))
+        if principal is None:
+            try:
+                principal, receive = await self._look_closely(scope, receive)
+            except TenureError as refusal:
+                await _answer(send, refusal)
+                return
         state: dict[str, Any] = scope.setdefault("state", {})
         state["principal"] = principal
         if scope["path"].startswith("//"):  # a client joined a path to this server's address with its slash at the end
             scope["path"] = "/" + scope["path"].lstrip("/")
         app = self._mlflow if scope["path"].startswith(self._mlflow_prefixes) else self._ours
         await app(scope, receive, send)
+
+    async def _look_closely(self, scope: Scope, receive: Receive) -> tuple[Principal, Receive]:
+        """Who is asking, and what gives the body to the application."""
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        principal = self._gate.at_once(headers)
+        if principal is None:
+            method, form = scope["method"], None
+            if _needs_form_token(method, headers):
+                form, receive = await _read_form(receive)
+            principal = await self._who_asks(method, headers, form, self._gate.address_of(scope.get("client"), headers))
+        return principal, receive
 
     async def _who_asks(self, method: str, headers: Mapping[str, str], form: bytes | None, address: str) -> Principal:
         form_csrf = access.csrf_of_form(form) if form is not None else None

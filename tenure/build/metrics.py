@@ -30,7 +30,7 @@ def log(tx: Transaction, run_id: str | None, point: MetricPoint) -> None:
     """Store one point of an active run. The same point again changes nothing."""
     run_id = required(run_id, "run_id")
     check_key(point.key, "key")
-    if not metrics.add_latest(tx, run_id, point):
+    if not metrics.add_next(tx, run_id, point):
         metrics.add(tx, runs.check_active(tx, run_id), (point,))
 
 

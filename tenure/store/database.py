@@ -34,7 +34,7 @@ class Outcome(NamedTuple):
 
 
 GROUP_LIMIT = 256
-CHECKPOINT_EVERY = 1000
+CHECKPOINT_ROWS = 8000
 BUSY_TIMEOUT_MS = 30_000
 NOT_STORABLE = "A value cannot be stored: a text must not contain the NUL character, and a number must fit 64 bits."
 POSTGRES_WRITERS = 8  # they wait for its disk, not for each other
@@ -60,7 +60,7 @@ class Database:
         self._start_lock = threading.Lock()
         self._small: tuple[sa.Connection, sqlite3.Connection] | None = None
         self._small_lock = threading.Lock()
-        self._small_count = 0
+        self._moved_at = 0
 
     @property
     def files(self) -> list[Path]:
@@ -103,10 +103,12 @@ class Database:
         if not self.is_sqlite or self._closed or not self._small_lock.acquire(blocking=False):
             return None
         try:
-            self._small_count += 1
-            if self._small_count % CHECKPOINT_EVERY == 0 or not self._waiting.empty():
+            if not self._waiting.empty():
                 return None
             tx, plain = self._small_connection()
+            if plain.total_changes - self._moved_at >= CHECKPOINT_ROWS:
+                self._moved_at = plain.total_changes
+                return None
             try:
                 plain.execute("BEGIN IMMEDIATE")
             except sqlite3.OperationalError:  # somebody else is writing
@@ -198,10 +200,13 @@ def _run_group(tx: Transaction, plain: sqlite3.Connection, works: Sequence[Work[
 
     Begin and commit are given to the driver: through SQLAlchemy each would cost as much as the work.
     """
-    alone = len(works) == 1
     try:
-        outcomes = [_attempt(tx, plain, work, alone) for work in works]
-        plain.execute("ROLLBACK" if alone and outcomes[0].failure else "COMMIT")
+        if len(works) == 1:
+            outcomes = [_attempt(tx, works[0])]
+            plain.execute("ROLLBACK" if outcomes[0].failure else "COMMIT")
+        else:
+            outcomes = [_attempt_apart(tx, plain, work) for work in works]
+            plain.execute("COMMIT")
     except BaseException as failure:  # nothing of the group is stored: tell each
         if plain.in_transaction:
             plain.execute("ROLLBACK")
@@ -211,19 +216,20 @@ def _run_group(tx: Transaction, plain: sqlite3.Connection, works: Sequence[Work[
     return outcomes
 
 
-def _attempt(tx: Transaction, plain: sqlite3.Connection, work: Work[Any], alone: bool) -> Outcome:
-    if not alone:
-        plain.execute("SAVEPOINT work")
+def _attempt(tx: Transaction, work: Work[Any]) -> Outcome:
     try:
-        answer = work(tx)
+        return Outcome(work(tx), None)
     except Exception as failure:
-        if not alone:
-            plain.execute("ROLLBACK TO work")
-            plain.execute("RELEASE work")
         return Outcome(None, _named(failure))
-    if not alone:
-        plain.execute("RELEASE work")
-    return Outcome(answer, None)
+
+
+def _attempt_apart(tx: Transaction, plain: sqlite3.Connection, work: Work[Any]) -> Outcome:
+    plain.execute("SAVEPOINT work")
+    outcome = _attempt(tx, work)
+    if outcome.failure is not None:
+        plain.execute("ROLLBACK TO work")
+    plain.execute("RELEASE work")
+    return outcome
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from tenure.store import driver
 from tenure.store.database import Transaction
 
 POINTS_AT_ONCE = 5000
+AS_DOUBLE, AS_INTEGER = struct.Struct("<d").pack, struct.Struct("<q").unpack
 # NaN is stored as NULL and compares as 0: the latest is the greatest (step, timestamp, value), whatever came last.
 LATEST = "INSERT INTO latest_metrics (run_id, key, value, timestamp, step)"
 UNLESS_LATER = (
@@ -20,9 +21,11 @@ UNLESS_LATER = (
     " > (latest_metrics.step, latest_metrics.timestamp, COALESCE(latest_metrics.value, 0.0))"
 )
 KEEP_LATEST = f"{LATEST} VALUES (?, ?, ?, ?, ?){UNLESS_LATER}"
-KEEP_LATEST_OF_ACTIVE = (
-    f"{LATEST} SELECT run_id, ?, ?, ?, ? FROM runs WHERE run_id = ? AND lifecycle_stage = 'active'"  # noqa: S608 - constants
-    f"{UNLESS_LATER} RETURNING series_id"
+RAISE_LATEST_OF_ACTIVE = (
+    "UPDATE latest_metrics SET value = ?, timestamp = ?, step = ? WHERE run_id = ? AND key = ?"
+    " AND (step, timestamp, COALESCE(value, 0.0)) < (?, ?, ?)"
+    " AND EXISTS (SELECT 1 FROM runs WHERE run_id = latest_metrics.run_id AND lifecycle_stage = 'active')"
+    " RETURNING series_id"
 )
 SERIES_OF = "SELECT series_id FROM latest_metrics WHERE run_id = ? AND key = ?"
 POINT = "metrics (series_id, step, timestamp, identity, value)"
@@ -41,21 +44,21 @@ ADD_MODEL_POINT = (
 )
 
 
-def add_latest(tx: Transaction, run_id: str, point: MetricPoint) -> bool:
-    """Store a point that is the latest of its key in an active run; else do nothing and say no.
+def add_next(tx: Transaction, run_id: str, point: MetricPoint) -> bool:
+    """Store a point that follows the latest one of its key in an active run; else do nothing and say no.
 
     A training loop waits for each such point, so the run is looked at by the same statement.
     """
-    value = stored(point.value)
-    latest = (point.key, value, point.timestamp, point.step, run_id)
-    found = driver.execute(tx, KEEP_LATEST_OF_ACTIVE, latest).fetchone()
+    value, timestamp, step = stored(point.value), point.timestamp, point.step
+    places = (value, timestamp, step, run_id, point.key, step, timestamp, value or 0.0)
+    found = driver.execute(tx, RAISE_LATEST_OF_ACTIVE, places).fetchone()
     if found is not None:
         _add_point(tx, run_id, found[0], point, value)
     return found is not None
 
 
 def _add_point(tx: Transaction, run_id: str, series: int, point: MetricPoint, value: float | None) -> None:
-    row = (series, point.step, point.timestamp, bits((point.value,))[0], value)
+    row = (series, point.step, point.timestamp, _bits_of(point.value), value)
     if point.model_id or point.dataset_name:
         driver.execute(tx, ADD_POINT_ABOUT, (*row, point.model_id, point.dataset_name, point.dataset_digest))
     else:
@@ -112,6 +115,12 @@ def bits(values: Sequence[float]) -> tuple[int, ...]:
     """
     alike = [value if value == value else math.nan for value in values]  # noqa: PLR0124 - false for NaN alone
     return struct.unpack(f"<{len(alike)}q", struct.pack(f"<{len(alike)}d", *alike))
+
+
+def _bits_of(value: float) -> int:
+    """`bits` of a single value, for which packing a tuple would cost more than all else."""
+    number: int = AS_INTEGER(AS_DOUBLE(value if value == value else math.nan))[0]  # noqa: PLR0124 - false for NaN alone
+    return number
 
 
 def stored(value: float) -> float | None:

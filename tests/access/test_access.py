@@ -2,6 +2,8 @@ import base64
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tenure import access
 from tenure.errors import CannotStart, NotAllowed, NotSignedIn, TooMany
@@ -59,6 +61,31 @@ def test_a_program_on_this_machine_is_the_owner_who_may_not_sign(gate: access.Ga
     assert owner.kind == "owner"
     assert Permission.SIGN not in owner.permissions
     assert Permission.ADMINISTER in owner.permissions
+
+
+TOLD = st.fixed_dictionaries(
+    {},
+    optional={
+        "host": st.sampled_from(["127.0.0.1:5000", "localhost:5000", "evil.example", "", "127.0.0.1:5001"]),
+        "authorization": st.sampled_from(["", "Bearer x", "Basic eDp5"]),
+        "cookie": st.sampled_from(["", "a=b"]),
+        "origin": st.sampled_from(["", "http://127.0.0.1:5000", "http://evil.example"]),
+        "sec-fetch-site": st.sampled_from(["", "none"]),
+        "user-agent": st.just("x"),
+    },
+)
+
+
+@pytest.mark.parametrize("required", [False, True])
+@given(headers=TOLD)
+def test_a_glance_never_sees_more_than_a_close_look(required: bool, headers: dict[str, str]):
+    gate = access.Gate([5000], "internal-secret", required=required)
+    seen = gate.at_a_glance({name.encode(): value.encode() for name, value in headers.items()})
+    if seen is not None:
+        assert seen is gate.principal(headers)
+    elif not required and headers.keys() <= {"host", "user-agent"}:
+        with pytest.raises(NotAllowed):
+            gate.principal(headers)
 
 
 @pytest.mark.parametrize("host", ["", "evil.example", "127.0.0.1", "127.0.0.1:5001", "127.0.0.1:5000.evil.example"])

@@ -134,8 +134,11 @@ def make_app(ground: Ground) -> ASGIApp:
             if not everywhere:
                 _require_for_models(principal, route, msgspec.structs.asdict(request))
             small = route.kind == "small" and len(sent) <= SMALL_BYTES
-            handled = _written_together(together, route, request, asked) if small else _handled(route, request, asked)
-            status, body = 200, respond.answer(await handled)
+            if small:
+                result = await together.write(lambda tx: route.handler(tx, request, asked))
+            else:
+                result = await _handled(route, request, asked)
+            status, body = 200, respond.answer(result)
         except Exception as error:
             status, body = respond.refusal(error)
         headers = [respond.JSON, (b"content-length", b"%d" % len(body))]
@@ -164,10 +167,6 @@ def _require_for_models(principal: Principal, route: Route, given: Mapping[str, 
     for field in route.subject.fields:
         name = given.get(field)
         access.require(principal, route.permission, name if isinstance(name, str) else None)
-
-
-async def _written_together(together: Together, route: Route, request: Any, asked: Asked) -> Any:
-    return await together.write(lambda tx: route.handler(tx, request, asked))
 
 
 async def _handled(route: Route, request: Any, asked: Asked) -> Any:
