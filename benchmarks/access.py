@@ -105,7 +105,7 @@ def main() -> None:
 def report(folder: Path) -> None:
     ground = opened(folder / "required")
     secret = new_token(ground)
-    gate = access.Gate([5000], "x", ground, required=True)
+    gate = access.Gate([5000], ground, required=True)
     table = Table("what", "measured", "budget", title="Who asks", title_justify="left", box=None)
     table.add_row(f"permission check, {GRANTS} grants for single models", f"{check_us():.2f} µs", "20 µs")
     table.add_row("who shows a token, found out a moment ago", f"{token_us(gate, secret):.2f} µs", "")

@@ -7,10 +7,8 @@ settings through `TENURE_*` variables, and each ends when the supervisor ends.
 from __future__ import annotations
 
 import gc
-import hmac
 import logging
 import os
-import secrets
 import signal
 import sys
 import threading
@@ -21,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from tenure import settings as settings_
 from tenure.errors import CannotStart, TenureError
 from tenure.serving import lifeline
-from tenure.settings import TOKEN_VARIABLE, Settings
+from tenure.settings import Settings
 from tenure.store import lean
 
 if TYPE_CHECKING:
@@ -71,7 +69,6 @@ def open_gate(settings: Settings, ground: Ground | None) -> Gate:
 
     gate = Gate(
         [settings.port, settings.gateway_port],
-        os.environ[TOKEN_VARIABLE],
         ground,
         hosts=settings.hosts,
         required=settings.sign_in == "required",
@@ -228,8 +225,8 @@ def _serve(app: Any, host: str, port: int) -> None:
 PROCESSES = {"control": run_control, "worker": run_worker}
 
 
-def environment(settings: Settings, token: str) -> dict[str, str]:
-    """The environment of a child: this one's, the settings, and the secret that our processes share."""
+def environment(settings: Settings) -> dict[str, str]:
+    """The environment of a child: this one's and the settings."""
     import msgspec
 
     given = {f"TENURE_{name.upper()}": value for name, value in msgspec.to_builtins(settings).items()}
@@ -240,7 +237,6 @@ def environment(settings: Settings, token: str) -> dict[str, str]:
         **os.environ,
         **object_store_names(os.environ),
         **{name: str(value) for name, value in given.items()},
-        TOKEN_VARIABLE: token,
         PARENT_VARIABLE: str(os.getpid()),
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "ORT_DISABLE_TELEMETRY": "1",
@@ -267,21 +263,7 @@ def serve(settings: Settings) -> None:
     from tenure.supervisor import Supervisor
 
     allowed_of(settings.webhook_allow)
-    Supervisor(settings, environment(settings, _shared_secret(settings))).run()
-
-
-def _shared_secret(settings: Settings) -> str:
-    """What the server's own processes show each other: made anew, unless some of them run under another supervisor.
-
-    Then it is the operator's, or follows from the signing key of the data folder that they share.
-    """
-    if TOKEN_VARIABLE in os.environ:
-        return os.environ[TOKEN_VARIABLE]
-    if settings.kinds == settings_.PROCESSES:
-        return secrets.token_urlsafe(32)
-    from tenure.store.keys import open_key
-
-    return hmac.digest(open_key(settings.folder).private.private_bytes_raw(), b"tenure processes", "sha256").hex()
+    Supervisor(settings, environment(settings)).run()
 
 
 def main(kind: str) -> None:

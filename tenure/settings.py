@@ -15,9 +15,6 @@ from msgspec import Meta
 
 from tenure.errors import CannotStart
 
-TOKEN_VARIABLE = "TENURE_INTERNAL_TOKEN"  # noqa: S105  the variable's name, not a secret
-"""Where the server's own processes find the secret that they show each other."""
-
 OIDC_SECRET_VARIABLE = "TENURE_OIDC_CLIENT_SECRET"  # noqa: S105  the variable's name, not a secret
 """Where the secret of an OpenID Connect client is found: no option, so that it stands in no list of processes."""
 

@@ -7,7 +7,7 @@ about one model that does not say which. What may be done where is answered by `
 from __future__ import annotations
 
 from tenure.access.declared import Declared, check_declared, require, require_known
-from tenure.access.gate import ALL_BUT_SIGN, ANYBODY, OWNER, READER, WORKER, Gate
+from tenure.access.gate import ALL_BUT_SIGN, ANYBODY, OWNER, READER, Gate
 from tenure.access.requests import COOKIE, CSRF_FIELD, CSRF_HEADER, SAFE_METHODS, csrf_of_form, session_token
 from tenure.access.sessions import SESSION_US, Session, Sessions
 from tenure.access.subjects import ALERT, CHANGE, ENDPOINT, LISTED, MODEL, RETRAINING, Subject, models_of, of_model
@@ -28,7 +28,6 @@ __all__ = [
     "RETRAINING",
     "SAFE_METHODS",
     "SESSION_US",
-    "WORKER",
     "Declared",
     "Gate",
     "Session",

@@ -47,11 +47,6 @@ READER = Principal(
     permissions=frozenset({Permission.PUBLIC, Permission.READ, Permission.AUDIT}),
 )
 ANYBODY = Principal(name="nobody", kind="nobody", permissions=frozenset({Permission.PUBLIC}))
-WORKER = Principal(
-    name="tenure-worker",
-    kind="service",
-    permissions=frozenset({Permission.PUBLIC, Permission.READ, Permission.TRACK, Permission.SCORE, Permission.MANAGE}),
-)
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 TELLING = frozenset({b"authorization", b"cookie", b"origin", b"sec-fetch-site"})
 """Headers that tell who asks, or that a browser does."""
@@ -66,9 +61,9 @@ def _system_clock() -> Instant:
 class Gate:
     """Names the principal of a request and checks what it may do.
 
-    `ports`: this server's, whose loopback names are always good. `internal_token`: the secret that the server's own
-    processes show; made anew at each start. Without a `ground` nobody can sign in here (the scoring gateway), and
-    tokens are those of the routing table (`published`). `hosts`: further values that a Host header may have, exactly.
+    `ports`: this server's, whose loopback names are always good. Without a `ground` nobody can sign in here (the
+    scoring gateway), and tokens are those of the routing table (`published`). `hosts`: further values that a Host
+    header may have, exactly.
     `required`: whether everybody must say who they are. `public_url`: where browsers see this server, if not here.
     `clock`: for a gate without a ground, which has its own.
     """
@@ -76,7 +71,6 @@ class Gate:
     def __init__(
         self,
         ports: Iterable[int],
-        internal_token: str,
         ground: Ground | None = None,
         *,
         hosts: Iterable[str] = (),
@@ -95,7 +89,6 @@ class Gate:
         self._origins = {host: f"http://{host}" for host in self.hosts}
         if public_url:
             self._origins[public_url.partition("://")[2]] = public_url
-        self._internal_token = internal_token.encode()
         self._ground = ground
         self._clock = clock
         self._nobody = ANYBODY if required else None
@@ -223,8 +216,6 @@ class Gate:
             return self._person(self._by_password(encoded, address))
         if scheme.lower() == "bearer" and value.startswith(PREFIX):
             return self._bearers.find(value, self._now())
-        if scheme.lower() == "bearer" and hmac.compare_digest(value.encode(), self._internal_token):
-            return WORKER
         what = "Tokens begin with tnr_." if self.required else "Leave it out to act as the local owner of this machine."
         raise NotSignedIn(f"The bearer token is not known. {what}")
 

@@ -23,7 +23,7 @@ from tenure.errors import NotFound
 from tenure.manage import tokens
 from tenure.records.base import SECOND_US, Instant, new_id
 from tenure.records.jobs import Job, JobState
-from tenure.settings import OIDC_SECRET_VARIABLE, TOKEN_VARIABLE
+from tenure.settings import OIDC_SECRET_VARIABLE
 from tenure.store import jobs
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
@@ -33,7 +33,6 @@ Command = Callable[[str], list[str]]
 PARENT_VARIABLE = "TENURE_WORKER_PID"
 NOT_FOR_JOBS = (
     OIDC_SECRET_VARIABLE,
-    TOKEN_VARIABLE,
     "MLFLOW_TRACKING_USERNAME",
     "MLFLOW_TRACKING_PASSWORD",
     "TENURE_LOOKUPS",

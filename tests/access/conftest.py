@@ -77,9 +77,7 @@ class Server:
 
     def __init__(self, ground: Ground, *, required: bool = True) -> None:
         self.ground = ground
-        self.gate = access.Gate(
-            [5000], "internal-secret", ground, hosts=[HOST], required=required, public_url=URL if required else ""
-        )
+        self.gate = access.Gate([5000], ground, hosts=[HOST], required=required, public_url=URL if required else "")
         self.ours = application(ground, self.gate)
         self.app = front.Front(self.gate, self.ours, mlflow_app.make_app(ground), app.MLFLOW_PREFIXES)
         self.loop = asyncio.new_event_loop()

@@ -35,7 +35,7 @@ def clock() -> Clock:
 @pytest.fixture
 def gate(ground: Ground, clock: Clock) -> access.Gate:
     moving = Ground(ground.settings, ground.database, ground.artifacts, ground.key, clock)
-    return access.Gate([5000], "internal-secret", moving)
+    return access.Gate([5000], moving)
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ TOLD = st.fixed_dictionaries(
 @pytest.mark.parametrize("required", [False, True])
 @given(headers=TOLD)
 def test_a_glance_never_sees_more_than_a_close_look(required: bool, headers: dict[str, str]):
-    gate = access.Gate([5000], "internal-secret", required=required)
+    gate = access.Gate([5000], required=required)
     seen = gate.at_a_glance({name.encode(): value.encode() for name, value in headers.items()})
     if seen is not None:
         assert seen is gate.principal(headers)
@@ -106,10 +106,6 @@ def test_a_page_of_another_origin_is_refused(gate: access.Gate, origin: str):
 def test_a_browser_without_a_session_only_reads(gate: access.Gate, header: dict[str, str]):
     visitor = gate.principal(HOST | header, "POST")
     assert visitor.permissions == {Permission.PUBLIC, Permission.READ, Permission.AUDIT}
-
-
-def test_the_servers_own_token_is_the_worker(gate: access.Gate):
-    assert gate.principal(HOST | {"authorization": "Bearer internal-secret"}) == access.WORKER
 
 
 @pytest.mark.parametrize("given", ["Bearer wrong", "Bearer ", "Bearer", "internal-secret", "Digest x", "Bearer é"])
@@ -152,7 +148,7 @@ def test_a_session_names_the_person(gate: access.Gate, ada: str, clock: Clock):
 def test_a_session_survives_a_restart(gate: access.Gate, ada: str, ground: Ground, clock: Clock):
     headers, _ = in_session(gate, ada, clock())
     moving = Ground(ground.settings, ground.database, ground.artifacts, ground.key, clock)
-    assert access.Gate([5000], "another-secret", moving).principal(headers).name == ada
+    assert access.Gate([5000], moving).principal(headers).name == ada
 
 
 def test_a_session_expires(gate: access.Gate, ada: str, clock: Clock):
@@ -247,7 +243,7 @@ def test_too_many_passwords_in_line_are_refused(gate: access.Gate, ada: str, clo
 
 
 def test_the_gateway_has_no_people(ada: str):
-    gateway = access.Gate([5000], "internal-secret")
+    gateway = access.Gate([5000])
     with pytest.raises(NotSignedIn, match="not taken here"):
         gateway.principal(basic(ada, PASSWORD))
     assert gateway.principal(HOST | {"cookie": f"{access.COOKIE}=x"}).kind == "nobody"
@@ -256,7 +252,6 @@ def test_the_gateway_has_no_people(ada: str):
 
 def test_only_sessions_passwords_and_fresh_tokens_take_long(gate: access.Gate):
     assert gate.at_once(HOST) == access.OWNER
-    assert gate.at_once(HOST | {"authorization": "Bearer internal-secret"}) == access.WORKER
     assert gate.at_once(HOST | {"cookie": "of-another-program=x"}) == access.READER
     for headers in (
         {"authorization": "basic x"},

@@ -198,7 +198,7 @@ def test_last_use_is_kept_to_the_hour(timed: Server, clock: Clock):
 
 def test_the_gateway_knows_tokens_from_the_routing_table(timed: Server, clock: Clock):
     scorer, reader, trainer = timed.bearer("scorer@late"), timed.bearer("reader"), timed.bearer("data-scientist")
-    gateway = Gate([5001], "internal-secret", hosts=[HOST], required=True, clock=clock)
+    gateway = Gate([5001], hosts=[HOST], required=True, clock=clock)
 
     def publish() -> None:
         gateway.published.take_up(

@@ -66,7 +66,7 @@ def ticking() -> Callable[[], Instant]:
 @pytest.fixture
 def ask(ground: Ground) -> Asker:
     moving = replace(ground, clock=ticking())
-    gate = Gate([5000], "internal-secret", moving)
+    gate = Gate([5000], moving)
 
     async def nothing(_scope: Any, _receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 204, "headers": []})

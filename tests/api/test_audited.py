@@ -133,7 +133,7 @@ class Teller:
     def __init__(self, ground: Ground) -> None:
         settings = msgspec.structs.replace(ground.settings, webhook_allow="127.0.0.1")
         self.ground = replace(ground, settings=settings, clock=after_the_town())
-        gate = Gate([5000], "internal-secret", self.ground)
+        gate = Gate([5000], self.ground)
         with warnings.catch_warnings():  # of Litestar 3, about parameters that get their dependency by name
             warnings.simplefilter("ignore", DeprecationWarning)
             ours = rooms.application(self.ground, gate, site.handlers, site.on_error)

@@ -51,7 +51,7 @@ def run(ask: Asker, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> str:
 
 def ask_of(ground: Ground) -> Asker:
     """API, pages and MLflow's protocol on a ground."""
-    gate = Gate([5000], "internal-secret", ground)
+    gate = Gate([5000], ground)
     with warnings.catch_warnings():  # of Litestar 3, about parameters that get their dependency by name
         warnings.simplefilter("ignore", DeprecationWarning)
         ours = rooms.application(ground, gate, site.handlers, site.on_error)

@@ -20,7 +20,6 @@ from tests.conftest import free_port
 
 BROKEN = """
 import os, sys
-os.environ["TENURE_INTERNAL_TOKEN"] = "secret"
 from tenure import app
 from tenure.api import rooms
 from tenure.errors import CannotStart
@@ -57,7 +56,7 @@ def test_mlflows_protocol_answers_while_ours_is_put_together_and_ours_waits() ->
         return ours
 
     async def both() -> list[str]:
-        front = Front(Gate([5000], "token"), Later(make, failures.append), mlflow, ("/health",))
+        front = Front(Gate([5000]), Later(make, failures.append), mlflow, ("/health",))
         async with ask(front) as client:
             waiting = asyncio.create_task(client.get("/api/v1/models"))
             first = await client.get("/health")
@@ -76,7 +75,7 @@ def test_who_waits_for_what_cannot_be_made_is_told_and_so_is_the_process() -> No
         raise CannotStart("Every route must declare a permission.")
 
     async def one() -> None:
-        async with ask(Front(Gate([5000], "token"), Later(make, lambda _: told.set()), mlflow, ())) as client:
+        async with ask(Front(Gate([5000]), Later(make, lambda _: told.set()), mlflow, ())) as client:
             await client.get("/")
 
     with pytest.raises(CannotStart):

@@ -10,6 +10,7 @@ from ..manage.makers import FILE, MODEL, make_version
 from ..manage.rules import policy_of
 from .conftest import Asker
 from .test_governance import write_card
+from .test_vault import person
 
 PASSWORD = "root has a long one"
 STRICT = {"require": "baseline.roc_auc >= 0.9"}
@@ -70,5 +71,4 @@ def test_a_reader_and_a_scorer_publish_nothing(ask: Asker):
     browser = {"sec-fetch-site": "same-origin"}
     ask.refused("POST", "/api/v1/policies", 403, json=policy_of(), headers=browser)
     ask.refused("PUT", "/api/v1/policies/draft", 403, json=policy_of(), headers=browser)
-    worker = {"authorization": "Bearer internal-secret"}
-    ask.refused("POST", "/api/v1/policies", 403, json=policy_of(), headers=worker)
+    ask.refused("POST", "/api/v1/policies", 403, json=policy_of(), headers=person(ask, "scorer"))

@@ -158,7 +158,7 @@ def client_of(ground: Ground) -> tuple[Client, Any]:
         return Instant(moment[0])
 
     moving = replace(ground, clock=clock)
-    gate = Gate([5000], "internal-secret", moving)
+    gate = Gate([5000], moving)
     with warnings.catch_warnings():  # of Litestar 3, about parameters that get their dependency by name
         warnings.simplefilter("ignore", DeprecationWarning)
         ours = rooms.application(moving, gate, [], lambda request, error: None)

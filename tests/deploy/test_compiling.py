@@ -184,7 +184,7 @@ def test_a_form_follows_its_model_and_goes_with_it(each_ground: Ground) -> None:
 
 
 def test_the_process_is_given_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("TENURE_INTERNAL_TOKEN", "AWS_SECRET_ACCESS_KEY", "MLFLOW_TRACKING_TOKEN"):
+    for name in ("TENURE_OIDC_CLIENT_SECRET", "AWS_SECRET_ACCESS_KEY", "MLFLOW_TRACKING_TOKEN"):
         monkeypatch.setenv(name, "secret")
     given = compiling.environment()
     assert "secret" not in given.values()

@@ -235,10 +235,10 @@ def test_what_it_hands_back_is_held_to_its_types(instead: Callable[..., None]) -
 
 
 def test_it_knows_nothing_of_the_server(instead: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TENURE_INTERNAL_TOKEN", "secret")
+    monkeypatch.setenv("TENURE_OIDC_CLIENT_SECRET", "secret")
     instead(
         "import json, os; sys.stdin.buffer.read();"
-        "known = os.environ.get('TENURE_INTERNAL_TOKEN', 'nothing');"
+        "known = os.environ.get('TENURE_OIDC_CLIENT_SECRET', 'nothing');"
         "print(json.dumps({'problem': 'invalid', 'says': 'knows ' + known}))"
     )
     with pytest.raises(InvalidInput, match="knows nothing"):

@@ -12,7 +12,6 @@ import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 
-from tenure.access import WORKER
 from tenure.errors import CannotStart, InvalidInput, NotFound
 from tenure.manage import facts, proxies, proxy_job, published, roles, vault
 from tenure.records.base import Instant
@@ -100,7 +99,6 @@ def test_a_training_job_holds_a_key_of_its_own(ground: Ground):
 
 
 def test_only_a_steward_has_the_permission():
-    assert Permission.PROTECT not in WORKER.permissions
     for role in ("admin", "scorer", "data-scientist", "engineer", "auditor", "reader", "validator", "business-owner"):
         for solo in (True, False):
             held = roles.principal_of("x", "person", [RoleHeld(role=role, since_at=1)], solo=solo)
@@ -208,7 +206,7 @@ def test_the_child_gets_the_rows_and_no_secret(monkeypatch: pytest.MonkeyPatch):
         given.update(more, command=command)
         raise proxies.subprocess.TimeoutExpired(command, 1)
 
-    monkeypatch.setenv("TENURE_INTERNAL_TOKEN", "secret")
+    monkeypatch.setenv("TENURE_OIDC_CLIENT_SECRET", "secret")
     monkeypatch.setenv("TENURE_DATA", "/somewhere")
     monkeypatch.setattr(proxies.subprocess, "run", child)
     with pytest.raises(InvalidInput, match="was ended"):

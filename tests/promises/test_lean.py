@@ -13,7 +13,6 @@ import pyarrow.parquet as pq
 HEAVY = ("numpy", "scipy", "pyarrow", "duckdb", "altair", "pandas", "mlflow", "sklearn", "botocore", "httpx")
 CONTROL = """
 import os, sys
-os.environ["TENURE_INTERNAL_TOKEN"] = "secret"
 from tenure import app
 from tenure.settings import Settings
 settings = Settings(data=sys.argv[1])

@@ -26,7 +26,7 @@ PORT = 5000
 
 def pages_of(ground: Ground, port: int = PORT) -> Any:
     """The front of the server as `tenure.app` puts it together, without MLflow's protocol."""
-    gate = access.Gate([port], "token", ground)
+    gate = access.Gate([port], ground)
     return _front(gate, _application(ground, gate))
 
 
@@ -66,7 +66,7 @@ class Client:
     """A browser's requests to the pages, without a network. Cookies are kept; redirects are answers."""
 
     def __init__(self, ground: Ground) -> None:
-        gate = access.Gate([PORT], "token", ground)
+        gate = access.Gate([PORT], ground)
         if not _applications:
             _applications.append(_application(ground, gate))
         self._app = _front(gate, _applications[0])

@@ -113,10 +113,10 @@ def test_a_process_that_takes_too_long_is_ended(
 
 
 def test_it_knows_nothing_of_the_server(reader: Reader, instead: Patched, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TENURE_INTERNAL_TOKEN", "secret")
+    monkeypatch.setenv("TENURE_OIDC_CLIENT_SECRET", "secret")
     instead(
         "import json, os; input();"
-        " print(json.dumps({'type': 'Refused', 'reason': os.environ.get('TENURE_INTERNAL_TOKEN', 'nothing')}))"
+        " print(json.dumps({'type': 'Refused', 'reason': os.environ.get('TENURE_OIDC_CLIENT_SECRET', 'nothing')}))"
     )
     assert why(b"PAR1", reader) == "nothing"
 

@@ -245,7 +245,7 @@ def test_every_process_that_is_started_is_told_to_send_no_telemetry() -> None:
     from tenure.serving import processes
     from tenure.settings import Settings
 
-    assert app.environment(Settings(), "secret")["ORT_DISABLE_TELEMETRY"] == "1"
+    assert app.environment(Settings())["ORT_DISABLE_TELEMETRY"] == "1"
     assert processes.QUIET["ORT_DISABLE_TELEMETRY"] == "1"
     assert compiling.environment()["ORT_DISABLE_TELEMETRY"] == "1"
     assert os.environ.get("ORT_DISABLE_TELEMETRY", "1") == "1"

@@ -16,7 +16,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from tenure.access import Gate
-from tenure.errors import TenureError
+from tenure.errors import NotSignedIn, TenureError
 from tenure.records.base import Instant
 from tenure.records.frames import Packed, PredictionFrame
 from tenure.records.routing import InputColumn
@@ -152,10 +152,11 @@ def test_who_may_not_is_refused(call: Call) -> None:
 @pytest.mark.parametrize("required", [False, True])
 def test_a_call_passes_the_gate_as_a_request_without_a_browser_does(required: bool) -> None:
     settings = Settings(port=7000)
-    gate = Gate([settings.port, settings.gateway_port], "internal", required=required)
+    gate = Gate([settings.port, settings.gateway_port], required=required)
     host = grpc_calls.own_host(settings)
     assert gate.principal({"host": host}).kind == ("nobody" if required else "owner")
-    assert gate.principal({"host": host, "authorization": "Bearer internal"}).kind == "service"
+    with pytest.raises(NotSignedIn):
+        gate.principal({"host": host, "authorization": "Bearer internal"})
 
 
 plain = st.fixed_dictionaries(
