@@ -48,8 +48,9 @@ READER = Principal(
 )
 ANYBODY = Principal(name="nobody", kind="nobody", permissions=frozenset({Permission.PUBLIC}))
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
-TELLING = frozenset({b"authorization", b"cookie", b"origin", b"sec-fetch-site"})
-"""Headers that tell who asks, or that a browser does."""
+OF_BROWSERS = frozenset({b"cookie", b"origin", b"sec-fetch-site"})
+BEARER = b"Bearer "
+BEARING = BEARER + PREFIX.encode()
 BASIC_KEPT_US = 300 * SECOND_US
 BASIC_KEPT_AT_MOST = 1000
 
@@ -103,12 +104,17 @@ class Gate:
             self.passwords = Passwords(ground.database)
 
     def at_a_glance(self, headers: Mapping[bytes, bytes]) -> Principal | None:
-        """Who is asking, when nothing of the request tells and nobody has to: the machine's owner. Else None.
+        """Who is asking, when no browser does: by a token that is at hand, or as the machine's owner. Else None.
 
-        What a training loop sends in solo mode, which waits for every answer: nothing is decoded for it.
+        A training loop waits for every answer, so nothing is decoded for it. Raises as `principal` does.
         """
-        if self._nobody is None and headers.get(b"host") in self._plain_hosts and TELLING.isdisjoint(headers):
-            return OWNER
+        if headers.get(b"host") not in self._plain_hosts or not OF_BROWSERS.isdisjoint(headers):
+            return None
+        given = headers.get(b"authorization")
+        if given is None:
+            return None if self.required else OWNER
+        if given.startswith(BEARING) and given.isascii():
+            return self._bearers.at_hand(given[len(BEARER) :].decode(), self._now())
         return None
 
     def at_once(self, headers: Mapping[str, str]) -> Principal | None:

@@ -35,13 +35,13 @@ class Front:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        principal = self._gate.at_a_glance(dict(scope["headers"]))
-        if principal is None:
-            try:
+        try:
+            principal = self._gate.at_a_glance(dict(scope["headers"]))
+            if principal is None:
                 principal, receive = await self._look_closely(scope, receive)
-            except TenureError as refusal:
-                await _answer(send, refusal)
-                return
+        except TenureError as refusal:
+            await _answer(send, refusal)
+            return
         state: dict[str, Any] = scope.setdefault("state", {})
         state["principal"] = principal
         if scope["path"].startswith("//"):  # a client joined a path to this server's address with its slash at the end
