@@ -6,9 +6,10 @@ MLflow's own scoring client looks for. Other protocols have a shape of their own
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -56,6 +57,21 @@ MLFLOW_CODES = {
 RETRY_AFTER_S = b"1"
 
 
+class Reply(NamedTuple):
+    """A whole answer; its length goes without saying."""
+
+    status: int
+    headers: Headers
+    body: bytes
+
+
+class Pending(NamedTuple):
+    """An answer that may leave once `done` is: what it rests on is not on disk before."""
+
+    done: asyncio.Future[None]
+    reply: Reply
+
+
 def status_of(error: errors.TenureError) -> int:
     """The HTTP status of an error: its own class's, else its nearest ancestor's."""
     for kind in type(error).__mro__:
@@ -71,11 +87,15 @@ async def answer(send: Send, status: int, headers: Headers, body: bytes) -> None
 
 
 async def refuse(send: Send, error: errors.TenureError, body_of: ErrorBody | None = None) -> None:
+    await answer(send, *refusal(error, body_of))
+
+
+def refusal(error: errors.TenureError, body_of: ErrorBody | None = None) -> Reply:
     status = status_of(error)
     headers = [*JSON, (b"retry-after", retry_after(error))] if status in (429, 503) else JSON
     headers = [*headers, *CHALLENGE] if status == 401 else headers
     told = (body_of or error_body)(status, error.code, error.message, error.where, problems_of(error))
-    await answer(send, status, headers, told)
+    return Reply(status, headers, told)
 
 
 def retry_after(error: errors.TenureError) -> bytes:
@@ -94,9 +114,13 @@ async def refuse_method(send: Send, allowed: str, body_of: ErrorBody | None = No
 
 
 async def hide(send: Send, body_of: ErrorBody | None = None) -> None:
+    await answer(send, *hidden(body_of))
+
+
+def hidden(body_of: ErrorBody | None = None) -> Reply:
     """An error that we did not foresee: the log has its trace, the client gets none."""
     said = "The gateway failed at this. The reason is in its log; nothing was answered or journaled."
-    await answer(send, 500, JSON, (body_of or error_body)(500, "internal", said, None, ()))
+    return Reply(500, JSON, (body_of or error_body)(500, "internal", said, None, ()))
 
 
 def error_body(

@@ -16,6 +16,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from tenure.errors import NotFound, Unavailable
@@ -40,6 +41,10 @@ class Arm:
     release: Release
     scorer: Scorer | Compiled | Instead
 
+    def answers_now(self, rows: int, params: dict[str, Any] | None) -> bool:
+        """Whether `outputs_now` has the answers to so many rows."""
+        return not isinstance(self.scorer, Scorer) and self.scorer.answers_now(rows, params)
+
     def outputs_now(self, columns: Columns, rows: int, params: dict[str, Any] | None) -> list[Any] | None:
         """The answers, where the gateway has them without waiting for a scorer; else None."""
         return None if isinstance(self.scorer, Scorer) else self.scorer.outputs_now(columns, rows, params)
@@ -61,6 +66,12 @@ class Endpoint:
     shared: tuple[Release, ...] = ()
     reason: str = ""
     journal: JournalMode = AUDIT
+
+    @cached_property
+    def is_prompt(self) -> bool:
+        """Whether no process of its own answers here, and no answer leaves whose frame may be lost."""
+        in_gateway = not any(isinstance(arm.scorer, Scorer) for arm in self.answering)
+        return in_gateway and self.journal.mode != "drop-and-count"
 
     @property
     def champion(self) -> Arm:

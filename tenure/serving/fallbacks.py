@@ -63,6 +63,9 @@ class Instead:
         self.inputs = Inputs(champion.inputs if champion else [])
         self._fallback = fallback
 
+    def answers_now(self, _rows: int, _params: dict[str, Any] | None) -> bool:
+        return True
+
     def outputs_now(self, columns: Columns, rows: int, _params: dict[str, Any] | None = None) -> list[Any]:
         return answers(self._fallback, columns, rows)
 

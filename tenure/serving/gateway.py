@@ -27,7 +27,21 @@ from tenure.records.people import Permission
 from tenure.records.routing import RoutedToken, ServiceFigures
 from tenure.serving import admission, answers, docs_page, exposition, figures, metrics, openapi, routing
 from tenure.serving.admissions import Admissions
-from tenure.serving.answers import JSON, TEXT, ASGIApp, Receive, Scope, Send, answer, hide, refuse, refuse_method
+from tenure.serving.answers import (
+    JSON,
+    TEXT,
+    ASGIApp,
+    Headers,
+    Pending,
+    Receive,
+    Reply,
+    Scope,
+    Send,
+    answer,
+    hide,
+    refuse,
+    refuse_method,
+)
 from tenure.serving.arms import Arms, Endpoint
 from tenure.serving.journal import Journal
 from tenure.serving.lookups import Lookups, Tables, asked_for
@@ -46,6 +60,7 @@ NAME = "gateway"
 LOOK_S = 0.1
 KEEP_S = 1.0
 PREFIX = "/endpoints/"
+PLAIN_PREFIX, INVOCATIONS = PREFIX.encode(), b"/invocations"
 V2 = "/v2"
 SAID = {"/health": b"OK\n", "/ping": b"OK\n", "/version": version("tenure").encode()}
 """What the gateway says of itself to whoever asks."""
@@ -84,6 +99,8 @@ def run(
     """Serve until SIGTERM or Ctrl-C: then finish what is in flight, stop the scorers and seal the journal."""
     import uvicorn
 
+    from tenure.serving.shortcut import Shortcut
+
     listening = _listen(settings) if settings.gateways > 1 else None
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)  # uvicorn raises what it caught once more when it is done
@@ -92,7 +109,7 @@ def run(
         host=settings.host,
         port=settings.gateway_port,
         loop="uvloop",
-        http="httptools",
+        http=Shortcut,
         lifespan="on",
         log_level="warning",
         access_log=False,
@@ -167,6 +184,27 @@ class Gateway:
         except Exception:
             log.exception("unforeseen failure at %s", path)
             await hide(send, error_body)
+
+    def wants(self, url: bytes) -> bool:
+        """Whether a POST to this address may be answered at once."""
+        return url.startswith(PLAIN_PREFIX) and url.endswith(INVOCATIONS)
+
+    def at_once(self, url: bytes, headers: Headers, body: bytes) -> Reply | Pending | None:
+        """The answer to MLflow's scoring client where nothing has to be waited for, else None."""
+        if self._scoring is None:
+            return None
+        name = url[len(PLAIN_PREFIX) : -len(INVOCATIONS)].decode("latin-1")
+        try:
+            return self._scoring.at_once(mlflow, name, headers, body)
+        except Exception as problem:
+            return self.failed(problem)
+
+    def failed(self, problem: BaseException) -> Reply:
+        """What to say to a request that was not answered, for this reason."""
+        if isinstance(problem, TenureError):
+            return answers.refusal(problem)
+        log.error("unforeseen failure of a scoring request", exc_info=problem)
+        return answers.hidden()
 
     async def _route(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
         scoring = self._scoring

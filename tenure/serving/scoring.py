@@ -11,7 +11,8 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, NamedTuple, Protocol, cast
 
 import msgspec
 
@@ -23,7 +24,7 @@ from tenure.records.frames import PredictionFrame
 from tenure.records.people import Permission, Principal
 from tenure.serving import admission
 from tenure.serving.admissions import Admissions, Asking, Refused, as_admitted
-from tenure.serving.answers import Headers, Receive, Scope, Send, answer, status_of
+from tenure.serving.answers import Headers, Pending, Receive, Reply, Scope, Send, answer, refusal, status_of
 from tenure.serving.arms import Arm, Arms, Endpoint
 from tenure.serving.columns import Inputs, packed, packed_values
 from tenure.serving.decoding import Answer, Asked, Columns, Request, score_of
@@ -59,6 +60,9 @@ HEADERS = {
 }
 """What is looked at of a request's headers; others are not even decoded."""
 
+AT_ONCE = ("application/json", "application/json; charset=utf-8")
+"""What may be answered at once: what is read without waiting, by the commonest ways to write it."""
+
 PrincipalOf = Callable[[Mapping[str, str]], Principal]
 
 
@@ -87,6 +91,13 @@ class Scored(msgspec.Struct):
     idempotent: bool = False
     filled: Filled | None = None
     frame: PredictionFrame | None = None
+
+
+class Routed(NamedTuple):
+    arm: Arm
+    prediction_id: str
+    idempotent: bool
+    propensity: float
 
 
 class Scoring:
@@ -124,6 +135,70 @@ class Scoring:
         self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._done.set_result(None)
 
+    def at_once(self, speaks: Speaks, name: str, sent: Headers, body: bytes) -> Reply | Pending | None:
+        """Answer a scoring request at an endpoint where nothing has to be waited for but the journal.
+
+        None, before anything was counted or written, for what `answer` must do. Raises as that does.
+        """
+        headers = headers_in(sent)
+        if headers.get("content-type") not in AT_ONCE or VERSION in headers:
+            return None
+        try:
+            return self._at_once(speaks, name, headers, body, time.perf_counter_ns())
+        except Exception as problem:
+            self.count_refusal(name, problem)
+            raise
+
+    def _at_once(
+        self, speaks: Speaks, name: str, headers: Mapping[str, str], body: bytes, started: int
+    ) -> Reply | Pending | None:
+        principal = self.asking(headers, name, Permission.SCORE)
+        endpoint = self.arms.endpoint(name)
+        if not endpoint.is_prompt or self._lookups.at(name) is not None:
+            return None
+        read = speaks.reader(headers)
+        admission.check_headers(headers, self.max_bytes)
+        request = self.request(endpoint, headers, body)
+        asked = read(request)
+        assert isinstance(asked, Asked)
+        routed = self._routed(endpoint, asked, request, "")
+        if not routed.arm.answers_now(asked.rows, asked.params):
+            return None
+        asking = Asking(endpoint.name, headers, principal, request.now)
+        columns = routed.arm.scorer.inputs.columns_of(asked)
+        try:
+            columns, admitted = self._admissions.check(asking, routed.arm.release, columns, asked.rows)
+        except Refused as problem:
+            written = self._journal.append(self._admissions.refusal(asking, asked.rows, problem))
+            return self._pending(written, refusal(problem), partial(self.count_refusal, name, problem), name)
+        outputs = routed.arm.outputs_now(columns, asked.rows, asked.params)
+        scored = self._scored(endpoint, routed, asked, columns, admitted, outputs)
+        told, said = speaks.encode(asked, scored.answer)
+        reply = Reply(200, named(told, scored), said)
+        written = cast("asyncio.Future[None]", self.keep(scored, request, principal, started))
+        return self._pending(written, reply, partial(self._left, scored, started, len(body), len(said)), name)
+
+    def _pending(
+        self, written: asyncio.Future[None], reply: Reply, left: Callable[[], None], name: str
+    ) -> Reply | Pending:
+        """A reply that may leave once the journal has its frame: mostly it has it already. Raises what that raised."""
+        if written.done():
+            written.result()
+            left()
+            return reply
+        self.figures.in_flight += 1
+
+        def done(_: object) -> None:
+            self.figures.in_flight -= 1
+            problem = written.exception()
+            if isinstance(problem, Exception):
+                self.count_refusal(name, problem)
+            else:
+                left()
+
+        written.add_done_callback(done)
+        return Pending(written, reply)
+
     async def answer(self, speaks: Speaks, name: str, version: str, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a scoring request at an endpoint. `version`: the one that must, when the request names one."""
         started = time.perf_counter_ns()
@@ -158,15 +233,12 @@ class Scoring:
         scored = await self.score(endpoint, asked, request, principal, version or headers.get(VERSION, ""))
         told, said = speaks.encode(asked, scored.answer)
         await self.keep(scored, request, principal, started)
-        named = [
-            *told,
-            (b"tenure-prediction-id", scored.answer.prediction_id.encode()),
-            (b"tenure-model-version", b"%d" % scored.answer.version),
-        ]
-        if scored.arm.release.role == "fallback":
-            named.append((b"tenure-fallback", b"true"))
-        await answer(send, 200, named, said)
-        self.count(scored, started, len(body), len(said))
+        await answer(send, 200, named(told, scored), said)
+        self._left(scored, started, len(body), len(said))
+
+    def _left(self, scored: Scored, started_ns: int, sent_bytes: int, said_bytes: int) -> None:
+        """An answer has left: count it, and have the shadows score."""
+        self.count(scored, started_ns, sent_bytes, said_bytes)
         self.mirror(scored)
 
     def count(self, scored: Scored, started_ns: int, sent_bytes: int, said_bytes: int) -> None:
@@ -206,10 +278,8 @@ class Scoring:
 
         Raises what the model's file refuses, and what the arm's scorer raises.
         """
-        idempotent = is_idempotent(request.headers, asked)
-        prediction_id = id_of_first(endpoint.name, asked) if idempotent else new_id(request.now)
-        key = request.headers.get(ROUTING_KEY) or (asked.reference[0] if asked.reference else prediction_id)
-        arm = arm_of(endpoint, version) if version else endpoint.arm(key)
+        routed = self._routed(endpoint, asked, request, version)
+        arm = routed.arm
         lookups, filled = self._lookups.at(endpoint.name), None
         if lookups is None:
             columns = arm.scorer.inputs.columns_of(asked)
@@ -225,18 +295,29 @@ class Scoring:
         outputs = arm.outputs_now(columns, asked.rows, asked.params)
         if outputs is None:
             outputs = await arm.scorer.outputs(columns, asked.rows, asked.params)
+        return self._scored(endpoint, routed, asked, columns, admitted, outputs, filled)
+
+    def _routed(self, endpoint: Endpoint, asked: Asked, request: Request, version: str) -> Routed:
+        """Which arm answers, and under which id."""
+        idempotent = is_idempotent(request.headers, asked)
+        prediction_id = id_of_first(endpoint.name, asked) if idempotent else new_id(request.now)
+        key = request.headers.get(ROUTING_KEY) or (asked.reference[0] if asked.reference else prediction_id)
+        arm = arm_of(endpoint, version) if version else endpoint.arm(key)
+        return Routed(arm, prediction_id, idempotent, 1.0 if version else endpoint.propensity(arm))
+
+    def _scored(
+        self,
+        endpoint: Endpoint,
+        routed: Routed,
+        asked: Asked,
+        columns: Columns,
+        admitted: Admitted | None,
+        outputs: Any,
+        filled: Filled | None = None,
+    ) -> Scored:
+        arm, prediction_id, idempotent, propensity = routed
         answer = Answer(endpoint.name, arm.release.version, prediction_id, outputs)
-        return Scored(
-            answer,
-            endpoint,
-            arm,
-            asked,
-            columns,
-            admitted,
-            propensity=1.0 if version else endpoint.propensity(arm),
-            idempotent=idempotent,
-            filled=filled,
-        )
+        return Scored(answer, endpoint, arm, asked, columns, admitted, propensity, idempotent, filled)
 
     def keep(self, scored: Scored, request: Request, principal: Principal, started_ns: int) -> Awaitable[None]:
         """Journal an answer as its endpoint journals, so that it may leave when this is done.
@@ -363,6 +444,23 @@ def scores_of(outputs: Any) -> Any:
     return packed_values(outputs if outputs.ndim == 1 else outputs[:, 1])
 
 
+def named(told: Headers, scored: Scored) -> Headers:
+    """An answer's headers, with those that say which prediction it is, and of which version."""
+    answer = scored.answer
+    headers = [
+        *told,
+        (b"tenure-prediction-id", answer.prediction_id.encode()),
+        (b"tenure-model-version", b"%d" % answer.version),
+    ]
+    if scored.arm.release.role == "fallback":
+        headers.append((b"tenure-fallback", b"true"))
+    return headers
+
+
 def headers_of(scope: Scope) -> dict[str, str]:
     """The headers that are looked at, by their lower-case name."""
-    return {HEADERS[name]: value.decode("latin-1") for name, value in scope["headers"] if name in HEADERS}
+    return headers_in(scope["headers"])
+
+
+def headers_in(sent: Headers) -> dict[str, str]:
+    return {HEADERS[name]: value.decode("latin-1") for name, value in sent if name in HEADERS}

@@ -58,11 +58,13 @@ class Compiled:
         self._answers: Answers
         self._task = asyncio.get_running_loop().create_task(self._load())
 
+    def answers_now(self, rows: int, params: dict[str, Any] | None) -> bool:
+        """Whether `outputs_now` has the answers to so many rows."""
+        return params is None and rows <= AT_ONCE_ROWS and self.ready
+
     def outputs_now(self, columns: Columns, rows: int, params: dict[str, Any] | None = None) -> list[Any] | None:
         """One output per row, at once; None for what takes longer and is to be awaited. Raises as `outputs` does."""
-        if params is not None or rows > AT_ONCE_ROWS or not self.ready:
-            return None
-        return self._computed(columns, rows)
+        return self._computed(columns, rows) if self.answers_now(rows, params) else None
 
     async def outputs(self, columns: Columns, rows: int, params: dict[str, Any] | None = None) -> list[Any]:
         """One output per row. Raises Unavailable (try again) or ModelFailed."""

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import msgspec
 import pytest
 
@@ -131,6 +132,51 @@ def test_a_gateway_switches_to_the_form_without_a_failed_request_and_lets_the_sc
     assert many.json()["predictions"] == answer(flights) * 100
     described = flights.score("flights", {"dataframe_records": [{"carrier": "AA", "distance": "far", "hour": 1}]})
     assert described.status_code == 400
+
+
+SHORT, LONG = "application/json", "application/json;charset=utf-8"
+REQUESTS: list[Any] = [
+    {"dataframe_records": ROWS},
+    {"dataframe_split": {"columns": ["carrier", "distance", "hour"], "data": [["AA", 1.5, 7]]}},
+    {"dataframe_records": ROWS[:1], "event_time": ["2013-02-01T05:00:00Z"], "reference": ["order-7"]},
+    {"dataframe_records": ROWS[:2], "reference": ["one", "two"]},
+    {"dataframe_records": [{"carrier": "AA", "distance": "far", "hour": 1}]},
+    {"dataframe_records": [{"carrier": "AA"}]},
+    {"dataframe_records": []},
+    {"inputs": {"carrier": ["AA"], "distance": [1, 2], "hour": [3]}},
+    {"rows": 3},
+    b"[1, 2",
+    b"",
+    b"\xff",
+]
+
+
+def test_nobody_can_tell_whether_a_request_took_the_short_way(
+    models: Path, made: tuple[FormReport, ReleaseForm], tmp_path: Path
+) -> None:
+    one = Gateway(tmp_path, free_port())
+    try:
+        one.publish(flights=[with_form(models, made[1])])
+        one.start()
+        one.serves("r-delay-1-champion")
+        for body in REQUESTS:
+            for name in ("flights", "nowhere"):
+                short, long = (one.score(name, body, **{"content-type": way}) for way in (SHORT, LONG))
+                assert (short.status_code, short.json()) == (long.status_code, long.json())
+                assert said_beside(short) == said_beside(long)
+        frames = [msgspec.to_builtins(frame) for frame in one.frames()]
+    finally:
+        one.close()
+    kept = [{name: value for name, value in frame.items() if name not in PER_REQUEST} for frame in frames]
+    assert len(kept) == 8
+    assert kept[::2] == kept[1::2]
+
+
+PER_REQUEST = ("prediction_id", "at", "event_at", "latency_us")
+
+
+def said_beside(response: httpx.Response) -> dict[str, str]:
+    return {name: value for name, value in response.headers.items() if name not in ("date", "tenure-prediction-id")}
 
 
 def test_what_a_form_does_not_take_is_asked_of_the_version_itself(
