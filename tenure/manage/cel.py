@@ -47,9 +47,16 @@ class Asked:
         self._longest = _longest(facts) if longest is None else longest
         self._announced = tuple(expressions)
         self._context = self._handed_over(self._announced)
+        self._answers: dict[str, Answer] = {}
 
     def ask(self, expression: str) -> Answer:
         """Whether an expression is true of the facts. It ends within a bounded number of steps, or is not begun."""
+        answer = self._answers.get(expression)
+        if answer is None:  # policies of one house repeat each other
+            answer = self._answers[expression] = self._ask(expression)
+        return answer
+
+    def _ask(self, expression: str) -> Answer:
         try:
             most = _steps(expression, self._longest)
         except InvalidInput as problem:

@@ -11,7 +11,7 @@ from tenure.records.base import Instant
 from tenure.records.endpoints import Endpoint
 from tenure.records.journaling import JournalMode, journal_from
 from tenure.records.kills import Fallback, fallback_from
-from tenure.store import tables
+from tenure.store import driver, tables
 from tenure.store.database import Transaction
 
 _column = tables.endpoints.c
@@ -53,8 +53,8 @@ def journal(tx: Transaction, name: str) -> JournalMode:
 
 def journal_modes(tx: Transaction, model: str) -> list[str]:
     """How the endpoints of a model journal, each mode once."""
-    stored = tx.execute(sa.select(_column.journal).where(_column.model == model)).scalars()
-    return sorted({journal_from(text).mode for text in stored})
+    stored = driver.execute(tx, "SELECT journal FROM endpoints WHERE model = ?", (model,))
+    return sorted({journal_from(text).mode for (text,) in stored.fetchall()})
 
 
 def set_journal(tx: Transaction, name: str, mode: JournalMode) -> None:
