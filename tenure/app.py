@@ -89,7 +89,8 @@ def control_app(ground: Ground, gate: Gate, on_failure: Callable[[BaseException]
     from tenure.api.mlflow import app as mlflow_app
 
     ours = front.Later(lambda: _api_and_pages(ground, gate), on_failure)
-    return front.Front(gate, ours, mlflow_app.make_app(ground), MLFLOW_PREFIXES)
+    mlflow = mlflow_app.App(ground)
+    return front.Front(gate, ours, mlflow, MLFLOW_PREFIXES, mlflow)
 
 
 def _api_and_pages(ground: Ground, gate: Gate) -> App:
@@ -207,12 +208,14 @@ def run_worker(settings: Settings) -> None:
 def _serve(app: Any, host: str, port: int) -> None:
     import uvicorn
 
+    from tenure.serving.shortcut import Shortcut
+
     uvicorn.run(
         app,
         host=host,
         port=port,
         loop="uvloop",
-        http="httptools",
+        http=Shortcut,
         lifespan="off",
         log_level="warning",
         access_log=False,

@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -15,7 +15,7 @@ from tenure.api import respond
 from tenure.errors import TenureError, TooLarge
 from tenure.records.people import Principal
 from tenure.serving import answers
-from tenure.serving.answers import Receive, Scope, Send
+from tenure.serving.answers import Headers, Receive, Reply, Scope, Send
 
 FORM_BYTES = 1024 * 1024
 
@@ -23,10 +23,27 @@ App = Callable[..., Awaitable[None]]
 """An ASGI application; Litestar, uvicorn and the gateway each have types of their own for it."""
 
 
+class Prompt(Protocol):
+    """An application that answers some requests at once, when it is told who is asking."""
+
+    def wants(self, url: bytes) -> bool: ...
+
+    def at_once(self, principal: Principal, url: bytes, headers: Headers, body: bytes) -> Reply | None: ...
+
+
 class Front:
     """Asks the gate who is there, keeps the answer in the scope, and hands the request on."""
 
-    def __init__(self, gate: access.Gate, ours: App, mlflow: App, mlflow_prefixes: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        gate: access.Gate,
+        ours: App,
+        mlflow: App,
+        mlflow_prefixes: tuple[str, ...],
+        prompt: Prompt | None = None,
+    ) -> None:
+        """`prompt`: what answers some requests at once, if anything does."""
+        self._prompt = prompt
         self._gate = gate
         self._ours = ours
         self._mlflow = mlflow
@@ -48,6 +65,19 @@ class Front:
             scope["path"] = "/" + scope["path"].lstrip("/")
         app = self._mlflow if scope["path"].startswith(self._mlflow_prefixes) else self._ours
         await app(scope, receive, send)
+
+    def wants(self, url: bytes) -> bool:
+        """Whether a POST to this address may be answered at once."""
+        return self._prompt is not None and self._prompt.wants(url)
+
+    def at_once(self, url: bytes, headers: Headers, body: bytes) -> Reply | None:
+        """The answer, where who is asking is known at a glance and nothing has to be waited for."""
+        assert self._prompt is not None
+        try:
+            principal = self._gate.at_a_glance(dict(headers))
+        except TenureError:
+            return None  # which the long way says
+        return self._prompt.at_once(principal, url, headers, body) if principal is not None else None
 
     async def _look_closely(self, scope: Scope, receive: Receive) -> tuple[Principal, Receive]:
         """Who is asking, and what gives the body to the application."""

@@ -32,7 +32,7 @@ class Prompt(Protocol):
         ...
 
     def failed(self, problem: BaseException) -> Reply:
-        """What to say when that for which a reply was pending has failed."""
+        """What to say when that for which a reply was pending has failed; asked only of who has replies pending."""
         ...
 
 

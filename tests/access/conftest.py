@@ -79,7 +79,7 @@ class Server:
         self.ground = ground
         self.gate = access.Gate([5000], ground, hosts=[HOST], required=required, public_url=URL if required else "")
         self.ours = application(ground, self.gate)
-        self.app = front.Front(self.gate, self.ours, mlflow_app.make_app(ground), app.MLFLOW_PREFIXES)
+        self.app = front.Front(self.gate, self.ours, mlflow_app.App(ground), app.MLFLOW_PREFIXES)
         self.loop = asyncio.new_event_loop()
 
     def ask(

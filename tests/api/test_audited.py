@@ -137,7 +137,7 @@ class Teller:
         with warnings.catch_warnings():  # of Litestar 3, about parameters that get their dependency by name
             warnings.simplefilter("ignore", DeprecationWarning)
             ours = rooms.application(self.ground, gate, site.handlers, site.on_error)
-        self.ask = Asker(front.Front(gate, ours, mlflow_app.make_app(self.ground), MLFLOW_PREFIXES))
+        self.ask = Asker(front.Front(gate, ours, mlflow_app.App(self.ground), MLFLOW_PREFIXES))
         self.seen: set[str] = set()
 
     def __call__(self, route: str, path: str, *actions: str, **more: Any) -> Any:

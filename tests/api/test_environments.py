@@ -55,7 +55,7 @@ def ask_of(ground: Ground) -> Asker:
     with warnings.catch_warnings():  # of Litestar 3, about parameters that get their dependency by name
         warnings.simplefilter("ignore", DeprecationWarning)
         ours = rooms.application(ground, gate, site.handlers, site.on_error)
-    return Asker(front.Front(gate, ours, mlflow_app.make_app(ground), MLFLOW_PREFIXES))
+    return Asker(front.Front(gate, ours, mlflow_app.App(ground), MLFLOW_PREFIXES))
 
 
 def test_an_environment_is_made_ahead_of_a_release(with_wheels: Ground, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,6 +32,7 @@ from tenure.api.mlflow.wire import Reader
 from tenure.errors import InvalidInput, NotAllowed, TooLarge
 from tenure.records.people import Principal
 from tenure.serving import answers
+from tenure.serving.answers import Headers, Reply
 from tenure.store.ground import Ground
 
 Scope = MutableMapping[str, Any]
@@ -74,6 +75,10 @@ class _Table:
             kept.setdefault(route.path, {})[route.method] = _Entry(route, Reader(route.request))
         self._patterns = [(_compiled(path), methods) for path, methods in patterns.items()]
 
+    def reader(self, route: Route) -> Reader:
+        """What reads the bodies of a route with an exact path."""
+        return self._exact[route.path][route.method].reader
+
     def find(self, method: str, path: str) -> tuple[_Entry, dict[str, str]]:
         method = "GET" if method == "HEAD" else method  # the same answer; the body is left out behind us
         methods = self._exact.get(path)
@@ -104,12 +109,23 @@ def declared() -> dict[str, access.Declared]:
     return {f"{route.method} {route.path}": access.Declared(route.permission, route.subject) for route in ROUTES}
 
 
-def make_app(ground: Ground) -> ASGIApp:
-    """The application. The front has put who is asking into `scope["state"]["principal"]`."""
-    limit_bytes = ground.settings.max_body_mib * MIB
-    together = Together(ground.database)
+SMALL_POSTS = {
+    path.encode(): route
+    for route in ROUTES
+    if route.kind == "small"
+    for path in (route.path, route.path.replace("/api/", AJAX, 1))
+}
 
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+
+class App:
+    """The application. The front has put who is asking into `scope["state"]["principal"]`."""
+
+    def __init__(self, ground: Ground) -> None:
+        self._ground = ground
+        self._limit_bytes = ground.settings.max_body_mib * MIB
+        self._together = Together(ground.database)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
         try:
@@ -123,19 +139,18 @@ def make_app(ground: Ground) -> ASGIApp:
                 _require_for_jobs(route)
             if not everywhere:
                 _require_somewhere(principal, route)
-            asked = Asked(ground, principal.name, ground.clock(), principal)
+            asked = self._asked(principal)
             if route.kind == "stream":
                 if not everywhere:
                     _require_for_models(principal, route, artifacts.query_of(scope))
                 await route.handler(asked, scope, receive, send, parts)
                 return
-            sent = await _body(receive, limit_bytes)
+            sent = await _body(receive, self._limit_bytes)
             request = _request(entry.reader, scope, sent, parts)
             if not everywhere:
                 _require_for_models(principal, route, msgspec.structs.asdict(request))
-            small = route.kind == "small" and len(sent) <= SMALL_BYTES
-            if small:
-                result = await together.write(lambda tx: route.handler(tx, request, asked))
+            if route.kind == "small" and len(sent) <= SMALL_BYTES:
+                result = await self._together.write(lambda tx: route.handler(tx, request, asked))
             else:
                 result = await _handled(route, request, asked)
             status, body = 200, respond.answer(result)
@@ -146,7 +161,35 @@ def make_app(ground: Ground) -> ASGIApp:
         await send({"type": "http.response.start", "status": int(status), "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
-    return app
+    def wants(self, url: bytes) -> bool:
+        """Whether a POST to this address may be answered at once."""
+        return url in SMALL_POSTS
+
+    def at_once(self, principal: Principal, url: bytes, headers: Headers, body: bytes) -> Reply | None:
+        """The answer to a small write that need not wait for another; None, with nothing done, for all else."""
+        route = SMALL_POSTS[url]
+        if route.permission not in principal.permissions or principal.kind == "job" or len(body) > SMALL_BYTES:
+            return None
+        if (b"content-type", b"application/json") not in headers:
+            return None
+        try:
+            request, asked = TABLE.reader(route).body(body, {}), self._asked(principal)
+            outcome = self._together.write_now(lambda tx: route.handler(tx, request, asked))
+        except Exception as error:
+            return _refused(error)
+        if outcome is None:
+            return None
+        if outcome.failure is not None:
+            return _refused(outcome.failure)
+        return Reply(200, [respond.JSON], respond.answer(outcome.answer))
+
+    def _asked(self, principal: Principal) -> Asked:
+        return Asked(self._ground, principal.name, self._ground.clock(), principal)
+
+
+def _refused(error: BaseException) -> Reply:
+    status, told = respond.refusal(error)
+    return Reply(int(status), [respond.JSON], told)
 
 
 def _require_for_jobs(route: Route) -> None:

@@ -21,21 +21,26 @@ class Together:
 
     async def write(self, work: Work[Any]) -> Any:
         """The work's answer, after the commit. Work of a few rows only: it runs on the event loop."""
-        loop = asyncio.get_running_loop()
         if self._turn_began:
-            told: asyncio.Future[Outcome | None] = loop.create_future()
+            told: asyncio.Future[Outcome | None] = asyncio.get_running_loop().create_future()
             self._gathered.append((work, told))
             outcome = await told
         else:
-            self._turn_began = True
-            loop.call_soon(self._end_turn)
-            outcomes = self._database.write_now((work,))
-            outcome = outcomes[0] if outcomes else None
+            outcome = self.write_now(work)
         if outcome is None:  # it would have had to wait, which the loop must not
             return await asyncio.wrap_future(self._database.submit(work))
         if outcome.failure is not None:
             raise outcome.failure
         return outcome.answer
+
+    def write_now(self, work: Work[Any]) -> Outcome | None:
+        """What became of the first work of a turn; None, with nothing done, for what has to wait."""
+        if self._turn_began:
+            return None
+        self._turn_began = True
+        asyncio.get_running_loop().call_soon(self._end_turn)
+        outcomes = self._database.write_now((work,))
+        return outcomes[0] if outcomes else None
 
     def _end_turn(self) -> None:
         self._turn_began = False

@@ -16,7 +16,7 @@ import pytest
 import uvicorn
 
 from tenure.access import OWNER
-from tenure.api.mlflow.app import make_app
+from tenure.api.mlflow.app import App
 from tenure.store.ground import Ground
 
 
@@ -35,7 +35,7 @@ class Wire:
 
     def __init__(self, ground: Ground) -> None:
         self.ground = ground
-        self.app = make_app(ground)
+        self.app = App(ground)
 
     def call(
         self,
@@ -140,7 +140,7 @@ def each_wire(each_ground: Ground) -> Wire:
 @pytest.fixture
 def tracking_url(ground: Ground) -> Iterator[str]:
     """The application behind uvicorn."""
-    app = make_app(ground)
+    app = App(ground)
 
     async def front(scope: Any, receive: Any, send: Any) -> None:
         scope.setdefault("state", {})["principal"] = OWNER
