@@ -227,12 +227,14 @@ def _slab(
     gains = np.ones(blocks * BLOCK)
     np.multiply(x, stake, out=gains[: len(x)])
     gains[: len(x)] += 1 - stake * mu0
-    product = np.cumprod(gains.reshape(blocks, BLOCK), axis=1)
-    opened = np.ones_like(product)
+    gains = gains.reshape(blocks, BLOCK)
+    product: Floats = np.empty_like(gains)
+    np.cumprod(gains, axis=1, out=product)
+    opened: Floats = np.ones_like(product)
     np.divide(1.0, product[:, :-1], out=opened[:, 1:])
     np.cumsum(opened, axis=1, out=opened)
-    opened += _starts(product[:, -1], opened[:, -1], m)[:, None]
-    opened *= product
+    np.add(opened, _starts(product[:, -1], opened[:, -1], m)[:, None], out=opened)
+    np.multiply(opened, product, out=opened)
     return opened.reshape(-1)[: len(x)], _paying(x, product, since, before)
 
 
