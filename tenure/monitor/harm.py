@@ -21,8 +21,8 @@ from tenure.monitor.judging import Judgeable
 from tenure.monitor.rivals import compared
 from tenure.monitor.rows import Floats, Instants, load
 from tenure.monitor.value import features_named, valued
-from tenure.records.base import DAY_US
-from tenure.records.harm import Alarm, Detector, DetectorName, Memory, Paid, Point, Reference
+from tenure.records.base import DAY_US, HOUR_US
+from tenure.records.harm import Alarm, Detector, DetectorName, Memory, Paid, Point, Reference, Together
 from tenure.records.model_files import Harm, ModelFile, Monitors
 from tenure.records.profiles import Profile
 from tenure.records.windows import Window
@@ -95,13 +95,16 @@ def advanced(detector: Detector, cohort: Cohort, watching: Watching) -> tuple[De
     after = _counted(detector, window, len(lost), watching)
     if detector.state == "cooldown" and window.end_at > detector.quiet_until:
         after = msgspec.structs.replace(after, state="watching")
-    if after.reference is None:
-        return _learned(after, lost, watching), None
     if not len(lost):
         return after, None
+    if after.reference is None:
+        after = _learned(after, at, lost, window, watching)
+        if after.reference is None or after.reference.source == "first outcomes":
+            return after, None
     fired_before = after.state == "firing"
     reference = losses.tolerating(name, after.reference, watching.harm)
-    after = _followed(after, reference, at, losses.scaled(name, lost, reference))
+    x = losses.scaled(name, lost, reference)
+    after = _followed(_together(after, at, x, window), reference, at, x)
     if after.state != "firing" and _on_probation(after):
         return after, None
     anew = after.state == "firing" and not fired_before and after.restarts > 0
@@ -214,18 +217,42 @@ def _counted(detector: Detector, window: Window, rows: int, watching: Watching) 
     )
 
 
-def _learned(detector: Detector, lost: Floats, watching: Watching) -> Detector:
-    """With a reference once one is at hand; the rows it was made of are not watched too."""
+def _learned(detector: Detector, at: Instants, lost: Floats, window: Window, watching: Watching) -> Detector:
+    """With a reference once one is at hand."""
+    name, least = detector.detector, judging.min_outcomes(watching.monitors)
     kept = np.concatenate((np.array(detector.held, dtype=np.float64), lost))
-    reference = losses.baseline_reference(detector.detector, watching.baseline, watching.harm)
-    if reference is None and len(kept) < judging.min_outcomes(watching.monitors):
-        return msgspec.structs.replace(detector, held=kept.tolist())
-    reference = reference or losses.first_reference(detector.detector, kept, watching.harm)
-    return msgspec.structs.replace(detector, reference=reference, state="watching", held=[])
+    kept_at = np.concatenate((np.array(detector.held_at, dtype=np.int64), at))
+    groups = kept_at // _share_luck_us(window)
+    known = losses.baseline_reference(name, watching.baseline, watching.harm, kept, groups)
+    if known is not None:
+        return msgspec.structs.replace(detector, reference=known, state="watching")
+    if len(kept) < least:
+        return msgspec.structs.replace(detector, held=kept.tolist(), held_at=kept_at.tolist())
+    reference, seen = losses.first_reference(name, kept, groups, watching.harm)
+    together = Together(between=seen.between, alone=seen.alone)
+    return msgspec.structs.replace(
+        detector, reference=reference, state="watching", held=[], held_at=[], together=together
+    )
+
+
+def _share_luck_us(window: Window) -> int:
+    """The time whose rows share their luck: a day; in windows of a day or two, which tell little of days, an hour."""
+    return DAY_US if window.end_at - window.start_at > 2 * DAY_US else HOUR_US
+
+
+def _together(detector: Detector, at: Instants, x: Floats, window: Window) -> Detector:
+    """With how much rows of a day share their luck, as all windows until now show, each around its own mean."""
+    seen = stats.dispersion(x, at // _share_luck_us(window))
+    gathered = stats.Dispersion(detector.together.between + seen.between, detector.together.alone + seen.alone)
+    return msgspec.structs.replace(
+        detector,
+        together=Together(between=gathered.between, alone=gathered.alone),
+        design_effect=gathered.design_effect,
+    )
 
 
 def _followed(detector: Detector, reference: Reference, at: Instants, x: Floats) -> Detector:
-    bets = stats.bets_on(reference.mu0, reference.deviation)
+    bets = stats.bets_on(reference.mu0, reference.deviation, detector.design_effect)
     memory, m = _remembered(detector.memory, at, x, bets)
     points = _points(detector, at, m)
     after = msgspec.structs.replace(detector, reference=reference, memory=memory, points=points)
@@ -240,7 +267,7 @@ def _followed(detector: Detector, reference: Reference, at: Instants, x: Floats)
 
 
 def _alarm(detector: Detector, reference: Reference, memory: Memory, at: int, statistic: float) -> Alarm:
-    change = stats.change_of(_track(memory))
+    change = stats.change_of(_track(memory), detector.design_effect)
     assert change is not None
     own = sorted(losses.in_own_unit(detector.detector, end, reference) for end in (change.low, change.high))
     return Alarm(

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from tenure.monitor.judging import Judgeable, are_chances
-from tenure.monitor.rows import Floats, is_binary
+from tenure.monitor.rows import Floats, Instants, is_binary
 from tenure.records.harm import DetectorName, Reference
 from tenure.records.model_files import Harm
 from tenure.records.profiles import NumericProfile, Profile
@@ -51,17 +51,22 @@ def in_own_unit(name: DetectorName, share: float, reference: Reference) -> float
     return reference.low + (1 - share if name == "value" else share) * (reference.high - reference.low)
 
 
-def first_reference(name: DetectorName, losses: Floats, harm: Harm) -> Reference:
-    """What later losses are held against, from the first ones in their own unit; shape (n,), n ≥ 1, without NaN."""
+def first_reference(
+    name: DetectorName, losses: Floats, groups: Instants, harm: Harm
+) -> tuple[Reference, detectors.Dispersion]:
+    """What later losses are held against, from the first ones in their own unit, and how much groups share their luck.
+
+    Both of shape (n,), n ≥ 1, the losses without NaN.
+    """
     low, high = _range(name, losses, harm)
     about = Reference(
         source="first outcomes", rows=len(losses), mean=0, deviation=0, bound=0, mu0=EDGE, low=low, high=high
     )
     x = scaled(name, losses, about)
-    found = msgspec.structs.replace(
-        about, mean=float(x.mean()), deviation=float(x.std()), bound=detectors.risk_bound(x)
-    )
-    return tolerating(name, found, harm)
+    seen = detectors.dispersion(x, groups)
+    bound = detectors.risk_bound(x, seen.design_effect)
+    found = msgspec.structs.replace(about, mean=float(x.mean()), deviation=float(x.std()), bound=bound)
+    return tolerating(name, found, harm), seen
 
 
 def tolerating(name: DetectorName, reference: Reference, harm: Harm) -> Reference:
@@ -73,13 +78,18 @@ def tolerating(name: DetectorName, reference: Reference, harm: Harm) -> Referenc
     return msgspec.structs.replace(reference, mu0=min(max(risk, EDGE), 1 - EDGE))
 
 
-def baseline_reference(name: DetectorName, baseline: Profile | None, harm: Harm) -> Reference | None:
-    """The Brier loss on the rows that the version was judged on; None for other losses, and without a baseline."""
+def baseline_reference(
+    name: DetectorName, baseline: Profile | None, harm: Harm, losses: Floats, groups: Instants
+) -> Reference | None:
+    """The Brier loss on the rows that the version was judged on; None for other losses, and without a baseline.
+
+    `losses` and `groups`, shape (n,), tell how much rows share their luck, which the baseline cannot.
+    """
     judged = baseline.judged if baseline else None
     if name != "brier" or baseline is None or judged is None or judged.rows < 1:
         return None
     deviation = _deviation_of_brier(baseline, judged.brier)
-    bound = detectors.bound_of(judged.brier, deviation, judged.rows)
+    bound = detectors.bound_of(judged.brier, deviation, judged.rows / detectors.design_effect(losses, groups))
     found = Reference(
         source="baseline", rows=judged.rows, mean=judged.brier, deviation=deviation, bound=bound, mu0=EDGE
     )

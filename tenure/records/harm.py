@@ -16,7 +16,7 @@ class Reference(Record):
 
     `mu0`: the greatest mean loss that is no harm, `bound` (the upper 97.5 % bound of `mean`) and the tolerance.
     `low` and `high`: what 0 and 1 stand for in the unit of the loss; for value, 0 is the best.
-    `source`: the version's baseline, or the first outcomes that came, which is the weaker one.
+    `deviation` is that of a row. `source`: the version's baseline, or the first outcomes that came, the weaker one.
     """
 
     source: Literal["baseline", "first outcomes"]
@@ -75,6 +75,16 @@ class Point(Record):
     threshold: float
 
 
+class Together(Record):
+    """How much rows of one day (of one hour, in windows of a day or two) share their luck, gathered over windows.
+
+    `between` over `alone` is the design effect: so many rows tell as much as one that is independent of the others.
+    """
+
+    between: float = 0.0
+    alone: float = 0.0
+
+
 class Compared(Record):
     """When another detector raised an alarm on the latest windows, for comparison; `problem`: why it cannot be told."""
 
@@ -108,6 +118,9 @@ class Detector(Record):
     quiet_until: int = 0
     restarts: int = 0
     memory: Memory = Memory()
+    together: Together = Together()
+    design_effect: float = 1.0
     points: list[Point] = []
     compared: list[Compared] = []
     held: list[float] = []
+    held_at: list[int] = []
