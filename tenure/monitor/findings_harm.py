@@ -5,18 +5,12 @@ from __future__ import annotations
 import msgspec
 
 from tenure.monitor.alerts import Finding
+from tenure.monitor.harms import CALLED
 from tenure.monitor.losses import in_own_unit
 from tenure.records.alerts import Evidence
 from tenure.records.base import moment_of
-from tenure.records.harm import Alarm, Detector, DetectorName, Reference
+from tenure.records.harm import Alarm, Detector, Reference
 from tenure.records.windows import Window
-
-CALLED: dict[DetectorName, str] = {
-    "brier": "Brier loss",
-    "error": "share of wrong actions",
-    "absolute_error": "absolute error",
-    "value": "value per prediction",
-}
 
 
 def harm_finding(detector: Detector, window: Window, *, anew: bool) -> Finding:

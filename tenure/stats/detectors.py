@@ -155,8 +155,11 @@ def dispersion(losses: npt.ArrayLike, groups: npt.ArrayLike) -> Dispersion:
     count = int(place.max()) + 1 if len(x) else 0
     if count < 2:
         return Dispersion()
-    apart = np.bincount(place, weights=x - x.mean())
-    return Dispersion(float(apart @ apart) * count / (count - 1), float(np.square(x - x.mean()).sum()))
+    away = x - x.mean()
+    if not np.ptp(x):
+        return Dispersion()
+    apart = np.bincount(place, weights=away)
+    return Dispersion(float(apart @ apart) * count / (count - 1), float(away @ away))
 
 
 def follow(track: Track, losses: npt.ArrayLike, bets: Bets) -> tuple[Track, Floats]:
