@@ -105,7 +105,8 @@ COLUMNS = (
 LEGEND = (
     "Median delay in rows of the changes that were found · share of the changes that were missed, on "
     f"{STREAMS[False]} streams each ({STREAMS[True]} for KSWIN, which is slow). Run lengths are measured on "
-    f"{NULLS[False] * NULL_ROWS:,} rows without a change ({NULLS[True] * NULL_ROWS:,} for KSWIN). The last column: the share of streams with an alarm though errors became fewer."
+    f"{NULLS[False] * NULL_ROWS:,} rows without a change ({NULLS[True] * NULL_ROWS:,} for KSWIN). "
+    "The last column: the share of streams with an alarm though errors became fewer."
 )
 
 
