@@ -26,8 +26,8 @@ HARMS = (0.12, 0.15, 0.20)
 LESS = 0.06
 BEFORE, AFTER = 5_000, 5_000
 STREAMS = {False: int(100 * SCALE), True: int(40 * SCALE)}
-NULL_ROWS = 100_000
-NULLS = {False: int(10 * SCALE), True: int(3 * SCALE)}
+NULL_ROWS = 20_000
+NULLS = {False: int(50 * SCALE), True: int(15 * SCALE)}
 """Streams with a change, and without one for one measurement of a run length: of most detectors, and of slow ones."""
 STEPS = 5
 
