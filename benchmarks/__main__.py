@@ -19,6 +19,8 @@ NAMES = (
     "outcomes",
     "batch",
     "profiling",
+    "detectors",
+    "streams",
     "auditing",
     "access",
     "gates",

@@ -8,10 +8,13 @@ from litestar import get
 from litestar.params import Parameter
 
 from tenure.access import ENDPOINT
-from tenure.monitor import progress, windows
+from tenure.deploy import endpoints
+from tenure.monitor import harms, progress, windows
+from tenure.records.harm import Detector
 from tenure.records.people import Permission
 from tenure.records.routing import ReleaseRole
 from tenure.records.windows import Progress, ReportRow, Window
+from tenure.store.database import Transaction
 from tenure.store.ground import Ground
 
 
@@ -36,6 +39,17 @@ def search_windows(
     )
 
 
+@get("/api/v1/endpoints/{name:str}/detectors", permission=Permission.READ, subject=ENDPOINT, sync_to_thread=True)
+def list_detectors(name: str, ground: Ground, version: int | None = None) -> list[Detector]:
+    """Detectors of harm: how near an alarm each is, what it is held against, and what it found."""
+
+    def load(tx: Transaction) -> list[Detector]:
+        endpoints.get(tx, name)
+        return harms.shown(tx, name, version)
+
+    return ground.database.read(load)
+
+
 @get("/api/v1/endpoints/{name:str}/report", permission=Permission.READ, subject=ENDPOINT, sync_to_thread=True)
 def get_report(name: str, ground: Ground, by: Literal["month"] = "month") -> list[ReportRow]:
     """What an endpoint did, a row for each calendar month of event time."""
@@ -45,4 +59,4 @@ def get_report(name: str, ground: Ground, by: Literal["month"] = "month") -> lis
     return report.by_month(ground, name)
 
 
-handlers = [get_progress, search_windows, get_report]
+handlers = [get_progress, search_windows, list_detectors, get_report]

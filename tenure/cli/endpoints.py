@@ -74,6 +74,43 @@ def report(name: str, client: Any, as_json: bool) -> None:
     show(months, as_json, columns, rows, name)
 
 
+@command.command("harm")
+@click.argument("name")
+@server_option
+def harm(name: str, client: Any, as_json: bool) -> None:
+    """Detectors of harm: what each is held against, how near an alarm it is, and what it found."""
+    found = client.get(f"/api/v1/endpoints/{name}/detectors")
+    rows = [
+        (
+            one["version"],
+            one["detector"],
+            one["state"],
+            number((one["reference"] or {}).get("mean")),
+            number((one["reference"] or {}).get("mu0")),
+            f"{one['memory']['rows']:,}",
+            number(one["points"][-1]["statistic"], 1) if one["points"] else "",
+            number(one["points"][-1]["threshold"], 1) if one["points"] else "",
+            _found(one["alarm"]),
+            "; ".join(_rival(other) for other in one["compared"]),
+        )
+        for one in found
+    ]
+    columns = ["version", "loss", "state", "usual", "no harm up to", "rows", "log M", "alarm at", "found", "beside"]
+    show(found, as_json, columns, rows, f"Detectors of harm at {name}; losses on the scale of 0 to 1")
+
+
+def _found(alarm: dict[str, Any] | None) -> str:
+    if alarm is None:
+        return ""
+    interval = f"{number(alarm['low'])}-{number(alarm['high'])}"
+    return f"since {when(alarm['began_at'])}: {number(alarm['mean'])} ({interval}), was {number(alarm['reference'])}"
+
+
+def _rival(other: dict[str, Any]) -> str:
+    told = ", ".join(when(at) for at in other["alarms_at"][-3:]) or "nothing"
+    return f"{other['detector']}: {other['problem'] or told}"
+
+
 @command.command("kill")
 @click.argument("name")
 @click.option("--version", type=int, default=None, help="Only this version; without it, whatever answers.")

@@ -24,11 +24,13 @@ SEVERITY: dict[MonitorKind, Severity] = {
     "drift": "warning",
     "data_quality": "warning",
     "latency": "warning",
+    "harm": "critical",
 }
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """One monitor's word on one subject. `provisional`: outcomes that are still missing may change it."""
+    """One monitor's word on one subject. `provisional`: outcomes that are still missing may change it. `anew`: proven
+    once more since it was acknowledged, so that it fires again."""
 
     monitor: MonitorKind
     subject: str
@@ -36,6 +38,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     provisional: bool
     message: str
     evidence: Evidence
+    anew: bool = False
 
 
 def follow(tx: Transaction, endpoint: str, findings: Iterable[Finding], *, now: Instant) -> list[Alert]:
@@ -63,7 +66,7 @@ def followed(alert: Alert | None, finding: Finding, endpoint: str, resolved_at: 
     if window_end < alert.evidence.window_end_at:
         return None
     if finding.breach:
-        firing = alert.state == "pending" and not finding.provisional
+        firing = (alert.state == "pending" and not finding.provisional) or finding.anew
         state = "firing" if firing else alert.state
         evidence, message = finding.evidence, finding.message
         return msgspec.structs.replace(alert, state=state, message=message, evidence=evidence, changed_at=now)

@@ -127,9 +127,13 @@ def judge(what: Judgeable, baseline: Profile | None, file: ModelFile | None, his
 
 def level(monitors: Monitors) -> float:
     """The level of one test of one window, such that false alerts stay within the model file's budget."""
-    more = (monitors.accuracy, monitors.calibration, monitors.latency)
-    watching = 2 + sum(monitor is not None for monitor in more)  # drift, data quality, …
-    return budget.level_per_test(monitors.false_alerts_per_year, 365.25 / monitors.window_days, watching)
+    return budget.level_per_test(monitors.false_alerts_per_year, 365.25 / monitors.window_days, sharing(monitors))
+
+
+def sharing(monitors: Monitors) -> int:
+    """How many monitors share the budget of false alerts."""
+    more = (monitors.accuracy, monitors.calibration, monitors.latency, monitors.harm)
+    return 2 + sum(monitor is not None for monitor in more)  # drift, data quality, …
 
 
 def min_outcomes(monitors: Monitors) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tenure.manage import profiles
-from tenure.monitor import alerts, judging
+from tenure.monitor import alerts, harm, judging
 from tenure.monitor.findings import findings_of
 from tenure.monitor.judging import Judgeable, Past
 from tenure.monitor.progress import lake_of
@@ -16,7 +16,7 @@ from tenure.records.base import DAY_US, Instant
 from tenure.records.model_files import ModelFile, Monitors
 from tenure.records.profiles import Profile
 from tenure.records.windows import Window
-from tenure.store import watermarks, windows
+from tenure.store import detectors, watermarks, windows
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
 from tenure.store.lake import Lake
@@ -50,13 +50,19 @@ def judge_span(
     watched = Watched(endpoint, file, lake_of(ground))
     with ground.database.reading() as tx:
         seen = [mark for _, mark in watermarks.marked_days(tx, endpoint, end)]
-        verdicts = [_verdict(tx, watched, what) for what in _judgeables(tx, watched, start, end)]
+        judgeables = list(_judgeables(tx, watched, start, end))
+        verdicts = [_verdict(tx, watched, what) for what in judgeables]
+        judged = [(what, verdict.window) for what, verdict in zip(judgeables, verdicts, strict=True)]
+        moved = harm.look(tx, watched.lake, file, judged)
 
     def commit(tx: Transaction) -> None:
         for verdict in verdicts:
             windows.put(tx, verdict.window, now)
             if verdict.window.role == "champion":
                 alerts.follow(tx, endpoint, verdict.findings, now=now)
+        for one in moved:
+            if detectors.put(tx, one.detector, before=one.before, now=now):
+                alerts.follow(tx, endpoint, one.findings, now=now)
         watermarks.monitored(tx, endpoint, end)
         watermarks.clear_days(tx, endpoint, start, end, max(seen, default=0))
 

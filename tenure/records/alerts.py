@@ -9,11 +9,12 @@ from tenure.records.changes import Reason
 
 AlertState = Literal["pending", "firing", "acknowledged", "resolved"]
 Severity = Literal["note", "warning", "critical"]
-MonitorKind = Literal["drift", "accuracy", "calibration", "data_quality", "latency"]
+MonitorKind = Literal["drift", "accuracy", "calibration", "data_quality", "latency", "harm"]
 
 
 class Evidence(Record):
-    """A score never travels alone: what was measured, against which threshold, on how many."""
+    """A score never travels alone: what was measured, against which threshold, on how many. `began_at`: the event time
+    since which it is probably so; 0 where that is not looked for."""
 
     measure: str
     value: float
@@ -26,6 +27,7 @@ class Evidence(Record):
     window_start_at: int = 0
     window_end_at: int = 0
     version: int = 0
+    began_at: int = 0
 
 
 class Alert(Record):

@@ -84,6 +84,16 @@ HELP = {
     "Monitors.false_alerts": "The same as a phrase: `1 per 3 months`. It is kept, and printed, as "
     "`false_alerts_per_year`.",
     "Monitors.latency": "How slow answers may be.",
+    "Monitors.harm": "How a lasting rise of the loss, or fall of the value, is found. `null` turns it off.",
+    "Harm.tolerance": "How much worse than its reference a version may do without harm: 0.05 allows 5 % more loss, or "
+    "5 % less value a row.",
+    "Harm.cooldown_days": "How many days of event time a detector rests once its alarm is acknowledged.",
+    "Harm.value_range": "The least and the greatest value of a row, such as [-50, 200]; what lies beyond counts as "
+    "that. Left out, all but the outermost 1 % of the first outcomes.",
+    "Harm.error_at_most": "For numeric outcomes, the error beyond which a row is no worse. Left out, the error that 1 "
+    "in 100 of the first outcomes exceeded.",
+    "Harm.compare": "Other detectors to show beside, which wake nobody: `adwin`, `page-hinkley`. They need `pip "
+    "install tenure[compare]` where the server runs.",
     "Latency.p99_ms": "It is a breach when more than 1 in 100 requests of a window are proven to take longer than "
     "this. A window of fewer than 1,000 requests is not judged.",
     "AtLeast.window_days": "How many days of outcomes accuracy and calibration are judged on, a multiple of "

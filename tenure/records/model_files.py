@@ -10,6 +10,7 @@ from msgspec.structs import force_setattr
 
 from tenure.records.admission import Named, Outside
 from tenure.records.base import Record
+from tenure.records.harm import Rival
 from tenure.records.lookups import Otherwise
 
 Share = Annotated[float, Meta(ge=0, le=1)]
@@ -159,6 +160,24 @@ class Latency(Declared):
     p99_ms: Annotated[float, Meta(gt=0)]
 
 
+class Harm(Declared):
+    """How a lasting rise of the loss, or fall of the value, is found: row by row, as outcomes mature.
+
+    `tolerance` is a share of what the reference lost, or was worth, that may be lost without harm. `value_range` and
+    `error_at_most` say on which scale rows are compared, so that no single row outweighs thousands.
+    """
+
+    tolerance: Annotated[float, Meta(ge=0, le=10)] = 0.05
+    cooldown_days: Annotated[float, Meta(ge=0, le=366)] = 7.0
+    value_range: tuple[float, float] | None = None
+    error_at_most: Annotated[float, Meta(gt=0)] | None = None
+    compare: list[Rival] = []
+
+    def __post_init__(self) -> None:
+        if self.value_range is not None and not self.value_range[0] < self.value_range[1]:
+            raise ValueError("'value_range' must rise: the least and the greatest value of a row, such as [-50, 200]")
+
+
 class Monitors(Declared):
     """What is watched, and how many false alerts are accepted while nothing is wrong.
 
@@ -172,6 +191,7 @@ class Monitors(Declared):
     accuracy: AtLeast | None = None
     calibration: AtMost | None = None
     latency: Latency | None = None
+    harm: Harm | None = Harm()
     false_alerts: Annotated[str, Meta(pattern=BUDGET)] | None = None
 
     def __post_init__(self) -> None:

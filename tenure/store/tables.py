@@ -695,6 +695,16 @@ windows = Table(
     Column("body", LargeBinary, nullable=False),  # msgpack of records.windows.Window
     _number("judged_at"),
 )
+detectors = Table(
+    "detectors",
+    metadata,
+    _text("endpoint", key=True),
+    _number("release_version", key=True),
+    _text("detector", key=True),  # the loss that it watches: brier | error | absolute_error | value
+    _number("consumed_until"),  # windows that end at or before this instant were taken or passed over
+    _text("body"),  # JSON of records.harm.Detector
+    _number("changed_at"),
+)
 pending_outcomes = Table(
     "pending_outcomes",
     metadata,

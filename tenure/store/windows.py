@@ -55,6 +55,17 @@ def search(
     return [_decoder.decode(body) for body in tx.execute(query).scalars()]
 
 
+def following(tx: Transaction, endpoint: str, version: int, role: str, from_at: int, limit: int) -> list[Window]:
+    """Windows of a version in a role that begin at or after an instant, earliest first."""
+    query = sa.select(_column.body).where(
+        _column.endpoint == endpoint,
+        _column.release_version == version,
+        _column.role == role,
+        _column.start_at >= from_at,
+    )
+    return [_decoder.decode(body) for body in tx.execute(query.order_by(_column.start_at).limit(limit)).scalars()]
+
+
 def span_with(tx: Transaction, endpoint: str, instant: int) -> tuple[int, int] | None:
     """Start and end of the judged window that holds an instant; None when there is none."""
     query = sa.select(_column.start_at, _column.end_at).where(

@@ -6,6 +6,7 @@ from typing import Literal
 
 from tenure.records.alerts import Alert
 from tenure.records.base import Record
+from tenure.records.harm import Detector
 from tenure.records.profiles import Profile
 from tenure.records.windows import Interval, Window
 
@@ -33,6 +34,7 @@ class EndpointStory(Record):
     baselines: dict[int, Interval] = {}
     alerts: list[Alert] = []
     floor: float = 0.1
+    detectors: list[Detector] = []
 
 
 class Distributions(Record):

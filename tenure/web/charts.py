@@ -15,6 +15,7 @@ from tenure.web import chart_parts as parts
 from tenure.web import wording
 from tenure.web.chart_columns import columns, scores
 from tenure.web.chart_data import Curves, Distributions, EndpointStory, Look, Parallels, Scatter
+from tenure.web.chart_harm import harm
 from tenure.web.chart_looks import COLOURS, NARROW
 from tenure.web.chart_parts import ANSWERING, NUMBER, Drawn, data, finished, time, tooltip
 from tenure.web.chart_runs import curves, parallels, scatter
@@ -184,6 +185,7 @@ DEFINITIONS: dict[str, tuple[type, Definition]] = {
     "value": (EndpointStory, value),
     "latency": (EndpointStory, latency),
     "drift": (EndpointStory, drift),
+    "harm": (EndpointStory, harm),
     "columns": (Distributions, columns),
     "scores": (Distributions, scores),
     "curves": (Curves, curves),

@@ -12,7 +12,7 @@ from tenure.access import ENDPOINT
 from tenure.deploy import endpoints
 from tenure.errors import NotFound
 from tenure.manage import evidence
-from tenure.monitor import progress
+from tenure.monitor import harms, progress
 from tenure.records.model_files import Monitors
 from tenure.records.people import Permission, Principal
 from tenure.records.windows import Interval, Window
@@ -43,7 +43,7 @@ ADMITTED = {
     "allow": "Requests refused by the condition of the model's file",
     "quota": "Requests refused for the quota",
 }
-CHARTS = ("accuracy", "drift", "value", "traffic", "latency", "calibration")
+CHARTS = ("accuracy", "drift", "value", "traffic", "latency", "calibration", "harm")
 
 
 @get(
@@ -95,6 +95,8 @@ def page(
             "batches": batches.of_endpoint(tx, name, BATCHES_LIMIT),
             "retrainings": retraining_runs.search(tx, endpoint=name),
             "monitors": _monitors(tx, endpoint.model),
+            "detectors": harms.shown(tx, name),
+            "called": harms.CALLED,
             "segments": _segments(tx, endpoint.model),
             "admitted": ADMITTED,
             "has_baseline": _distributions(tx, name) is not None,
@@ -154,6 +156,7 @@ def story(tx: Transaction, name: str) -> EndpointStory:
         baselines=_baselines(tx, model, sorted({window.version for window in shown})),
         alerts=alerts.search(tx, endpoint=name),
         floor=_monitors(tx, model).psi_floor,
+        detectors=harms.shown(tx, name),
     )
 
 

@@ -8,16 +8,19 @@ import sys
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
+import sqlalchemy as sa
 from click.testing import CliRunner, Result
 
 from tenure.cli.main import COMMANDS, tenure
 from tenure.errors import NotAllowed, NotFound, NotSignedIn
 from tenure.manage import lockouts
 from tenure.records.base import Instant
-from tenure.store import password_failures
+from tenure.store import detectors, password_failures, tables
 from tenure.store.database import Database
 from tests.conftest import Running, free_port
+from tests.web import samples
 
 FILE = """
 model: commanded
@@ -151,6 +154,26 @@ def test_roles_and_tokens(server: Running) -> None:
 def test_lists_answer_on_a_young_server(server: Running, command: list[str]) -> None:
     assert run(server, *command).exit_code == 0
     assert json.loads(run(server, *command, "--json").output) is not None
+
+
+def test_detectors_of_harm_are_listed_with_what_they_found(server: Running) -> None:
+    hand = Database(f"sqlite:///{server.data / 'tenure.db'}")
+    made = {"name": "harmed", "model": "harmed", "created_at": 0, "created_by": "ann"}
+    hand.write(lambda tx: tx.execute(sa.insert(tables.endpoints).values(**made)))
+    for detector in samples.make_detectors():
+        one = msgspec.structs.replace(detector, endpoint="harmed", held=[0.5])
+        hand.write(lambda tx, one=one: detectors.put(tx, one, before=None, now=Instant(1)))
+    hand.close()
+    told = json.loads(run(server, "endpoint", "harm", "harmed", "--json").output)
+    assert [(one["version"], one["detector"], one["state"]) for one in told] == [
+        (3, "error", "learning"),
+        (2, "value", "watching"),
+        (1, "brier", "firing"),
+    ]
+    assert all(one["held"] == [] for one in told)
+    assert run(server, "endpoint", "harm", "harmed").exit_code == 0
+    with pytest.raises(NotFound):
+        run(server, "endpoint", "harm", "nowhere")
 
 
 def test_doctor_tells_a_server_from_none(server: Running, tmp_path: Path) -> None:

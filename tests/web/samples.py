@@ -8,6 +8,7 @@ import random
 from tenure.records.alerts import Alert, Evidence
 from tenure.records.base import DAY_US, Instant, instant_of
 from tenure.records.features import Cost, Importance, ImportanceMethod, MeasuredFeature, MeasuredFeatures
+from tenure.records.harm import Alarm, Compared, Detector, Memory, Point, Reference
 from tenure.records.profiles import CategoricalProfile, Judged, NumericProfile, Profile
 from tenure.records.windows import Confusion, DriftOfColumn, Interval, Segment, Window
 
@@ -215,3 +216,51 @@ def make_features() -> MeasuredFeatures:
 
 def at(week: int) -> Instant:
     return Instant(START + 7 * week * DAY_US)
+
+
+def make_detectors() -> list[Detector]:
+    """One that fired in week 20, with another beside it; one that is quiet; one that still learns."""
+    brier = Reference(source="baseline", rows=6_000, mean=0.131, deviation=0.18, bound=0.136, mu0=0.142)
+    fired = Detector(
+        endpoint="flight-delay",
+        model="flight-delay",
+        version=1,
+        detector="brier",
+        state="firing",
+        consumed_until=at(21),
+        outcomes=90_000,
+        run_length=400_000.0,
+        reference=brier,
+        alarm=Alarm(
+            at=at(20),
+            began_at=at(18),
+            rows=4_321,
+            mean=0.171,
+            low=0.165,
+            high=0.177,
+            reference=0.131,
+            statistic=412_000.0,
+            threshold=400_000.0,
+        ),
+        memory=Memory(rows=90_000, total=12_000.0, squares=3_000.0),
+        points=[Point(at=at(week), statistic=min(week / 3.4, 7.0), threshold=5.6) for week in range(21)],
+        compared=[
+            Compared(detector="adwin", alarms_at=[at(12), at(19)], rows=50_000),
+            Compared(detector="page-hinkley", problem="river is not installed: pip install 'tenure[compare]'"),
+        ],
+    )
+    value = Reference(
+        source="first outcomes", rows=2_000, mean=0.4, deviation=0.2, bound=0.41, mu0=0.43, low=-20.0, high=30.0
+    )
+    quiet = Detector(
+        endpoint="flight-delay",
+        model="flight-delay",
+        version=2,
+        detector="value",
+        state="watching",
+        run_length=400_000.0,
+        reference=value,
+        memory=Memory(rows=9_000, total=3_600.0, squares=1_800.0),
+        points=[Point(at=at(week), statistic=1.5, threshold=5.6) for week in range(30, 40)],
+    )
+    return [fired, quiet, Detector(endpoint="flight-delay", model="flight-delay", version=3, detector="error")]

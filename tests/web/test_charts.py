@@ -32,6 +32,7 @@ STORY = EndpointStory(
     windows=samples.make_year(),
     baselines={1: samples.interval(0.742, 0.014), 2: samples.interval(0.755, 0.012)},
     alerts=[samples.make_alert()],
+    detectors=samples.make_detectors(),
 )
 DATA = {
     EndpointStory: STORY,
@@ -122,6 +123,15 @@ def test_shadows_answer_nobody_and_so_make_no_traffic() -> None:
     drawn = [row for row in rows_of(spec_of("traffic")) if "top" in row]
     assert len({row["from"] for row in drawn}) == 47
     assert not any(row["shadow"] for row in drawn)
+
+
+def test_harm_shows_how_far_each_detector_is_from_an_alarm() -> None:
+    rows = rows_of(spec_of("harm"))
+    shares = {(row["detector"], row["version"]): row["share"] for row in rows if "version" in row}
+    assert shares[("value", "v2")] == pytest.approx(1.5 / 5.6)
+    assert shares[("brier", "v1")] > 1
+    [alarm] = [row for row in rows if row.get("share") == 1 and "version" not in row]
+    assert alarm["told"].endswith("0.171, was 0.131")
 
 
 def test_drift_marks_what_is_proven_above_the_floor() -> None:

@@ -334,3 +334,13 @@ def test_a_versions_gate_shows_policy_rule_and_exception(pages: Client) -> None:
     assert 'href="/policies/punctual/1"' in text
     assert "Allowed until 2040-01-01 by exception" in text
     assert "Run a proxy test for age." in text
+
+
+def test_an_endpoints_page_says_what_its_detectors_of_harm_found(filled: Ground) -> None:
+    told = Client(filled).get("/endpoints/flight-delay").text
+    section = told.partition('id="harm"')[2].partition("</section>")[0]
+    for text in ("Brier loss", "firing", "baseline, 6,000 rows", "4,321 rows", "was 0.131", "adwin: 2 alarms lately"):
+        assert text in section, text
+    assert "pip install" in section
+    assert "value per prediction" in section
+    assert "learning" in section

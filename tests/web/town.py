@@ -24,7 +24,7 @@ from tenure.records.provenance import parts_of
 from tenure.records.registry import NewVersion
 from tenure.records.retraining import Dossier, RetrainingRun, StepTaken
 from tenure.records.tracking import Dataset, DatasetInput, KeyValue, MetricPoint
-from tenure.store import alerts, retraining_runs, windows
+from tenure.store import alerts, detectors, retraining_runs, windows
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
 
@@ -312,6 +312,8 @@ class Town:
             resolved_event_at=samples.at(37),
         )
         alerts.put(tx, over)
+        for detector in samples.make_detectors():
+            detectors.put(tx, detector, before=None, now=self.now())
         retraining_runs.put(tx, self.retraining())
 
     def retraining(self) -> RetrainingRun:
