@@ -19,6 +19,7 @@ NAMES = (
     "outcomes",
     "batch",
     "profiling",
+    "estimating",
     "auditing",
     "access",
     "gates",

@@ -127,7 +127,7 @@ def judge(what: Judgeable, baseline: Profile | None, file: ModelFile | None, his
 
 def level(monitors: Monitors) -> float:
     """The level of one test of one window, such that false alerts stay within the model file's budget."""
-    more = (monitors.accuracy, monitors.calibration, monitors.latency)
+    more = (monitors.accuracy, monitors.accuracy, monitors.calibration, monitors.latency)  # known, and estimated
     watching = 2 + sum(monitor is not None for monitor in more)  # drift, data quality, …
     return budget.level_per_test(monitors.false_alerts_per_year, 365.25 / monitors.window_days, watching)
 
