@@ -5,6 +5,10 @@ of 2016 to 2018, whose outcomes are kept back: 104 chunks of 2,000. They stand i
 only the files are read: `TENURE_NANNYML_WHEEL` names it, else pip fetches it into a temporary folder. Beside Tenure's
 two ways stand two that need no method: what was true of 2015, and believing the scores. The floor is what the best
 estimate would still be off by: outcomes are drawn by chance, and a chunk has 2,000.
+
+A second table is the opposite: flights from New York in 2013, whose delays come and go with the season while the scores
+of a model of January and February rank as well as ever. Chances learnt before are then wrong, and no method that knows
+no outcomes can see it. What must happen is that past estimates are found to have missed, and none is told any more.
 """
 
 from __future__ import annotations
@@ -19,11 +23,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 import pyarrow.parquet as pq
 from rich.console import Console
 from rich.markdown import Markdown
 
+from tenure.demo import recipe
+from tenure.demo.flights import load as load_flights
+from tenure.monitor import estimating, judging
+from tenure.monitor.estimate_records import record_of
+from tenure.monitor.estimates import REFERENCE_ROWS, REFERENCE_WINDOWS
+from tenure.monitor.estimating import Known
+from tenure.monitor.judging import Judgeable
+from tenure.monitor.rows import Rows
+from tenure.records.base import DAY_US
+from tenure.records.estimates import Estimation
+from tenure.records.windows import Window
+from tenure.sdk.baselines import profile_of
 from tenure.stats import accuracy, estimation
 from tenure.stats.boosting import coded
 from tenure.stats.calibration import cells_of_rows
@@ -136,8 +153,84 @@ def experiment() -> str:
     lines.append(f"| floor of chance | {' | '.join(f'{np.mean(floor[name]):.4f}' for name in SHOWN)} | |")
     return (
         f"Mean absolute error against what came true, {chunks} chunks of {CHUNK:,} people, {len(known.y):,} with known "
-        "outcomes.\n\n" + "\n".join(lines)
+        "outcomes.\n\n" + "\n".join(lines) + "\n\n" + of_flights()
     )
+
+
+class Week(NamedTuple):
+    """A week of flights: what was said of it before its outcomes, and whether that was told at all."""
+
+    start_at: int
+    told: Estimation
+
+
+def flights(sample: int | None = None, windows: bool = True) -> list[Week]:
+    """The weeks of March to December as the monitor judges them; `windows`: earlier weeks are the reference too."""
+    table = load_flights(sample).table
+    table = table[table["late"].notna()].assign(y=lambda rows: rows["late"])
+    months = table["month"]
+    trained = table[months <= 2]
+    model = recipe.fit(trained[::2], {"features": recipe.FEATURES})
+    table = table.assign(score=model.predict_proba(table)[:, 1])
+    held = table[months <= 2][1::2]
+    baseline = profile_of(held[recipe.FEATURES], held["y"].to_numpy(), held["score"].to_numpy())
+    table = table[months > 2]
+    start = int(table["departs_at"].min()) // DAY_US * DAY_US
+    week = (table["departs_at"].to_numpy() - start) // (7 * DAY_US)
+    found: list[Week] = []
+    judged: list[Window] = []
+    for number in range(int(week.max())):
+        what = _week(table[week == number], start + number * 7 * DAY_US)
+        recent = table[(week < number) & (week >= number - REFERENCE_WINDOWS)][-REFERENCE_ROWS:]
+        known = Known(_week(recent, 0).rows, start) if windows and number else None
+        refuted = {one.metric for one in record_of(judged) if one.refuted}
+        told = estimating.with_truth(estimating.estimate(what, known, baseline, refuted), what)
+        found.append(Week(what.start_at, told))
+        judged.append(msgspec.structs.replace(judging.judge(what, None, None), estimated=told))
+    return found
+
+
+def _week(table: Any, start_at: int) -> Judgeable:
+    n = len(table)
+    text = np.full(n, "flight-delay", dtype=object)
+    rows = Rows(
+        prediction_id=np.arange(n).astype(str).astype(object),
+        event_at=table["departs_at"].to_numpy(),
+        model=text,
+        version=np.ones(n, np.int64),
+        role=text,
+        score=table["score"].to_numpy(),
+        y=table["y"].to_numpy(),
+        latency_us=np.full(n, -1),
+        columns={name: table[name].to_numpy() for name in recipe.FEATURES},
+    )
+    return Judgeable(
+        "flights", "flight-delay", 1, "champion", start_at, start_at + 7 * DAY_US, rows, rows.score >= 0.25
+    )
+
+
+def of_flights() -> str:
+    lines = [
+        "| reference | weeks | event rate within | AUC within | first week without an estimate | weeks without |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, windows in (("the baseline alone", False), ("earlier weeks, weighted", True)):
+        weeks = flights(windows=windows)
+        shares = [share_held(weeks, metric) for metric in ("event_rate", "roc_auc")]
+        silent = [number for number, week in enumerate(weeks, start=1) if not is_told(week)]
+        first = str(silent[0]) if silent else "never"
+        lines.append(f"| {name} | {len(weeks)} | {shares[0]:.0%} | {shares[1]:.0%} | {first} | {len(silent)} |")
+    return "Flights, whose rate of delays moves:\n\n" + "\n".join(lines)
+
+
+def share_held(weeks: list[Week], metric: str) -> float:
+    held = [one.held for week in weeks for one in week.told.estimates if one.metric == metric and one.held is not None]
+    return float(np.mean(held))
+
+
+def is_told(week: Week) -> bool:
+    """Whether any estimate of how often flights are late was told."""
+    return any(one.metric == "event_rate" and not one.reason for one in week.told.estimates)
 
 
 def _spread(one: Estimate) -> float:

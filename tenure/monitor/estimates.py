@@ -7,21 +7,19 @@ from collections.abc import Iterable
 import numpy as np
 
 from tenure.monitor import estimating
+from tenure.monitor.estimate_records import MOST_WINDOWS, record_of
 from tenure.monitor.estimating import Known
 from tenure.monitor.judging import Judgeable
 from tenure.monitor.rows import Array, Rows, load
-from tenure.records.estimates import EstimatedMetric, EstimateRecord, Estimation
+from tenure.records.estimates import Estimation
 from tenure.records.profiles import Profile
 from tenure.records.windows import Window
-from tenure.stats.misses import are_refuted
 from tenure.store import windows as stored
 from tenure.store.database import Transaction
 from tenure.store.lake import Lake
 
-MOST_WINDOWS = 52
-"""Earlier windows that a record looks back on."""
 REFERENCE_WINDOWS = 12
-REFERENCE_ROWS = 20_000
+REFERENCE_ROWS = 10_000
 OUTGROWN = 1.1
 
 
@@ -44,27 +42,6 @@ def of(tx: Transaction, lake: Lake, what: Judgeable, baseline: Profile | None, *
         refuted = {one.metric for one in record_of(past) if one.refuted}
         told = estimating.estimate(what, _known(tx, lake, what, past), baseline, refuted)
     return estimating.with_truth(told, what) if complete else told
-
-
-def record_of(windows: Iterable[Window]) -> list[EstimateRecord]:
-    """How the estimates of some windows fared, for each version and metric that could be checked."""
-    checked: dict[tuple[int, EstimatedMetric], list[tuple[bool, float]]] = {}
-    for window in sorted(windows, key=lambda one: (one.end_at, one.role)):
-        for one in window.estimated.estimates if window.estimated else []:
-            if one.held is not None and one.truth is not None and one.value is not None:
-                found = checked.setdefault((window.version, one.metric), [])
-                found.append((one.held, abs(one.value - one.truth)))
-    return [
-        EstimateRecord(
-            version=version,
-            metric=metric,
-            checked=len(found),
-            held=sum(held for held, _ in found),
-            mean_error=sum(error for _, error in found) / len(found),
-            refuted=are_refuted(not held for held, _ in found),
-        )
-        for (version, metric), found in checked.items()
-    ]
 
 
 def _known(tx: Transaction, lake: Lake, what: Judgeable, past: Iterable[Window]) -> Known | None:

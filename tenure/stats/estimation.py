@@ -21,7 +21,7 @@ from tenure.stats.columns import Numbers, Values, numbers_of
 METRICS = ("accuracy", "precision", "recall", "f1", "roc_auc", "brier", "log_loss", "event_rate")
 OF_CHANCES = ("brier", "log_loss")
 """Losses that a score has only when it is a chance itself."""
-DRAWS = 1_000
+DRAWS = 500
 CLIP = 1e-15
 LEAST_EVENTS = 10
 """Rows said yes, and expected yeses, below which precision, recall, F1 and ROC AUC are not estimated."""
@@ -92,7 +92,7 @@ def estimates(
 
     An interval is for the figure that these very rows will show once their outcomes are known. It holds what chance
     does to the outcomes (each an independent yes or no: a Poisson-binomial count) and that chances were learnt from
-    so many known rows (a Poisson bootstrap of them): a thousand times the chances are learnt from a redrawn reference
+    so many known rows (a Poisson bootstrap of them): five hundred times the chances are learnt from a redrawn reference
     and the outcomes drawn by them. That the score may mean another chance today is not in it.
 
     Parameters
