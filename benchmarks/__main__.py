@@ -21,6 +21,7 @@ NAMES = (
     "profiling",
     "detectors",
     "streams",
+    "estimating",
     "auditing",
     "access",
     "gates",

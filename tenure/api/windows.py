@@ -9,7 +9,8 @@ from litestar.params import Parameter
 
 from tenure.access import ENDPOINT
 from tenure.deploy import endpoints
-from tenure.monitor import harms, progress, windows
+from tenure.monitor import estimate_records, harms, progress, windows
+from tenure.records.estimates import EstimateRecord
 from tenure.records.harm import Detector
 from tenure.records.people import Permission
 from tenure.records.routing import ReleaseRole
@@ -59,4 +60,10 @@ def get_report(name: str, ground: Ground, by: Literal["month"] = "month") -> lis
     return report.by_month(ground, name)
 
 
-handlers = [get_progress, search_windows, list_detectors, get_report]
+@get("/api/v1/endpoints/{name:str}/estimates", permission=Permission.READ, subject=ENDPOINT, sync_to_thread=True)
+def get_estimate_records(name: str, ground: Ground, version: int | None = None) -> list[EstimateRecord]:
+    """How estimates that were made before outcomes came fared, for each version and metric of the latest windows."""
+    return ground.database.read(lambda tx: estimate_records.of(tx, name, version=version))
+
+
+handlers = [get_progress, search_windows, list_detectors, get_report, get_estimate_records]

@@ -111,6 +111,34 @@ def _rival(other: dict[str, Any]) -> str:
     return f"{other['detector']}: {other['problem'] or told}"
 
 
+@command.command("estimates")
+@click.argument("name")
+@server_option
+def estimates(name: str, client: Any, as_json: bool) -> None:
+    """How good the latest window is estimated to be before its outcomes come, and how past estimates fared."""
+    records = client.get(f"/api/v1/endpoints/{name}/estimates")
+    windows = client.get(f"/api/v1/endpoints/{name}/windows", {"role": "champion", "limit": 1})
+    told = windows[0]["estimated"] if windows else None
+    fared = {(one["version"], one["metric"]): one for one in records}
+    rows = [
+        (
+            one["metric"],
+            number(one["value"]) if not one["reason"] else "cannot estimate: " + one["reason"],
+            f"{number(one['low'])}-{number(one['high'])}" if not one["reason"] else "",
+            number(one["truth"]),
+            _fared(fared.get((windows[0]["version"], one["metric"]))),
+        )
+        for one in (told["estimates"] if told else [])
+    ]
+    said = (told["reason"] if told else "") or "nothing to estimate yet"
+    title = f"{name}, window from {when(windows[0]['start_at'])}" if rows else f"{name}: cannot estimate, {said}"
+    show({"latest": told, "records": records}, as_json, ["metric", "estimate", "95 %", "truth", "record"], rows, title)
+
+
+def _fared(record: dict[str, Any] | None) -> str:
+    return f"{record['held']} of {record['checked']} held the truth" if record else "none checked yet"
+
+
 @command.command("kill")
 @click.argument("name")
 @click.option("--version", type=int, default=None, help="Only this version; without it, whatever answers.")

@@ -25,6 +25,7 @@ SEVERITY: dict[MonitorKind, Severity] = {
     "data_quality": "warning",
     "latency": "warning",
     "harm": "critical",
+    "estimate": "warning",
 }
 
 
@@ -70,7 +71,8 @@ def followed(alert: Alert | None, finding: Finding, endpoint: str, resolved_at: 
         state = "firing" if firing else alert.state
         evidence, message = finding.evidence, finding.message
         return msgspec.structs.replace(alert, state=state, message=message, evidence=evidence, changed_at=now)
-    if finding.provisional or (window_end == alert.evidence.window_end_at and alert.state != "pending"):
+    ends_itself = alert.state == "pending" or alert.monitor == "estimate"  # a guess is ended by its own window's truth
+    if finding.provisional or (window_end == alert.evidence.window_end_at and not ends_itself):
         return None
     return msgspec.structs.replace(alert, state="resolved", resolved_event_at=window_end, changed_at=now)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from tenure.monitor import judging
+from tenure.monitor import findings_estimates, judging
 from tenure.monitor.alerts import Finding
 from tenure.records.alerts import Evidence
 from tenure.records.base import moment_of
@@ -33,7 +33,7 @@ def findings_of(
         found.append(_calibration(window, window.judged_calibration_gap, monitors.calibration.at_most, alpha))
     if window.latency_state != "not_enough_data" and monitors.latency:
         found.append(_latency(window, monitors.latency.p99_ms, alpha))
-    return found
+    return found + findings_estimates.of(window, monitors)
 
 
 def _drift(window: Window, column: DriftOfColumn, alpha: float) -> Finding:

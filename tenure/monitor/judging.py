@@ -132,7 +132,8 @@ def level(monitors: Monitors) -> float:
 
 def sharing(monitors: Monitors) -> int:
     """How many monitors share the budget of false alerts."""
-    more = (monitors.accuracy, monitors.calibration, monitors.latency, monitors.harm)
+    estimated = monitors.accuracy
+    more = (monitors.accuracy, estimated, monitors.calibration, monitors.latency, monitors.harm)
     return 2 + sum(monitor is not None for monitor in more)  # drift, data quality, …
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import msgspec
+
 from tenure.manage import profiles
-from tenure.monitor import alerts, harm, judging
+from tenure.monitor import alerts, estimates, harm, judging
 from tenure.monitor.findings import findings_of
 from tenure.monitor.judging import Judgeable, Past
 from tenure.monitor.progress import lake_of
@@ -99,6 +101,8 @@ def _verdict(tx: Transaction, watched: Watched, what: Judgeable) -> Verdict:
     stored = profiles.get(tx, what.model, what.version)
     baseline: Profile | None = stored.profile if stored else None
     window = judging.judge(what, baseline, watched.file, list(_history(tx, watched, what)))
+    told = estimates.of(tx, watched.lake, what, baseline, complete=not window.provisional)
+    window = msgspec.structs.replace(window, estimated=told)
     features = watched.file.features if watched.file else {}
     return Verdict(window, findings_of(window, watched.monitors, baseline, features))
 

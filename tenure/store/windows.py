@@ -31,6 +31,19 @@ def put(tx: Transaction, window: Window, now: Instant) -> None:
         tx.execute(sa.insert(tables.windows).values(**key, **values))
 
 
+def get(tx: Transaction, endpoint: str, start_at: int, end_at: int, version: int, role: str) -> Window | None:
+    """One window as it was judged last; None when it was not."""
+    query = sa.select(_column.body).where(
+        _column.endpoint == endpoint,
+        _column.start_at == start_at,
+        _column.end_at == end_at,
+        _column.release_version == version,
+        _column.role == role,
+    )
+    body: bytes | None = tx.execute(query).scalar()
+    return None if body is None else _decoder.decode(body)
+
+
 def search(
     tx: Transaction,
     endpoint: str,

@@ -20,7 +20,7 @@ from tenure.store import alerts, batches, exports, kills, model_files, profiles,
 from tenure.store import endpoints as kept
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
-from tenure.web import lives
+from tenure.web import estimates, lives
 from tenure.web.chart_data import Distributions, EndpointStory
 from tenure.web.drawing import Form, Theme, drawn
 from tenure.web.forms import csrf_of
@@ -75,6 +75,7 @@ def page(
             "docs_url": f"{ground.settings.shown_scoring_url}/endpoints/{name}/docs",
             "progress": come,
             "windows": listed,
+            "estimated": estimates.shown(answered),
             "earlier": len(shown) - len(listed),
             "first": answered[0] if answered else None,
             "latest": answered[-1] if answered else None,

@@ -7,6 +7,7 @@ import random
 
 from tenure.records.alerts import Alert, Evidence
 from tenure.records.base import DAY_US, Instant, instant_of
+from tenure.records.estimates import Estimate, Estimation
 from tenure.records.features import Cost, Importance, ImportanceMethod, MeasuredFeature, MeasuredFeatures
 from tenure.records.harm import Alarm, Compared, Detector, Memory, Point, Reference
 from tenure.records.profiles import CategoricalProfile, Judged, NumericProfile, Profile
@@ -124,6 +125,29 @@ def make_window(week: int, version: int, role: str = "champion", *, auc: float, 
                 roc_auc=interval(auc, 0.03),
                 event_rate=interval(rate, 0.02),
             )
+        ],
+        estimated=None if role == "shadow" else make_estimation(auc, rate, known=not late),
+    )
+
+
+def make_estimation(auc: float, rate: float, *, known: bool) -> Estimation:
+    """Ranking is estimated well, how often flights are late is not: its rate moves."""
+    return Estimation(
+        method="weighted",
+        predictions=6_300,
+        reference_rows=10_000,
+        reference_from_at=START,
+        effective_rows=7_200.0,
+        estimates=[
+            Estimate(metric="roc_auc", value=auc, low=auc - 0.02, high=auc + 0.02, truth=auc if known else None),
+            Estimate(
+                metric="event_rate",
+                value=0.24,
+                low=0.23,
+                high=0.25,
+                reason="" if known else "past estimates missed what came true too often",
+                truth=rate if known else None,
+            ),
         ],
     )
 

@@ -151,6 +151,15 @@ def test_an_endpoint_shows_its_segments_its_latency_and_what_was_not_admitted(pa
     assert "at most 7.5 ms allowed" in text
 
 
+def test_an_endpoint_shows_what_is_estimated_and_how_estimates_fared(pages: Client) -> None:
+    text = pages.get("/endpoints/flight-delay").text
+    panel = text[text.index('id="estimates"') :]
+    assert "10,000 outcomes of earlier windows" in panel
+    assert "they count as 7,200, 72% of them" in panel or "they count as 7,200, 72 % of them" in panel
+    assert "of 10 estimates that could be checked, 10 held the truth within their interval" in panel
+    assert "past estimates missed what came true too often" in panel
+
+
 def test_an_endpoint_shows_where_its_answers_go_and_how_many_went(pages: Client) -> None:
     text = pages.get("/endpoints/flight-delay").text
     panel = text[text.index('id="export"') :]
