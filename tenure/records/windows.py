@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from tenure.records.base import Record
+from tenure.records.measured import Measured
 from tenure.records.profiles import Profile
 from tenure.records.routing import ReleaseRole
 
@@ -64,7 +65,7 @@ class Window(Record):
     model's file asks, figures that need outcomes are provisional. The states of accuracy and calibration rest on
     the `judged` figures: this window's outcomes and, when they are too few, those of the windows before it; their
     confidence follows from the budget of false alerts. `slow_requests` took longer than the model's file allows for
-    99 of 100."""
+    99 of 100. `measured`: everything else about accuracy, by the model's task; None without an outcome."""
 
     endpoint: str
     model: str
@@ -98,6 +99,7 @@ class Window(Record):
     requests: int = 0
     slow_requests: int = 0
     segments: list[Segment] = []
+    measured: Measured | None = None
 
 
 class Progress(Record):

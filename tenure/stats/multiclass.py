@@ -164,7 +164,8 @@ def _influence(mine: npt.NDArray[np.bool_], scores: Numbers, area: float) -> Num
     above = (p.sum() - np.cumsum(p) + p / 2) / p.sum()
     sides = [max(int(side.sum()), 2) for side in (p, q)]
     unbiased = [(side * (side - 1)) ** 0.5 for side in sides]
-    return np.where(mine, (below[at] - area) / unbiased[0], (above[at] - area) / unbiased[1])
+    moved: Numbers = np.where(mine, (below[at] - area) / unbiased[0], (above[at] - area) / unbiased[1])
+    return moved
 
 
 def _of_classes(sums: Numbers, share: Share) -> Numbers:
@@ -179,8 +180,8 @@ def _averaged(sums: Numbers, share: Share, average: Average) -> Numbers:
     classes = sums.shape[-1] // 3
     right, said, came = (sums[..., part * classes : (part + 1) * classes] for part in range(3))
     if average == "micro":  # every row is said and comes once, so that all three are the accuracy
-        rows: Numbers = right.sum(axis=-1)
-        return rows / came.sum(axis=-1)
+        share_right: Numbers = right.sum(axis=-1) / came.sum(axis=-1)
+        return share_right
     weights = came if average == "weighted" else ((said + came) > 0).astype(np.float64)
-    weighted: Numbers = (_of_classes(sums, share) * weights).sum(axis=-1)
-    return weighted / weights.sum(axis=-1)
+    mean: Numbers = (_of_classes(sums, share) * weights).sum(axis=-1) / weights.sum(axis=-1)
+    return mean
