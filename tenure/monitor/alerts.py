@@ -24,6 +24,7 @@ SEVERITY: dict[MonitorKind, Severity] = {
     "drift": "warning",
     "data_quality": "warning",
     "latency": "warning",
+    "label_lag": "warning",
 }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from tenure.monitor import findings_accuracy, judging
+from tenure.monitor import findings_accuracy, findings_arrival, judging
 from tenure.monitor.alerts import Finding
 from tenure.records.alerts import Evidence
 from tenure.records.base import moment_of
@@ -28,6 +28,7 @@ def findings_of(
     if baseline is not None:
         found += _quality(window, baseline, features, alpha)
     found += findings_accuracy.findings(window, monitors, alpha)
+    found += findings_arrival.findings(window, alpha)
     if window.calibration_state != "not_enough_data" and monitors.calibration and window.judged_calibration_gap:
         found.append(_calibration(window, window.judged_calibration_gap, monitors.calibration.at_most, alpha))
     if window.latency_state != "not_enough_data" and monitors.latency:

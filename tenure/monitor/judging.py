@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 
-from tenure.monitor import measuring, profiling
+from tenure.monitor import arriving, measuring, profiling
 from tenure.monitor.answers import answers_of, task_of, together
+from tenure.monitor.arriving import Waiting
 from tenure.monitor.rows import Array, Floats, Mask, Rows, is_binary
 from tenure.records.measured import BETTER, Measured
 from tenure.records.model_files import Feature, ModelFile, Monitors
@@ -46,7 +47,8 @@ class Judgeable:
 
     `action` and `value` are the model file's expressions for each row, None where there is none or it failed;
     value is NaN where the outcome is not known. `whole`: it scored on every day of the span that had traffic. A part
-    of a week is never like a whole month, so the drift of a part is shown but not judged.
+    of a week is never like a whole month, so the drift of a part is shown but not judged. `waiting`: what is known
+    about when outcomes come.
     """
 
     endpoint: str
@@ -59,6 +61,7 @@ class Judgeable:
     action: Mask | None = None
     value: Floats | None = None
     whole: bool = True
+    waiting: Waiting | None = None
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,8 @@ def judge(what: Judgeable, baseline: Profile | None, file: ModelFile | None, his
     rows, monitors = what.rows, file.monitors if file else Monitors()
     known = rows.known
     outcomes = int(known.sum())
-    maturity = outcomes / len(rows) if len(rows) else 0.0
+    arrival = arriving.arrival_of(rows, what.end_at, what.waiting or Waiting(what.end_at), level(monitors))
+    maturity = arriving.maturity(len(rows), outcomes, arrival)
     profile = profiling.profile_like(baseline, rows.columns, rows.score, rows.y) if baseline else None
     drift = _drift(rows, baseline, profile, monitors, file.features if file else {}) if baseline and profile else []
     if not what.whole:
@@ -128,6 +132,7 @@ def judge(what: Judgeable, baseline: Profile | None, file: ModelFile | None, his
         slow_requests=slow,
         segments=list(_segments(rows, file.segments if file else [])),
         measured=measured,
+        arrival=arrival,
     )
 
 
@@ -159,7 +164,7 @@ def _measured(what: Judgeable, file: ModelFile | None, history: Sequence[Past]) 
 def level(monitors: Monitors) -> float:
     """The level of one test of one window, such that false alerts stay within the model file's budget."""
     more = (monitors.accuracy, monitors.calibration, monitors.latency)
-    watching = 2 + sum(monitor is not None for monitor in more)  # drift, data quality, …
+    watching = 3 + sum(monitor is not None for monitor in more)  # drift, data quality, label lag, …
     return budget.level_per_test(monitors.false_alerts_per_year, 365.25 / monitors.window_days, watching)
 
 

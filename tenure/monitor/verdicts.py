@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tenure.manage import profiles
 from tenure.monitor import alerts, judging
+from tenure.monitor.arriving import Waiting, cohorts_of
 from tenure.monitor.findings import findings_of
 from tenure.monitor.judging import Judgeable, Past
 from tenure.monitor.progress import lake_of
@@ -22,6 +23,8 @@ from tenure.store.ground import Ground
 from tenure.store.lake import Lake
 
 TRAILING_WINDOWS = 12
+EARLIER_WINDOWS = 40
+"""That tell how outcomes arrive; of several versions and roles."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,7 @@ def judge_span(
 
 def _judgeables(tx: Transaction, watched: Watched, start: int, end: int) -> Iterator[Judgeable]:
     """What each version did in each role it had in [start, end)."""
+    waiting = _waiting(tx, watched.endpoint, start, end)
     for shadow in (False, True):
         rows = load(tx, watched.lake, watched.endpoint, start, end, shadow=shadow, outputs=True)
         if not len(rows):
@@ -86,7 +90,15 @@ def _judgeables(tx: Transaction, watched: Watched, start: int, end: int) -> Iter
                 action=None if said.action is None else said.action[mine],
                 value=None if said.value is None else said.value[mine],
                 whole=set(days[mine].tolist()) == set(days.tolist()),
+                waiting=waiting,
             )
+
+
+def _waiting(tx: Transaction, endpoint: str, start: int, end: int) -> Waiting:
+    """How outcomes of earlier windows arrived, as seen from the latest event time of the endpoint."""
+    mark = watermarks.get(tx, endpoint)
+    now_at = max(mark.received_until if mark else end, end)
+    return Waiting(now_at, cohorts_of(windows.search(tx, endpoint, until_at=start, limit=EARLIER_WINDOWS), now_at))
 
 
 def _verdict(tx: Transaction, watched: Watched, what: Judgeable) -> Verdict:
