@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
 import numpy as np
 
-from tenure.monitor.rows import Array, Floats, Mask, Rows, is_binary
+from tenure.monitor.rows import Array, Floats, Instants, Mask, Rows, is_binary
 from tenure.records.measured import Task
 from tenure.records.model_files import ModelFile, Prediction
 from tenure.stats.columns import level_name
@@ -25,7 +25,7 @@ class Answers:
     `score` is the chance, the score or the number that was said. `action`: whether yes was said, None where the file's
     expression tells nothing. Of several classes `said` is the number of the one that was said, and `chances`, shape
     (n, classes), those of all; `low` and `high` are the model's own interval of a number. `left_out`: rows with an
-    outcome and without an answer of this kind.
+    outcome and without an answer of this kind. `place`: where each row stands among all rows of its window.
     """
 
     task: Task
@@ -39,6 +39,7 @@ class Answers:
     low: Floats | None = None
     high: Floats | None = None
     left_out: int = 0
+    place: Instants = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
     def __len__(self) -> int:
         return len(self.y)
@@ -70,12 +71,12 @@ def task_of(file: ModelFile | None, rows: Rows) -> Task | None:
 
 def answers_of(task: Task, rows: Rows, action: Mask | None, prediction: Prediction | None) -> Answers:
     """The rows whose outcome is known and that were answered in the kind of the task."""
-    known = rows.where(rows.known)
+    known, place = rows.where(rows.known), np.flatnonzero(rows.known)
     said = None if action is None else action[rows.known]
     if task == "multiclass":
-        return _chosen(known, prediction.classes if prediction else [])
+        return _chosen(known, place, prediction.classes if prediction else [])
     if task == "regression":
-        return _numbers(known)
+        return _numbers(known, place)
     usable = ~np.isnan(known.score) & ((known.y == 0) | (known.y == 1))
     if task == "binary":
         usable &= (known.score >= 0) & (known.score <= 1)
@@ -86,6 +87,7 @@ def answers_of(task: Task, rows: Rows, action: Mask | None, prediction: Predicti
         known.score[usable],
         None if said is None else said[usable],
         left_out=int((~usable).sum()),
+        place=place[usable],
     )
 
 
@@ -106,7 +108,7 @@ def together(parts: Sequence[Answers]) -> Answers:
     return replace(first, **{name: joined(name) for name in names}, left_out=sum(part.left_out for part in alike))
 
 
-def _numbers(rows: Rows) -> Answers:
+def _numbers(rows: Rows, place_of: Instants) -> Answers:
     """Numbers, alone or with the model's own interval: `[number, low, high]`, or an object of these names."""
     score = rows.score.copy()
     low, high = np.full(len(rows), np.nan), np.full(len(rows), np.nan)
@@ -124,6 +126,7 @@ def _numbers(rows: Rows) -> Answers:
         low=low[usable] if given else None,
         high=high[usable] if given else None,
         left_out=int((~usable).sum()),
+        place=place_of[usable],
     )
 
 
@@ -135,7 +138,7 @@ def _with_interval(output: Any) -> tuple[float, float, float] | None:
     return float(output[0]), float(output[1]), float(output[2])
 
 
-def _chosen(rows: Rows, names: Sequence[str]) -> Answers:
+def _chosen(rows: Rows, place_of: Instants, names: Sequence[str]) -> Answers:
     """Choices between classes: a list of chances, a class's name, or its number."""
     outputs = _decoded(rows.output) if len(rows.output) else [None] * len(rows)
     width = len(names) or next((len(one) for one in outputs if isinstance(one, list)), 0)
@@ -164,6 +167,7 @@ def _chosen(rows: Rows, names: Sequence[str]) -> Answers:
         chances=chances[usable] if complete else None,
         classes=tuple(names) or tuple(level_name(code) or "" for code in range(most)),
         left_out=int((~usable).sum()),
+        place=place_of[usable],
     )
 
 

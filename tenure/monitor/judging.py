@@ -17,10 +17,12 @@ from tenure.monitor import arriving, measuring, profiling
 from tenure.monitor.answers import answers_of, task_of, together
 from tenure.monitor.arriving import Waiting
 from tenure.monitor.rows import Array, Floats, Mask, Rows, is_binary
+from tenure.monitor.weak_segments import weak_segments
 from tenure.records.measured import BETTER, Measured
 from tenure.records.model_files import Feature, ModelFile, Monitors
 from tenure.records.profiles import CategoricalProfile, ColumnProfile, NumericProfile, Profile
 from tenure.records.routing import ReleaseRole
+from tenure.records.weaknesses import WeakSegment
 from tenure.records.windows import Confusion, DriftOfColumn, Interval, Segment, State, Window
 from tenure.stats import accuracy, budget, distances, drift_bins
 from tenure.stats.columns import numbers_of
@@ -96,7 +98,7 @@ def judge(what: Judgeable, baseline: Profile | None, file: ModelFile | None, his
     enough = len(judged.y) >= min_outcomes(monitors)
     own = Past(rows.score[known], rows.y[known])
     value, latencies = _value(what, known), _latencies(rows)
-    measured, asked = _measured(what, file, history)
+    measured, asked, weakest = _measured(what, file, history)
     latency_state, requests, slow = _latency_state(rows, monitors)
     return Window(
         endpoint=what.endpoint,
@@ -133,19 +135,23 @@ def judge(what: Judgeable, baseline: Profile | None, file: ModelFile | None, his
         segments=list(_segments(rows, file.segments if file else [])),
         measured=measured,
         arrival=arrival,
+        weakest=weakest,
     )
 
 
-def _measured(what: Judgeable, file: ModelFile | None, history: Sequence[Past]) -> tuple[Measured | None, Interval3]:
-    """The figures of the answers' task; and the one that the file asks for, over the windows that it asks for."""
+def _measured(
+    what: Judgeable, file: ModelFile | None, history: Sequence[Past]
+) -> tuple[Measured | None, Interval3, list[WeakSegment]]:
+    """The figures of the answers' task; the one that the file asks for, over the windows that it asks for; and where
+    answers are worst."""
     task, prediction = task_of(file, what.rows), file.prediction if file else None
     if task is None:
-        return None, NOTHING
+        return None, NOTHING, []
     own = answers_of(task, what.rows, what.action, prediction)
-    told = measuring.measured(own)
+    told, weakest = measuring.measured(own), weak_segments(what.rows, own)
     monitors = file.monitors if file else Monitors()
     if monitors.accuracy is None or monitors.accuracy.metric == "roc_auc":
-        return told, NOTHING
+        return told, NOTHING, weakest
     parts, count = [own], len(own)
     for number, past in enumerate(history, start=2):
         if count >= min_outcomes(monitors) and number > windows_judged(monitors):
@@ -155,10 +161,10 @@ def _measured(what: Judgeable, file: ModelFile | None, history: Sequence[Past]) 
             count += len(parts[-1])
     asked = measuring.asked(monitors.accuracy.metric, together(parts), 1 - 2 * level(monitors) / LOOKS)
     if asked is None:
-        return told, NOTHING
+        return told, NOTHING, weakest
     figure, interval = asked
     enough = figure.n >= min_outcomes(monitors)
-    return msgspec.structs.replace(told, judged=figure), interval if enough else NOTHING
+    return msgspec.structs.replace(told, judged=figure), interval if enough else NOTHING, weakest
 
 
 def level(monitors: Monitors) -> float:

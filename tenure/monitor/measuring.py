@@ -28,7 +28,7 @@ from tenure.stats.intervals import REPLICATES, UNKNOWN, Interval3
 from tenure.stats.resampling import Totals
 
 CONFIDENCE = 0.95
-FEW_REPLICATES, MANY_ROWS = 50, 100_000
+FEW_REPLICATES, MANY_ROWS = 50, 20_000
 """Beyond so many rows fewer replicates are drawn; Student's quantile allows for it."""
 POINTS = 64
 CLASSES_SHOWN = 12

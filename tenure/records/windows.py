@@ -9,6 +9,7 @@ from tenure.records.base import Record
 from tenure.records.measured import Measured
 from tenure.records.profiles import Profile
 from tenure.records.routing import ReleaseRole
+from tenure.records.weaknesses import WeakSegment
 
 State = Literal["ok", "breach", "not_enough_data"]
 
@@ -103,6 +104,7 @@ class Window(Record):
     segments: list[Segment] = []
     measured: Measured | None = None
     arrival: Arrival | None = None
+    weakest: list[WeakSegment] = []
 
 
 class Progress(Record):
