@@ -17,6 +17,7 @@ NAMES = (
     "blocks",
     "admission",
     "outcomes",
+    "late_outcomes",
     "batch",
     "profiling",
     "detectors",

@@ -26,6 +26,7 @@ SEVERITY: dict[MonitorKind, Severity] = {
     "latency": "warning",
     "harm": "critical",
     "estimate": "warning",
+    "label_lag": "warning",
 }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from tenure.monitor import findings_estimates, judging
+from tenure.monitor import findings_accuracy, findings_arrival, findings_estimates, judging
 from tenure.monitor.alerts import Finding
 from tenure.records.alerts import Evidence
 from tenure.records.base import moment_of
@@ -27,8 +27,8 @@ def findings_of(
     found = [_drift(window, column, alpha) for column in window.drift if column.state != "not_enough_data"]
     if baseline is not None:
         found += _quality(window, baseline, features, alpha)
-    if window.accuracy_state != "not_enough_data" and monitors.accuracy and window.judged_roc_auc:
-        found.append(_accuracy(window, window.judged_roc_auc, monitors.accuracy.at_least, alpha))
+    found += findings_accuracy.findings(window, monitors, alpha)
+    found += findings_arrival.findings(window, alpha)
     if window.calibration_state != "not_enough_data" and monitors.calibration and window.judged_calibration_gap:
         found.append(_calibration(window, window.judged_calibration_gap, monitors.calibration.at_most, alpha))
     if window.latency_state != "not_enough_data" and monitors.latency:
@@ -115,32 +115,6 @@ def _outside(like: NumericProfile, declared: object) -> str:
     if isinstance(declared, tuple):
         return f"values outside its declared range of {declared[0]:g} to {declared[1]:g}"
     return f"values outside the baseline's {like.min:g} to {like.max:g}"
-
-
-def _accuracy(window: Window, judged: Interval, at_least: float, alpha: float) -> Finding:
-    breach = window.accuracy_state == "breach"
-    said = f"is proven to lie below {at_least:g}" if breach else f"is not proven to lie below {at_least:g}"
-    message = (
-        f"ROC AUC of version {window.version} at endpoint {window.endpoint!r} {said}: {_figure(judged)}, on "
-        f"{window.judged_outcomes:,} outcomes up to {_day(window.end_at)}."
-    )
-    evidence = _evidence(
-        window,
-        measure="roc_auc",
-        value=judged.value or 0.0,
-        threshold=at_least,
-        direction="below",
-        level=alpha / judging.LOOKS,
-        n_window=window.judged_outcomes,
-    )
-    return Finding(
-        monitor="accuracy",
-        subject="roc_auc",
-        breach=breach,
-        provisional=window.provisional,
-        message=message,
-        evidence=evidence,
-    )
 
 
 def _calibration(window: Window, judged: Interval, at_most: float, alpha: float) -> Finding:

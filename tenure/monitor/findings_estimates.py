@@ -9,30 +9,33 @@ from tenure.monitor.alerts import Finding
 from tenure.records.alerts import Evidence
 from tenure.records.base import moment_of
 from tenure.records.estimates import Estimate
+from tenure.records.measured import BETTER
 from tenure.records.model_files import Monitors
 from tenure.records.windows import Window
-from tenure.stats.budget import proven_below
+from tenure.stats.budget import proven_above, proven_below
 from tenure.stats.intervals import z_of
 
 
 def of(window: Window, monitors: Monitors) -> list[Finding]:
-    """Whether the estimated accuracy lies wholly below what the model's file asks; nothing when it cannot be told.
+    """Whether the estimated accuracy lies wholly beyond what the model's file asks; nothing when it cannot be told.
 
     Once the window's outcomes are complete the truth decides: it confirms the warning, or ends it. The truth alone
     raises none: that is for the monitor of accuracy.
     """
-    estimates = window.estimated.estimates if window.estimated else []
-    one = next((one for one in estimates if one.metric == "roc_auc" and not one.reason), None)
-    if monitors.accuracy is None or one is None or one.value is None or one.high is None:
+    asked = monitors.accuracy
+    estimates = window.estimated.estimates if window.estimated and asked else []
+    one = next((one for one in estimates if asked and one.metric == asked.metric and not one.reason), None)
+    if asked is None or one is None or one.value is None or one.low is None or one.high is None:
         return []
-    at_least = monitors.accuracy.at_least
+    threshold, side = asked.threshold, "below" if BETTER[asked.metric] == "higher" else "above"
     known = one.truth is not None
-    breach = is_below(one, at_least, judging.level(monitors)) and (one.truth is None or one.truth < at_least)
+    confirmed = one.truth is None or (one.truth < threshold if side == "below" else one.truth > threshold)
+    breach = is_beyond(one, threshold, side, judging.level(monitors)) and confirmed
     figures = {
-        "measure": "roc_auc" if known else "estimated_roc_auc",
+        "measure": one.metric if known else f"estimated_{one.metric}",
         "value": one.truth if known else one.value,
-        "threshold": at_least,
-        "direction": "below",
+        "threshold": threshold,
+        "direction": side,
         "n_baseline": window.estimated.reference_rows if window.estimated else 0,
         "n_window": window.outcomes if known else window.predictions,
         "window_start_at": window.start_at,
@@ -45,33 +48,39 @@ def of(window: Window, monitors: Monitors) -> list[Finding]:
             subject=one.metric,
             breach=breach,
             provisional=False,
-            message=_said(window, one, at_least, breach),
+            message=_said(window, one, threshold, side, breach),
             evidence=msgspec.convert(figures, Evidence),
         )
     ]
 
 
-def is_below(one: Estimate, at_least: float, alpha: float) -> bool:
-    """Whether an estimate lies below a threshold: its whole interval, and so surely that the budget is kept."""
-    if one.value is None or one.low is None or one.high is None or one.high >= at_least:
+def is_beyond(one: Estimate, threshold: float, side: str, alpha: float) -> bool:
+    """Whether an estimate lies below or above a threshold: its whole interval, and so surely that the budget is
+    kept."""
+    if one.value is None or one.low is None or one.high is None:
         return False
-    deviation = (one.high - one.low) / (2 * z_of(one.confidence))
-    return proven_below(one.value, deviation**2, at_least, alpha).proven
+    if one.high >= threshold if side == "below" else one.low <= threshold:
+        return False
+    variance = ((one.high - one.low) / (2 * z_of(one.confidence))) ** 2
+    proven = proven_below if side == "below" else proven_above
+    return proven(one.value, variance, threshold, alpha).proven
 
 
-def _said(window: Window, one: Estimate, at_least: float, breach: bool) -> str:
+def _said(window: Window, one: Estimate, threshold: float, side: str, breach: bool) -> str:
+    called = "ROC AUC" if one.metric == "roc_auc" else f"The {one.metric.replace('_', ' ')}"
+    asked = f"{threshold:g} or {'more' if side == 'below' else 'less'}"
     span = f"from {_day(window.start_at)} to {_day(window.end_at)}"
     where = f"version {window.version} at endpoint {window.endpoint!r} {span}"
     guess = f"{one.value:.3f} ({one.low:.3f} to {one.high:.3f} at {one.confidence:.0%} confidence)"
     if one.truth is not None:
         told = "confirmed" if breach else "no breach"
         return (
-            f"ROC AUC of {where} was estimated as {guess} before outcomes came; {at_least:g} or more are asked for. It "
+            f"{called} of {where} was estimated as {guess} before outcomes came; {asked} are asked for. It "
             f"is {told}: {one.truth:.3f}, on {window.outcomes:,} outcomes."
         )
-    side = "wholly below" if breach else "not proven to lie below"
+    lies = f"wholly {side}" if breach else f"not proven to lie {side}"
     return (
-        f"ROC AUC of {where} is estimated as {guess}, {side} the {at_least:g} that are asked for, on "
+        f"{called} of {where} is estimated as {guess}, {lies} the {threshold:g} that are asked for, on "
         f"{window.predictions:,} predictions whose outcomes are not complete yet."
     )
 

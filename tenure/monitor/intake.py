@@ -32,8 +32,10 @@ from tenure.store.overrides import Decided
 
 log = logging.getLogger("tenure.monitor")
 PREDICTIONS_A_BITE = MIB
-OUTCOMES_A_BITE = 4 * MIB  # about 60,000 outcomes: the lake is looked through once for all of them
+OUTCOMES_A_BITE = 4 * MIB  # about 60,000 outcomes, which may all be unknown
+MOST_OUTCOMES_A_BITE = 64 * MIB  # about a million: a lake of any size is looked through once for all of them
 SMALL_BITE = MIB // 8
+KEYS_LOOKED_AT = 500
 MOST_WAITING = 2_000  # what a transaction of 20 ms can keep waiting
 LOOK_US = SECOND_US
 KEPT_US = DAY_US
@@ -119,10 +121,13 @@ def _take_bite(
     ground: Ground, lake: Lake, segment: Segment, offset: int, now: Instant, follower: Follower | None
 ) -> int:
     """Take in some frames of a segment from an offset on; the offset after them."""
-    limit = OUTCOMES_A_BITE if segment.process == OUTCOMES_NAME else PREDICTIONS_A_BITE
+    limit = MOST_OUTCOMES_A_BITE if segment.process == OUTCOMES_NAME else PREDICTIONS_A_BITE
     frames, reached = read_frames(segment.path, offset, limit)
     if not frames:
         return offset
+    if reached - offset > OUTCOMES_A_BITE and _mostly_waiting(ground, lake, frames):
+        limit = OUTCOMES_A_BITE
+        frames, reached = read_frames(segment.path, offset, limit)
     name = f"{segment.key.replace('/', '-')}-{offset}"
     parts = _all_prepared(ground, lake, name, frames)
     if sum(len(part.waiting) + len(part.undecided) for part in parts) > MOST_WAITING and limit > SMALL_BITE:
@@ -142,6 +147,17 @@ def _take_bite(
     if follower:
         follower.keep(chosen)
     return reached
+
+
+def _mostly_waiting(ground: Ground, lake: Lake, frames: list[Frame]) -> bool:
+    """Whether more outcomes of a large bite than a transaction can take are likely to wait for their prediction."""
+    with ground.database.reading() as tx:
+        for endpoint, mine in _by_endpoint(frames).items():
+            keys = [key for frame in mine if isinstance(frame, OutcomeFrame) for key in frame.key]
+            share = joining.unknown_share(tx, lake, endpoint, keys, KEYS_LOOKED_AT)
+            if share * len(keys) > MOST_WAITING:
+                return True
+    return False
 
 
 def _all_prepared(ground: Ground, lake: Lake, name: str, frames: list[Frame]) -> list[EndpointIntake]:

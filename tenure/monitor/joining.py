@@ -77,12 +77,12 @@ def standing(tx: Transaction, lake: Lake, endpoint: str, predictions: Iterable[N
     if not wanted:
         return {}
     first, last = min(one.event_at for one in wanted), max(one.event_at for one in wanted)
-    files = lake_files.between(tx, endpoint, "outcomes", first, last + 1)
-    table = lake.read(files, columns=["prediction_id", "value"], from_at=first, until_at=last + 1)
-    if table.num_rows == 0:
-        return {}
-    chosen = _rows_with(table, "prediction_id", [one.prediction_id for one in wanted])
-    return dict(zip(chosen.column("prediction_id").to_pylist(), chosen.column("value").to_pylist(), strict=True))
+    ids = sorted(one.prediction_id for one in wanted)
+    found: dict[str, float] = {}
+    for file in lake_files.between(tx, endpoint, "outcomes", first, last + 1):
+        for table in lake.pick(file, ids, ["prediction_id", "value"]):
+            found.update(zip(table.column("prediction_id").to_pylist(), table.column("value").to_pylist(), strict=True))
+    return found
 
 
 def named_by(table: Table) -> dict[str, Named]:
@@ -92,6 +92,12 @@ def named_by(table: Table) -> dict[str, Named]:
     named = {key: Named(key, event_at) for key, event_at in zip(ids, events, strict=True)}
     named.update(_latest_by_reference(table))
     return named
+
+
+def unknown_share(tx: Transaction, lake: Lake, endpoint: str, keys: Sequence[str], looked_at: int) -> float:
+    """About which share of keys names no prediction, by at most so many of them, evenly chosen."""
+    some = {keys[place] for place in np.linspace(0, len(keys) - 1, min(looked_at, len(keys))).astype(int).tolist()}
+    return 1 - len(find(tx, lake, endpoint, some)) / len(some) if some else 0.0
 
 
 def of_matched(matched: Sequence[Matched]) -> Table:
@@ -112,13 +118,14 @@ def of_matched(matched: Sequence[Matched]) -> Table:
 def _by_id(tx: Transaction, lake: Lake, endpoint: str, ids: set[str]) -> dict[str, Named]:
     if not ids:
         return {}
-    files = lake_files.with_ids(tx, endpoint, "predictions", min(ids), max(ids))
-    table = lake.read(files, columns=["prediction_id", "event_at"])
-    if table.num_rows == 0:
-        return {}
-    chosen = _rows_with(table, "prediction_id", list(ids))
-    found = zip(chosen.column("prediction_id").to_pylist(), instants(chosen.column("event_at")).tolist(), strict=True)
-    return {key: Named(key, event_at) for key, event_at in found}
+    wanted = sorted(ids)
+    found: dict[str, Named] = {}
+    for file in lake_files.with_ids(tx, endpoint, "predictions", wanted[0], wanted[-1]):
+        for table in lake.pick(file, wanted, ["prediction_id", "event_at"]):
+            events = instants(table.column("event_at")).tolist()
+            for key, event_at in zip(table.column("prediction_id").to_pylist(), events, strict=True):
+                found[key] = Named(key, event_at)
+    return found
 
 
 def _by_reference(tx: Transaction, lake: Lake, endpoint: str, keys: set[str]) -> dict[str, Named]:

@@ -13,11 +13,16 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 
-from tenure.monitor import profiling
+from tenure.monitor import arriving, measuring, profiling
+from tenure.monitor.answers import answers_of, task_of, together
+from tenure.monitor.arriving import Waiting
 from tenure.monitor.rows import Array, Floats, Mask, Rows, is_binary
+from tenure.monitor.weak_segments import weak_segments
+from tenure.records.measured import BETTER, Measured
 from tenure.records.model_files import Feature, ModelFile, Monitors
 from tenure.records.profiles import CategoricalProfile, ColumnProfile, NumericProfile, Profile
 from tenure.records.routing import ReleaseRole
+from tenure.records.weaknesses import WeakSegment
 from tenure.records.windows import Confusion, DriftOfColumn, Interval, Segment, State, Window
 from tenure.stats import accuracy, budget, distances, drift_bins
 from tenure.stats.columns import numbers_of
@@ -44,7 +49,8 @@ class Judgeable:
 
     `action` and `value` are the model file's expressions for each row, None where there is none or it failed;
     value is NaN where the outcome is not known. `whole`: it scored on every day of the span that had traffic. A part
-    of a week is never like a whole month, so the drift of a part is shown but not judged.
+    of a week is never like a whole month, so the drift of a part is shown but not judged. `waiting`: what is known
+    about when outcomes come.
     """
 
     endpoint: str
@@ -57,14 +63,17 @@ class Judgeable:
     action: Mask | None = None
     value: Floats | None = None
     whole: bool = True
+    waiting: Waiting | None = None
 
 
 @dataclass(frozen=True)
 class Past:
-    """Scores and outcomes of one trailing window of the same version and role."""
+    """Scores and outcomes of one trailing window of the same version and role; `answers` where more was read."""
 
     score: Floats
     y: Floats
+    rows: Rows | None = None
+    action: Mask | None = None
 
 
 def judge(what: Judgeable, baseline: Profile | None, file: ModelFile | None, history: Sequence[Past] = ()) -> Window:
@@ -77,7 +86,8 @@ def judge(what: Judgeable, baseline: Profile | None, file: ModelFile | None, his
     rows, monitors = what.rows, file.monitors if file else Monitors()
     known = rows.known
     outcomes = int(known.sum())
-    maturity = outcomes / len(rows) if len(rows) else 0.0
+    arrival = arriving.arrival_of(rows, what.end_at, what.waiting or Waiting(what.end_at), level(monitors))
+    maturity = arriving.maturity(len(rows), outcomes, arrival)
     profile = profiling.profile_like(baseline, rows.columns, rows.score, rows.y) if baseline else None
     drift = _drift(rows, baseline, profile, monitors, file.features if file else {}) if baseline and profile else []
     if not what.whole:
@@ -88,6 +98,7 @@ def judge(what: Judgeable, baseline: Profile | None, file: ModelFile | None, his
     enough = len(judged.y) >= min_outcomes(monitors)
     own = Past(rows.score[known], rows.y[known])
     value, latencies = _value(what, known), _latencies(rows)
+    measured, asked, weakest = _measured(what, file, history)
     latency_state, requests, slow = _latency_state(rows, monitors)
     return Window(
         endpoint=what.endpoint,
@@ -112,7 +123,7 @@ def judge(what: Judgeable, baseline: Profile | None, file: ModelFile | None, his
         latency_p99_ms=latencies[1],
         drift=drift,
         drift_state=_state_of(drift),
-        accuracy_state=_accuracy_state(auc, monitors, alpha) if enough else "not_enough_data",
+        accuracy_state=_accuracy_state(auc if enough else NOTHING, asked, monitors, alpha),
         calibration_state=_calibration_state(gap, monitors, alpha) if enough else "not_enough_data",
         profile=profile,
         judged_outcomes=len(judged.y),
@@ -122,7 +133,38 @@ def judge(what: Judgeable, baseline: Profile | None, file: ModelFile | None, his
         requests=requests,
         slow_requests=slow,
         segments=list(_segments(rows, file.segments if file else [])),
+        measured=measured,
+        arrival=arrival,
+        weakest=weakest,
     )
+
+
+def _measured(
+    what: Judgeable, file: ModelFile | None, history: Sequence[Past]
+) -> tuple[Measured | None, Interval3, list[WeakSegment]]:
+    """The figures of the answers' task; the one that the file asks for, over the windows that it asks for; and where
+    answers are worst."""
+    task, prediction = task_of(file, what.rows), file.prediction if file else None
+    if task is None:
+        return None, NOTHING, []
+    own = answers_of(task, what.rows, what.action, prediction)
+    told, weakest = measuring.measured(own), weak_segments(what.rows, own)
+    monitors = file.monitors if file else Monitors()
+    if monitors.accuracy is None or monitors.accuracy.metric == "roc_auc":
+        return told, NOTHING, weakest
+    parts, count = [own], len(own)
+    for number, past in enumerate(history, start=2):
+        if count >= min_outcomes(monitors) and number > windows_judged(monitors):
+            break
+        if past.rows is not None:
+            parts.append(answers_of(task, past.rows, past.action, prediction))
+            count += len(parts[-1])
+    asked = measuring.asked(monitors.accuracy.metric, together(parts), 1 - 2 * level(monitors) / LOOKS)
+    if asked is None:
+        return told, NOTHING, weakest
+    figure, interval = asked
+    enough = figure.n >= min_outcomes(monitors)
+    return msgspec.structs.replace(told, judged=figure), interval if enough else NOTHING, weakest
 
 
 def level(monitors: Monitors) -> float:
@@ -134,7 +176,7 @@ def sharing(monitors: Monitors) -> int:
     """How many monitors share the budget of false alerts."""
     estimated = monitors.accuracy
     more = (monitors.accuracy, estimated, monitors.calibration, monitors.latency, monitors.harm)
-    return 2 + sum(monitor is not None for monitor in more)  # drift, data quality, …
+    return 3 + sum(monitor is not None for monitor in more)  # drift, data quality, label lag, …
 
 
 def min_outcomes(monitors: Monitors) -> int:
@@ -227,20 +269,30 @@ def _state_of(drift: Sequence[DriftOfColumn]) -> State:
     return "breach" if "breach" in states else "ok" if "ok" in states else "not_enough_data"
 
 
-def _accuracy_state(auc: Interval3, monitors: Monitors, alpha: float) -> State:
-    if monitors.accuracy is None or auc.value is None:
+def _accuracy_state(auc: Interval3, asked: Interval3, monitors: Monitors, alpha: float) -> State:
+    """Whether the metric that the file asks for is proven to lie on the wrong side of what it promises."""
+    promised = monitors.accuracy
+    told = auc if promised is None or promised.metric == "roc_auc" else asked
+    if promised is None or told.value is None:
         return "not_enough_data"
-    proof = budget.proven_below(auc.value, auc.variance, monitors.accuracy.at_least, alpha)
-    return "breach" if proof.proven else "ok"
+    better, held = BETTER[promised.metric], promised.threshold
+    if better == "zero":
+        return _off_zero(told, held, alpha)
+    proven = budget.proven_below if better == "higher" else budget.proven_above
+    return "breach" if proven(told.value, told.variance, held, alpha).proven else "ok"
+
+
+def _off_zero(told: Interval3, allowed: float, alpha: float) -> State:
+    """Whether an estimate is proven to lie further from 0 than is allowed; two sides share the level."""
+    above = budget.proven_above(told.value, told.variance, allowed, alpha / 2)
+    below = budget.proven_below(told.value, told.variance, -allowed, alpha / 2)
+    return "breach" if above.proven or below.proven else "ok"
 
 
 def _calibration_state(gap: Interval3, monitors: Monitors, alpha: float) -> State:
     if monitors.calibration is None or gap.value is None:
         return "not_enough_data"
-    allowed = monitors.calibration.at_most
-    above = budget.proven_above(gap.value, gap.variance, allowed, alpha / 2)  # two sides share the level
-    below = budget.proven_below(gap.value, gap.variance, -allowed, alpha / 2)
-    return "breach" if above.proven or below.proven else "ok"
+    return _off_zero(gap, monitors.calibration.at_most, alpha)
 
 
 def _auc(past: Past, confidence: float) -> Interval3:

@@ -24,6 +24,7 @@ Mask = npt.NDArray[np.bool_]
 OF_A_SCORE = ("prediction_id", "event_at", "version", "role", "score", "latency_us", "model", "clipped")
 NO_LATENCY = -1
 """In rows of a batch, which nobody waited for one by one."""
+NEVER = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,9 @@ class Rows:
 
     `score` is NaN where the output was not one number, `y` where the outcome is not known. `columns` holds the
     features by their names: float64 (NaN is missing), int64, bool, or object (text, None is missing). `clipped` says of
-    a feature in which rows another value had been sent, outside of its range.
+    a feature in which rows another value had been sent, outside of its range. `output` is what was answered, as JSON,
+    where it was not one number, else None; of shape (0,) when every answer was, or outputs were not asked for.
+    `outcome_at` is when the outcome happened, NEVER where none is known.
     """
 
     prediction_id: Array
@@ -45,6 +48,8 @@ class Rows:
     latency_us: Instants
     columns: dict[str, Array] = field(default_factory=dict)
     clipped: dict[str, Mask] = field(default_factory=dict)
+    output: Array = field(default_factory=lambda: np.empty(0, dtype=object))
+    outcome_at: Instants = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
     def __len__(self) -> int:
         return len(self.event_at)
@@ -62,6 +67,8 @@ class Rows:
             latency_us=self.latency_us[mask],
             columns={name: values[mask] for name, values in self.columns.items()},
             clipped={name: rows[mask] for name, rows in self.clipped.items()},
+            output=self.output[mask] if len(self.output) else self.output,
+            outcome_at=self.outcome_at[mask] if len(self.outcome_at) else self.outcome_at,
         )
 
     @property
@@ -144,32 +151,34 @@ def load(
     *,
     shadow: bool = False,
     features: bool | Sequence[str] = True,
+    outputs: bool = False,
 ) -> Rows:
     """Rows that were answered, or scored in the shadow, with an event time in [from_at, until_at), and their outcomes.
 
-    `features`: all, none, or those named.
+    `features`: all, none, or those named. `outputs`: also what was answered where it was not one number.
     """
+    of_a_score = (*OF_A_SCORE, *(["output"] if outputs else []))
     names = None if features is True else [FEATURE_PREFIX + name for name in features or ()]
     files = lake_files.between(tx, endpoint, "predictions", from_at, until_at)
     if shadow:
         shadows = lake_files.between(tx, endpoint, "shadows", from_at, until_at)
-        table = lake.read(shadows, columns=OF_A_SCORE, from_at=from_at, until_at=until_at)
+        table = lake.read(shadows, columns=of_a_score, from_at=from_at, until_at=until_at)
         if features:
             columns = None if names is None else ["prediction_id", *names]
             answered = lake.read(files, columns=columns, from_at=from_at, until_at=until_at)
             table = _with_features(table, answered)
     else:
-        columns = None if names is None else [*OF_A_SCORE, *names]
+        columns = None if names is None else [*of_a_score, *names]
         table = lake.read(files, columns=columns, from_at=from_at, until_at=until_at)
     if table.num_rows == 0:
         return _no_rows()
     told = lake.read(
         lake_files.between(tx, endpoint, "outcomes", from_at, until_at),
-        columns=["prediction_id", "value"],
+        columns=["prediction_id", "value", "outcome_at"],
         from_at=from_at,
         until_at=until_at,
     )
-    return _rows(table.sort_by("event_at"), told)
+    return _rows(table.sort_by("event_at"), told, outputs)
 
 
 def is_binary(y: Floats) -> bool:
@@ -190,24 +199,38 @@ def _with_features(table: Table, answered: Table) -> Table:
     return table
 
 
-def _rows(table: Table, told: Table) -> Rows:
+def _rows(table: Table, told: Table, outputs: bool) -> Rows:
     columns = {
         name.removeprefix(FEATURE_PREFIX): _array(table.column(name))
         for name in table.column_names
         if name.startswith(FEATURE_PREFIX)
     }
+    score = _array(table.column("score")).astype(np.float64)
+    y, outcome_at = _outcomes(table.column("prediction_id"), told)
     return Rows(
         prediction_id=_array(table.column("prediction_id")),
         event_at=instants(table.column("event_at")),
         model=_array(table.column("model")),
         version=_array(table.column("version")).astype(np.int64),
         role=_array(table.column("role")),
-        score=_array(table.column("score")).astype(np.float64),
-        y=_outcomes(table.column("prediction_id"), told),
+        score=score,
+        y=y,
         latency_us=_array(table.column("latency_us").fill_null(NO_LATENCY)).astype(np.int64),
         columns=columns,
         clipped=_clipped(table),
+        output=_output(table, score) if outputs else np.empty(0, dtype=object),
+        outcome_at=outcome_at,
     )
+
+
+def _output(table: Table, score: Floats) -> Array:
+    """What was answered where it was not one number: most models answer one, and need no room for it."""
+    import pyarrow.compute as pc
+
+    unscored = np.isnan(score)
+    if not unscored.any() or "output" not in table.column_names:
+        return np.empty(0, dtype=object)
+    return _array(pc.if_else(unscored, table.column("output"), None))
 
 
 def _clipped(table: Table) -> dict[str, Mask]:
@@ -220,14 +243,16 @@ def _clipped(table: Table) -> dict[str, Mask]:
     return found
 
 
-def _outcomes(ids: Any, told: Table) -> Floats:
+def _outcomes(ids: Any, told: Table) -> tuple[Floats, Instants]:
+    """What became of each, and when."""
     if told.num_rows == 0:
-        return np.full(len(ids), np.nan)
+        return np.full(len(ids), np.nan), np.full(len(ids), NEVER)
     import pyarrow.compute as pc
 
     place = pc.index_in(ids, value_set=told.column("prediction_id").combine_chunks())
     values: Floats = told.column("value").take(place).to_numpy().astype(np.float64)
-    return values
+    at = told.column("outcome_at").cast("int64").take(place)
+    return values, pc.fill_null(at, int(NEVER)).to_numpy().astype(np.int64)
 
 
 def _array(column: Any) -> Array:

@@ -9,11 +9,12 @@ import msgspec
 
 from tenure.manage import profiles
 from tenure.monitor import alerts, estimates, harm, judging
+from tenure.monitor.arriving import Waiting, cohorts_of
 from tenure.monitor.findings import findings_of
 from tenure.monitor.judging import Judgeable, Past
 from tenure.monitor.progress import lake_of
 from tenure.monitor.rows import load
-from tenure.monitor.value import valued
+from tenure.monitor.value import features_named, valued
 from tenure.records.base import DAY_US, Instant
 from tenure.records.model_files import ModelFile, Monitors
 from tenure.records.profiles import Profile
@@ -24,6 +25,8 @@ from tenure.store.ground import Ground
 from tenure.store.lake import Lake
 
 TRAILING_WINDOWS = 12
+EARLIER_WINDOWS = 40
+"""That tell how outcomes arrive; of several versions and roles."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +77,9 @@ def judge_span(
 
 def _judgeables(tx: Transaction, watched: Watched, start: int, end: int) -> Iterator[Judgeable]:
     """What each version did in each role it had in [start, end)."""
+    waiting = _waiting(tx, watched.endpoint, start, end)
     for shadow in (False, True):
-        rows = load(tx, watched.lake, watched.endpoint, start, end, shadow=shadow)
+        rows = load(tx, watched.lake, watched.endpoint, start, end, shadow=shadow, outputs=True)
         if not len(rows):
             continue
         said, days = valued(watched.file, rows), rows.event_at // DAY_US
@@ -94,7 +98,15 @@ def _judgeables(tx: Transaction, watched: Watched, start: int, end: int) -> Iter
                 action=None if said.action is None else said.action[mine],
                 value=None if said.value is None else said.value[mine],
                 whole=set(days[mine].tolist()) == set(days.tolist()),
+                waiting=waiting,
             )
+
+
+def _waiting(tx: Transaction, endpoint: str, start: int, end: int) -> Waiting:
+    """How outcomes of earlier windows arrived, as seen from the latest event time of the endpoint."""
+    mark = watermarks.get(tx, endpoint)
+    now_at = max(mark.received_until if mark else end, end)
+    return Waiting(now_at, cohorts_of(windows.search(tx, endpoint, until_at=start, limit=EARLIER_WINDOWS), now_at))
 
 
 def _verdict(tx: Transaction, watched: Watched, what: Judgeable) -> Verdict:
@@ -109,13 +121,17 @@ def _verdict(tx: Transaction, watched: Watched, what: Judgeable) -> Verdict:
 
 def _history(tx: Transaction, watched: Watched, what: Judgeable) -> Iterator[Past]:
     """Trailing windows of the same version and role, latest first, until there are windows and outcomes enough."""
+    whole = watched.monitors.accuracy is not None and watched.monitors.accuracy.metric != "roc_auc"
+    features = features_named(watched.file) if whole else False
     missing = judging.min_outcomes(watched.monitors) - int(what.rows.known.sum())
     width, end, shadow = what.end_at - what.start_at, what.start_at, what.role == "shadow"
     least = judging.windows_judged(watched.monitors) - 1
     for number in range(max(TRAILING_WINDOWS, least)):
         if missing <= 0 and number >= least:
             return
-        rows = load(tx, watched.lake, watched.endpoint, end - width, end, shadow=shadow, features=False)
+        rows = load(
+            tx, watched.lake, watched.endpoint, end - width, end, shadow=shadow, features=features, outputs=whole
+        )
         rows = rows.where((rows.version == what.version) & (rows.role == what.role) & rows.known)
-        yield Past(rows.score, rows.y)
+        yield Past(rows.score, rows.y, rows, valued(watched.file, rows).action) if whole else Past(rows.score, rows.y)
         missing, end = missing - len(rows), end - width

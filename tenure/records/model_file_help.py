@@ -75,8 +75,16 @@ HELP = {
     "Prediction.positive": "What a score of 1 stands for.",
     "Prediction.outcome": "The column that later says what was true.",
     "Prediction.outcome_after_hours": "How long after the prediction the outcome is usually known, in hours.",
-    "AtLeast.metric": "The measure of accuracy.",
-    "AtLeast.at_least": "It is a breach when the measure is proven to lie below this.",
+    "Prediction.task": "How answers are judged: yes or no by a chance (`binary`) or by a score without a scale "
+    "(`ranking`), one of several classes (`multiclass`), or a number (`regression`). Left out, answers and outcomes "
+    "show it.",
+    "Prediction.classes": "The names of the classes, in the order of the model's chances. An outcome is the number of "
+    "its class, from 0 on, or its name.",
+    "AtLeast.metric": "The measure of accuracy. [Which there are](statistics.md#accuracy), and for which task.",
+    "AtLeast.at_least": "For a measure that is better when it is higher: it is a breach when the measure is proven "
+    "to lie below this.",
+    "AtLeast.at_most": "For a measure that is better when it is lower: it is a breach when the measure is proven to "
+    "lie above this. `bias` is judged on both sides.",
     "AtLeast.min_outcomes": "A window with fewer outcomes is not judged.",
     "AtMost.at_most": "It is a breach when the measure is proven to lie above this.",
     "Monitors.window_days": "How many days of event time are judged together.",

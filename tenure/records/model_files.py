@@ -12,6 +12,7 @@ from tenure.records.admission import Named, Outside
 from tenure.records.base import Record
 from tenure.records.harm import Rival
 from tenure.records.lookups import Otherwise
+from tenure.records.measured import BETTER, TASKS, Metric, Task
 
 Share = Annotated[float, Meta(ge=0, le=1)]
 Day = Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$")]
@@ -124,24 +125,56 @@ class Feature(Declared):
 class Prediction(Declared):
     """What the model answers and which later fact it is judged by.
 
-    All of it is for readers: windows wait for the share of outcomes in `monitors.maturity`, not for hours.
+    Most of it is for readers: windows wait for the share of outcomes in `monitors.maturity`, not for hours. `task` and
+    `classes` say how answers are judged, where that cannot be seen from answers and outcomes: `classes` are the names
+    of the classes in the order of the model's chances, and an outcome is the number of its class from 0 on.
     """
 
-    positive: str
     outcome: str
+    positive: str = "yes"
     outcome_after_hours: Annotated[float, Meta(gt=0)] = 24.0
+    task: Task | None = None
+    classes: Annotated[list[Annotated[str, Meta(min_length=1)]], Meta(max_length=1000)] = []
+
+    def __post_init__(self) -> None:
+        if self.classes and (len(self.classes) < 2 or len(set(self.classes)) < len(self.classes)):
+            raise ValueError("'classes' must name at least two classes, each once")
+        if self.classes and self.task not in (None, "multiclass"):
+            raise ValueError(f"'classes' belong to the task 'multiclass', not to {self.task!r}: leave one of them out")
+
+    @property
+    def known_task(self) -> Task | None:
+        """The task as far as the file tells it."""
+        return "multiclass" if self.classes else self.task
 
 
 class AtLeast(Declared):
-    """`window`, such as `28d` or `4w`, is another way to write `window_days`; it is kept as days."""
+    """The accuracy that is promised: `at_least` for a metric that is better when it is higher, else `at_most`.
 
-    at_least: Share
-    metric: Literal["roc_auc"] = "roc_auc"
+    `window`, such as `28d` or `4w`, is another way to write `window_days`; it is kept as days.
+    """
+
+    at_least: Annotated[float, Meta(le=1)] | None = None
+    metric: Metric = "roc_auc"
     min_outcomes: Annotated[int, Meta(ge=50)] = 1000
     window_days: Annotated[int, Meta(ge=1, le=366)] | None = None
     window: Annotated[str, Meta(pattern=r"^[1-9]\d{0,2}[dw]$")] | None = None
+    at_most: Annotated[float, Meta(gt=0)] | None = None
+
+    @property
+    def threshold(self) -> float:
+        """Where the metric must not lie beyond: below it where higher is better, else above it."""
+        held = self.at_least if BETTER[self.metric] == "higher" else self.at_most
+        assert held is not None
+        return held
 
     def __post_init__(self) -> None:
+        right, wrong = ("at_least", "at_most") if BETTER[self.metric] == "higher" else ("at_most", "at_least")
+        if getattr(self, right) is None or getattr(self, wrong) is not None:
+            why = "higher" if right == "at_least" else "closer to 0"
+            raise ValueError(f"'{self.metric}' is better when it is {why}: give '{right}', and no '{wrong}'")
+        if self.at_least is not None and self.at_least < 0 and self.metric != "r_squared":
+            raise ValueError(f"'at_least' must be between 0 and 1. Got {self.at_least:g}; write 0.8 for 80 %")
         if self.window is not None:
             days = int(self.window[:-1]) * (7 if self.window.endswith("w") else 1)
             if self.window_days not in (None, days) or days > 366:
@@ -353,6 +386,14 @@ class ModelFile(Declared):
     retraining: Retraining | None = None
 
     def __post_init__(self) -> None:
+        task = self.prediction.known_task if self.prediction else None
+        asked = self.monitors.accuracy
+        if task and asked and task not in TASKS[asked.metric]:
+            fitting = ", ".join(f"'{name}'" for name in TASKS if task in TASKS[name])
+            raise ValueError(
+                f"'monitors.accuracy.metric' is '{asked.metric}', which is no measure of the task '{task}': use one "
+                f"of {fitting}"
+            )
         more = [name for name in SIGNED_BESIDE if getattr(self, name) is not None]
         if more and self.approval is None:
             raise ValueError(f"'{more[0]}' is for models under governance: declare 'approval' with its steps too")

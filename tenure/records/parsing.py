@@ -6,7 +6,7 @@ import difflib
 import re
 import types
 from datetime import date, datetime
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
 
@@ -120,8 +120,26 @@ def _misfit(value: Any, kind: Any) -> str | None:
     try:
         msgspec.convert(value, kind)
     except msgspec.ValidationError as problem:
+        words = _words(kind)
+        if words and isinstance(value, str):
+            return f"{value[:60]!r} is none of the words that may stand here. {_nearest(value, words)}"
         return _without_path(str(problem))
     return None
+
+
+def _words(kind: Any) -> list[str]:
+    """The texts that a type of fixed words allows; none for another type."""
+    if get_origin(kind) is Literal:
+        return [word for word in get_args(kind) if isinstance(word, str)]
+    if get_origin(kind) in (Union, types.UnionType):
+        parts = [part for part in get_args(kind) if part is not type(None)]
+        return _words(parts[0]) if len(parts) == 1 else []
+    return []
+
+
+def _nearest(word: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(word, known, n=1)
+    return f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(known)}."
 
 
 def _without_path(message: str) -> str:

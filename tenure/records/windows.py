@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
+from tenure.records.arrivals import Arrival
 from tenure.records.base import Record
 from tenure.records.estimates import Estimation
+from tenure.records.measured import Measured
 from tenure.records.profiles import Profile
 from tenure.records.routing import ReleaseRole
+from tenure.records.weaknesses import WeakSegment
 
 State = Literal["ok", "breach", "not_enough_data"]
 
@@ -61,11 +64,12 @@ class Segment(Record):
 
 
 class Window(Record):
-    """Event time [start_at, end_at). `maturity` is the share of predictions whose outcome is known; below what the
-    model's file asks, figures that need outcomes are provisional. The states of accuracy and calibration rest on
-    the `judged` figures: this window's outcomes and, when they are too few, those of the windows before it; their
-    confidence follows from the budget of false alerts. `slow_requests` took longer than the model's file allows for
-    99 of 100. `estimated` is what was said of it before its outcomes came."""
+    """Event time [start_at, end_at). `maturity` is the share of the outcomes that will come, as far as earlier windows
+    tell, that are known; below what the model's file asks, figures that need outcomes are provisional. The states of
+    accuracy and calibration rest on the `judged` figures: this window's outcomes and, when they are too few, those of
+    the windows before it; their confidence follows from the budget of false alerts. `slow_requests` took longer than
+    the model's file allows for 99 of 100. `measured`: everything else about accuracy, by the model's task; None without
+    an outcome. `estimated` is what was said of it before its outcomes came."""
 
     endpoint: str
     model: str
@@ -100,6 +104,9 @@ class Window(Record):
     slow_requests: int = 0
     segments: list[Segment] = []
     estimated: Estimation | None = None
+    measured: Measured | None = None
+    arrival: Arrival | None = None
+    weakest: list[WeakSegment] = []
 
 
 class Progress(Record):

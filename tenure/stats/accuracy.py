@@ -245,13 +245,23 @@ def confusion(y: Values, predicted: Values) -> ConfusionCounts:
 
 
 def _judged(y: Values, score: Values) -> tuple[npt.NDArray[np.bool_], Numbers]:
-    """The rows in which nothing is missing: outcomes as booleans, scores as floats."""
+    return judged_rows(y, score)[:2]
+
+
+def judged_rows(y: Values, score: Values) -> tuple[npt.NDArray[np.bool_], Numbers, npt.NDArray[np.bool_]]:
+    """The rows in which nothing is missing: outcomes as booleans, scores as floats; and which rows they are.
+
+    Raises ValueError for an outcome that is neither 0 nor 1.
+
+    >>> [column.tolist() for column in judged_rows([1, None], [0.5, 0.5])]
+    [[True], [0.5], [True, False]]
+    """
     columns = [numbers_of(column).astype(np.float64) for column in (y, score)]
     if len(columns[0]) != len(columns[1]):
         raise ValueError(f"Every row needs an outcome and a score. Got {len(columns[0])} and {len(columns[1])}.")
     there = ~(np.isnan(columns[0]) | np.isnan(columns[1]))
     _check_outcomes(columns[0][there], "y")
-    return columns[0][there] == 1, columns[1][there]
+    return columns[0][there] == 1, columns[1][there], there
 
 
 def _check_outcomes(values: Numbers, name: str) -> None:

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from tenure.store.lake_files import Kind, LakeFile
 
 FEATURE_PREFIX = "f_"
 ROW_GROUP_ROWS = 8_192
+GROUPS_AT_ONCE = 32
 Table = Any
 """A pyarrow.Table; pyarrow comes without types and is imported where it is used, since it is heavy."""
 
@@ -71,6 +73,24 @@ class Lake:
         parts = [self._read(file, columns, from_at, until_at) for file in files]
         filled = [part for part in parts if part.num_rows] or parts[:1]
         return pa.concat_tables(_alike(filled), promote_options="default") if filled else pa.table({})
+
+    def pick(self, file: LakeFile, ids: Sequence[str], columns: Sequence[str]) -> Iterator[Table]:
+        """Rows of a file with one of some prediction ids, which must be sorted, a few row groups at a time.
+
+        Ids begin with their time, so that most row groups cannot hold any of them and are not read.
+        """
+        import pyarrow as pa
+        import pyarrow.compute as pc
+        import pyarrow.parquet as pq
+
+        ids = ids[bisect_left(ids, file.first_id) : bisect_right(ids, file.last_id)]
+        if not ids:
+            return
+        with pq.ParquetFile(self.root / file.path) as opened:
+            for groups, low, high in _groups_with(opened.metadata, ids):
+                table = opened.read_row_groups(groups, columns=list(columns), use_threads=False)
+                wanted = pa.array(ids[low:high], pa.string())
+                yield table.filter(pc.is_in(table.column("prediction_id"), value_set=wanted))
 
     def delete(self, paths: Iterable[str]) -> None:
         for path in paths:
@@ -169,6 +189,31 @@ def _groups_between(metadata: Any, from_at: int | None, until_at: int | None) ->
         if (until_at is None or low < until_at) and (from_at is None or high >= from_at):
             chosen.append(group)
     return chosen
+
+
+def _groups_with(metadata: Any, ids: Sequence[str]) -> Iterator[tuple[list[int], int, int]]:
+    """Row groups that may hold some sorted ids, several at a time, and from where to where those ids stand."""
+    place = metadata.schema.names.index("prediction_id")
+    groups: list[int] = []
+    low = high = 0
+    for group in range(metadata.num_row_groups):
+        seen = metadata.row_group(group).column(place).statistics
+        first, last = 0, len(ids)
+        if seen is not None and seen.has_min_max:
+            first, last = bisect_left(ids, _text(seen.min)), bisect_right(ids, _text(seen.max))
+        if first >= last:
+            continue
+        low, high = (min(low, first), max(high, last)) if groups else (first, last)
+        groups.append(group)
+        if len(groups) == GROUPS_AT_ONCE:
+            yield groups, low, high
+            groups = []
+    if groups:
+        yield groups, low, high
+
+
+def _text(told: Any) -> str:
+    return told.decode() if isinstance(told, bytes) else str(told)
 
 
 def _mask_between(column: Any, from_at: int | None, until_at: int | None) -> Any:
