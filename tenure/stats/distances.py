@@ -199,7 +199,7 @@ def g_test(expected: npt.ArrayLike, observed: npt.ArrayLike) -> BinTest:
 
     >>> test = g_test([30, 10], [20, 20])
     >>> round(test.statistic, 4), round(test.p_value, 4), test.dof
-    (5.4115, 0.0207, 1)
+    (5.4115, 0.0213, 1)
     """
     p, q = _counts(expected, observed)
     n, m = int(p.sum()), int(q.sum())
