@@ -128,7 +128,8 @@ def judge(what: Judgeable, baseline: Profile | None, file: ModelFile | None, his
 def level(monitors: Monitors) -> float:
     """The level of one test of one window, such that false alerts stay within the model file's budget."""
     more = (monitors.accuracy, monitors.calibration, monitors.latency)
-    watching = 2 + sum(monitor is not None for monitor in more)  # drift, data quality, …
+    drifts = len(monitors.drift.against) + monitors.drift.together
+    watching = 1 + drifts + sum(monitor is not None for monitor in more)  # data quality, drift, …
     return budget.level_per_test(monitors.false_alerts_per_year, 365.25 / monitors.window_days, watching)
 
 

@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import msgspec
+
 from tenure.manage import profiles
-from tenure.monitor import alerts, judging
+from tenure.monitor import alerts, drift_references, drift_together, drifting, findings_drift, judging
 from tenure.monitor.findings import findings_of
 from tenure.monitor.judging import Judgeable, Past
 from tenure.monitor.progress import lake_of
 from tenure.monitor.rows import load
 from tenure.monitor.value import valued
 from tenure.records.base import DAY_US, Instant
+from tenure.records.drift import DriftReport
 from tenure.records.model_files import ModelFile, Monitors
 from tenure.records.profiles import Profile
 from tenure.records.windows import Window
-from tenure.store import watermarks, windows
+from tenure.store import drift_reports, watermarks, windows
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
 from tenure.store.lake import Lake
@@ -39,8 +42,11 @@ class Watched:
 
 @dataclass(frozen=True)
 class Verdict:
+    """`drift` is None for a version without a baseline: there is nothing to compare with."""
+
     window: Window
     findings: list[alerts.Finding]
+    drift: DriftReport | None = None
 
 
 def judge_span(
@@ -50,11 +56,13 @@ def judge_span(
     watched = Watched(endpoint, file, lake_of(ground))
     with ground.database.reading() as tx:
         seen = [mark for _, mark in watermarks.marked_days(tx, endpoint, end)]
-        verdicts = [_verdict(tx, watched, what) for what in _judgeables(tx, watched, start, end)]
+        verdicts = [_verdict(ground, tx, watched, what) for what in _judgeables(tx, watched, start, end)]
 
     def commit(tx: Transaction) -> None:
         for verdict in verdicts:
             windows.put(tx, verdict.window, now)
+            if verdict.drift is not None:
+                drift_reports.put(tx, verdict.drift)
             if verdict.window.role == "champion":
                 alerts.follow(tx, endpoint, verdict.findings, now=now)
         watermarks.monitored(tx, endpoint, end)
@@ -89,12 +97,35 @@ def _judgeables(tx: Transaction, watched: Watched, start: int, end: int) -> Iter
             )
 
 
-def _verdict(tx: Transaction, watched: Watched, what: Judgeable) -> Verdict:
+def _verdict(ground: Ground, tx: Transaction, watched: Watched, what: Judgeable) -> Verdict:
     stored = profiles.get(tx, what.model, what.version)
     baseline: Profile | None = stored.profile if stored else None
     window = judging.judge(what, baseline, watched.file, list(_history(tx, watched, what)))
     features = watched.file.features if watched.file else {}
-    return Verdict(window, findings_of(window, watched.monitors, baseline, features))
+    if baseline is None or window.profile is None:
+        return Verdict(window, findings_of(window, watched.monitors, baseline, features))
+    report = _drift(ground, tx, watched, what, baseline, window.profile)
+    window = msgspec.structs.replace(window, drift_state=drifting.state_of(report))
+    told = findings_drift.with_names(findings_of(window, watched.monitors, baseline, features), report)
+    return Verdict(window, [*told, *findings_drift.findings_of(report)], report)
+
+
+def _drift(
+    ground: Ground, tx: Transaction, watched: Watched, what: Judgeable, baseline: Profile, profile: Profile
+) -> DriftReport:
+    monitors = watched.monitors
+    beside = drifting.Beside(
+        drift_references.references(tx, what, baseline, monitors),
+        drift_references.importances(ground, tx, what.model, what.version),
+        watched.file.features if watched.file else {},
+    )
+    report = drifting.report(what, profile, baseline, monitors, beside)
+    if not monitors.drift.together or not what.whole:
+        return report
+    reference, where = drift_together.first_rows(tx, watched.lake, what)
+    found = drift_together.together(reference, what, baseline.columns, report.level) if reference else []
+    reason = where if found or not reference else drift_together.TOO_FEW
+    return msgspec.structs.replace(report, together=found, together_reason=reason)
 
 
 def _history(tx: Transaction, watched: Watched, what: Judgeable) -> Iterator[Past]:

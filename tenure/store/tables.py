@@ -695,6 +695,16 @@ windows = Table(
     Column("body", LargeBinary, nullable=False),  # msgpack of records.windows.Window
     _number("judged_at"),
 )
+drift_reports = Table(
+    "drift_reports",
+    metadata,
+    _text("endpoint", key=True),
+    _number("start_at", key=True),
+    _number("end_at", key=True),
+    _number("release_version", key=True),
+    _text("role", key=True),
+    Column("body", LargeBinary, nullable=False),  # msgpack of records.drift.DriftReport
+)
 pending_outcomes = Table(
     "pending_outcomes",
     metadata,
