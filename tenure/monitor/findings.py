@@ -14,9 +14,8 @@ from tenure.records.base import moment_of
 from tenure.records.model_files import Feature, Monitors
 from tenure.records.profiles import CategoricalProfile, ColumnProfile, NumericProfile, Profile
 from tenure.records.windows import DriftOfColumn, Interval, Window
+from tenure.stats import novelty
 from tenure.stats.intervals import clopper_pearson
-
-STRANGE_SHARE = 0.01
 
 
 def findings_of(
@@ -24,7 +23,8 @@ def findings_of(
 ) -> list[Finding]:
     """Everything a window could tell, breaches and what is in order; what could not be told is not among them."""
     alpha = judging.level(monitors)
-    found = [_drift(window, column, alpha) for column in window.drift if column.state != "not_enough_data"]
+    told = [column for column in window.drift if column.state != "not_enough_data"]
+    found = [_drift(window, column, alpha) for column in told if "training" in monitors.drift.against]
     if baseline is not None:
         found += _quality(window, baseline, features, alpha)
     found += findings_accuracy.findings(window, monitors, alpha)
@@ -100,15 +100,10 @@ def _quality(window: Window, baseline: Profile, features: dict[str, Feature], al
 
 
 def _strange_share(like: ColumnProfile, declared: bool, level: float) -> float:
-    """How much of the unseen is normal: 1 %, and what a baseline of this size could have missed.
-
-    A sample of n rows misses the values beyond its least and greatest: each tail holds more than ln(1/level)/n with
-    a chance below `level`. It misses levels too: about as many rows as it has levels that occur once (Good, 1953).
-    """
+    """How much of the unseen is normal: 1 %, and what a baseline of this size could have missed."""
     if isinstance(like, NumericProfile):
-        return STRANGE_SHARE if declared else STRANGE_SHARE + 2 * math.log(1 / level) / max(like.n, 1)
-    once = sum(count == 1 for count in like.counts) + len(like.other_levels)
-    return min(1.0, STRANGE_SHARE + (like.new_count + once) / max(like.n, 1))
+        return novelty.SELDOM if declared else novelty.beyond_range_share(like.n, level)
+    return novelty.unseen_levels_share(like.counts, len(like.other_levels), like.new_count, like.n)
 
 
 def _outside(like: NumericProfile, declared: object) -> str:

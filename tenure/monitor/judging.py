@@ -174,9 +174,9 @@ def level(monitors: Monitors) -> float:
 
 def sharing(monitors: Monitors) -> int:
     """How many monitors share the budget of false alerts."""
-    estimated = monitors.accuracy
+    estimated, drifts = monitors.accuracy, len(monitors.drift.against) + monitors.drift.together
     more = (monitors.accuracy, estimated, monitors.calibration, monitors.latency, monitors.harm)
-    return 3 + sum(monitor is not None for monitor in more)  # drift, data quality, label lag, …
+    return 2 + drifts + sum(monitor is not None for monitor in more)  # data quality, label lag, …
 
 
 def min_outcomes(monitors: Monitors) -> int:

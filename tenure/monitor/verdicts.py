@@ -8,7 +8,16 @@ from dataclasses import dataclass
 import msgspec
 
 from tenure.manage import profiles
-from tenure.monitor import alerts, estimates, harm, judging
+from tenure.monitor import (
+    alerts,
+    drift_references,
+    drift_together,
+    drifting,
+    estimates,
+    findings_drift,
+    harm,
+    judging,
+)
 from tenure.monitor.arriving import Waiting, cohorts_of
 from tenure.monitor.findings import findings_of
 from tenure.monitor.judging import Judgeable, Past
@@ -16,10 +25,11 @@ from tenure.monitor.progress import lake_of
 from tenure.monitor.rows import load
 from tenure.monitor.value import features_named, valued
 from tenure.records.base import DAY_US, Instant
+from tenure.records.drift import DriftReport
 from tenure.records.model_files import ModelFile, Monitors
 from tenure.records.profiles import Profile
 from tenure.records.windows import Window
-from tenure.store import detectors, watermarks, windows
+from tenure.store import detectors, drift_reports, watermarks, windows
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
 from tenure.store.lake import Lake
@@ -44,8 +54,11 @@ class Watched:
 
 @dataclass(frozen=True)
 class Verdict:
+    """`drift` is None for a version without a baseline: there is nothing to compare with."""
+
     window: Window
     findings: list[alerts.Finding]
+    drift: DriftReport | None = None
 
 
 def judge_span(
@@ -56,13 +69,15 @@ def judge_span(
     with ground.database.reading() as tx:
         seen = [mark for _, mark in watermarks.marked_days(tx, endpoint, end)]
         judgeables = list(_judgeables(tx, watched, start, end))
-        verdicts = [_verdict(tx, watched, what) for what in judgeables]
+        verdicts = [_verdict(ground, tx, watched, what) for what in judgeables]
         judged = [(what, verdict.window) for what, verdict in zip(judgeables, verdicts, strict=True)]
         moved = harm.look(tx, watched.lake, file, judged)
 
     def commit(tx: Transaction) -> None:
         for verdict in verdicts:
             windows.put(tx, verdict.window, now)
+            if verdict.drift is not None:
+                drift_reports.put(tx, verdict.drift)
             if verdict.window.role == "champion":
                 alerts.follow(tx, endpoint, verdict.findings, now=now)
         for one in moved:
@@ -109,14 +124,37 @@ def _waiting(tx: Transaction, endpoint: str, start: int, end: int) -> Waiting:
     return Waiting(now_at, cohorts_of(windows.search(tx, endpoint, until_at=start, limit=EARLIER_WINDOWS), now_at))
 
 
-def _verdict(tx: Transaction, watched: Watched, what: Judgeable) -> Verdict:
+def _verdict(ground: Ground, tx: Transaction, watched: Watched, what: Judgeable) -> Verdict:
     stored = profiles.get(tx, what.model, what.version)
     baseline: Profile | None = stored.profile if stored else None
     window = judging.judge(what, baseline, watched.file, list(_history(tx, watched, what)))
-    told = estimates.of(tx, watched.lake, what, baseline, complete=not window.provisional)
-    window = msgspec.structs.replace(window, estimated=told)
+    estimated = estimates.of(tx, watched.lake, what, baseline, complete=not window.provisional)
+    window = msgspec.structs.replace(window, estimated=estimated)
     features = watched.file.features if watched.file else {}
-    return Verdict(window, findings_of(window, watched.monitors, baseline, features))
+    if baseline is None or window.profile is None:
+        return Verdict(window, findings_of(window, watched.monitors, baseline, features))
+    report = _drift(ground, tx, watched, what, baseline, window.profile)
+    window = msgspec.structs.replace(window, drift_state=drifting.state_of(report))
+    told = findings_drift.with_names(findings_of(window, watched.monitors, baseline, features), report)
+    return Verdict(window, [*told, *findings_drift.findings_of(report)], report)
+
+
+def _drift(
+    ground: Ground, tx: Transaction, watched: Watched, what: Judgeable, baseline: Profile, profile: Profile
+) -> DriftReport:
+    monitors = watched.monitors
+    beside = drifting.Beside(
+        drift_references.references(tx, what, baseline, monitors),
+        drift_references.importances(ground, tx, what.model, what.version),
+        watched.file.features if watched.file else {},
+    )
+    report = drifting.report(what, profile, baseline, monitors, beside)
+    if not monitors.drift.together or not what.whole:
+        return report
+    reference, where = drift_together.first_rows(tx, watched.lake, what)
+    found = drift_together.together(reference, what, baseline.columns, report.level) if reference else []
+    reason = where if found or not reference else drift_together.TOO_FEW
+    return msgspec.structs.replace(report, together=found, together_reason=reason)
 
 
 def _history(tx: Transaction, watched: Watched, what: Judgeable) -> Iterator[Past]:

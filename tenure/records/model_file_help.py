@@ -109,6 +109,15 @@ HELP = {
     "AtLeast.window": "The same as `28d` or `4w`. It is kept, and printed, as `window_days`.",
     "Monitors.maturity": "The share of predictions of a window whose outcome must be known before it is judged.",
     "Monitors.psi_floor": "Drift below this population stability index is never an alert, however certain it is.",
+    "Monitors.drift": "What the columns of a window are compared with.",
+    "DriftMonitor.against": "References, each judged and shown apart: `training`, `previous` (the window before), "
+    "`season` (past windows on the same days of the week). Alerts come from those named here alone. Each takes its "
+    "share of the budget of false alerts.",
+    "DriftMonitor.season": "Which past windows of a day are of the same season: those on the same weekday "
+    "(`day_of_week`), or on any working day or any weekend day alike (`day_type`). Days are those of UTC.",
+    "DriftMonitor.cycles": "How many past weeks make the seasonal reference; how many windows, when these are longer.",
+    "DriftMonitor.together": "Whether all columns are tested at once too, against rows of the version's first window: "
+    "a classifier that tries to tell them apart, and the error of principal components.",
     "Monitors.accuracy": "The accuracy that is promised.",
     "Monitors.calibration": "The calibration error that is accepted.",
     "Step.role": "The role that signs.",

@@ -16,6 +16,8 @@ from tenure.records.measured import BETTER, TASKS, Metric, Task
 
 Share = Annotated[float, Meta(ge=0, le=1)]
 Day = Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+Against = Literal["training", "previous", "season"]
+Season = Literal["day_of_week", "day_type"]
 Role = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[a-z][a-z0-9-]*$")]
 
 
@@ -211,6 +213,26 @@ class Harm(Declared):
             raise ValueError("'value_range' must rise: the least and the greatest value of a row, such as [-50, 200]")
 
 
+class DriftMonitor(Declared):
+    """What a window's columns are compared with; each reference is judged, corrected and shown apart, and alerts come
+    from those named here alone.
+
+    `training`: the version's baseline. `previous`: the window just before, so that a change is told from a distance.
+    `season`: past windows on the same days of the week, the last `cycles` weeks (with windows of whole weeks, the last
+    `cycles` windows), so that a weekend is compared with weekends. `together`: all columns at once, against the rows of
+    the version's first window here.
+    """
+
+    against: Annotated[tuple[Against, ...], Meta(min_length=1, max_length=3)] = ("training",)
+    season: Season = "day_of_week"
+    cycles: Annotated[int, Meta(ge=1, le=52)] = 4
+    together: bool = False
+
+    def __post_init__(self) -> None:
+        if len(set(self.against)) != len(self.against):
+            raise ValueError("Name each of 'against' once")
+
+
 class Monitors(Declared):
     """What is watched, and how many false alerts are accepted while nothing is wrong.
 
@@ -226,8 +248,14 @@ class Monitors(Declared):
     latency: Latency | None = None
     harm: Harm | None = Harm()
     false_alerts: Annotated[str, Meta(pattern=BUDGET)] | None = None
+    drift: DriftMonitor = DriftMonitor()
 
     def __post_init__(self) -> None:
+        if "season" in self.drift.against and self.window_days != 1 and self.window_days % 7:
+            raise ValueError(
+                f"'drift.against: season' needs windows of one day or of whole weeks. Got 'window_days' "
+                f"{self.window_days}; write 1 or 7"
+            )
         if self.false_alerts is not None:
             yearly = per_year(self.false_alerts)
             if self.false_alerts_per_year not in (DEFAULT_BUDGET, yearly):

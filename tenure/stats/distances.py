@@ -188,57 +188,74 @@ def chi_squared(expected: npt.ArrayLike, observed: npt.ArrayLike) -> BinTest:
     return BinTest(statistic, float(special.chdtrc(dof, statistic)), effect, dof, n, m)
 
 
-def wasserstein(
-    expected: npt.ArrayLike, observed: npt.ArrayLike, edges: npt.ArrayLike, low: float, high: float
-) -> float:
-    """Wasserstein-1 distance of two binned samples, in units of the robust spread of the expected one.
+def g_test(expected: npt.ArrayLike, observed: npt.ArrayLike) -> BinTest:
+    """The likelihood-ratio test that two samples have the same shares: 2 Σ count · ln(count / expected count).
 
-    The least work that turns one histogram into the other: mass times way. Within a bin the mass is taken as evenly
-    spread; the first bin starts at `low` (the least value of both), the last ends at `high`. The unit is
-    IQR / 1.349 of the expected sample (its standard deviation if it were normal), else high − low, so the
-    distance does not depend on the column's unit. 0 means the same; no upper limit. 0 when a sample is empty or the
-    range has no width.
+    As `chi_squared`, and as a test close to it; it weighs bins that one sample lacks more heavily. The p-value is that
+    of G over Williams' correction, without which 200 rows in 20 bins give a nominal 5 % in 6.5 % of trials. `effect` is
+    the root of the Jensen–Shannon divergence weighted by sample sizes, over its maximum: 0–1.
 
-    Parameters
-    ----------
-    expected, observed
-        Shape (len(edges) + 1,).
-    edges
-        Inner edges, ascending, within [low, high].
+    Source: Wilks (1938); Williams (1976), "Improved likelihood ratio tests for complete contingency tables".
 
-    Source: Vallender (1974).
-
-    Examples
-    --------
-    >>> wasserstein([100, 0], [0, 100], edges=[1.0], low=0.0, high=2.0)  # every value moves by 1; IQR is 0.5
-    2.698
+    >>> test = g_test([30, 10], [20, 20])
+    >>> round(test.statistic, 4), round(test.p_value, 4), test.dof
+    (5.4115, 0.0213, 1)
     """
     p, q = _counts(expected, observed)
-    cuts = np.concatenate(([low], np.asarray(edges, np.float64), [high]))
-    if len(cuts) != len(p) + 1:
-        raise ValueError(f"{len(p)} bins need {len(p) - 1} edges. Got {len(cuts) - 2}.")
-    if not p.sum() or not q.sum() or not high > low:
-        return 0.0
-    ours, theirs = _cumulative(p), _cumulative(q)
-    widths = np.diff(cuts)
-    if np.any(widths < 0):
-        raise ValueError("Edges must be ascending and lie between low and high.")
-    before, after = (ours - theirs)[:-1], (ours - theirs)[1:]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        crossing = (before**2 + after**2) / (2 * (np.abs(before) + np.abs(after)))
-    level = (np.abs(before) + np.abs(after)) / 2
-    work = float(np.sum(widths * np.where(before * after < 0, crossing, level)))
-    return work / _robust_scale(ours, cuts)
+    n, m = int(p.sum()), int(q.sum())
+    used = (p + q) > 0
+    dof = int(np.count_nonzero(used)) - 1
+    if not n or not m or dof < 1:
+        return BinTest(0.0, 1.0, 0.0, max(dof, 0), n, m)
+    total = (p + q)[used] / (n + m)
+    parts = special.rel_entr(p[used], total * n) + special.rel_entr(q[used], total * m)
+    statistic = max(2 * float(np.sum(parts)), 0.0)
+    most = 2 * (n * math.log((n + m) / n) + m * math.log((n + m) / m))
+    rows, columns = (n + m) * (1 / n + 1 / m) - 1, float(np.sum(1 / total)) - 1
+    corrected = statistic / (1 + rows * columns / (6 * (n + m) * dof))
+    return BinTest(statistic, float(special.chdtrc(dof, corrected)), math.sqrt(min(statistic / most, 1.0)), dof, n, m)
 
 
-def _cumulative(counts: Numbers) -> Numbers:
-    return np.concatenate(([0.0], np.cumsum(counts) / counts.sum()))
+def hellinger(expected: npt.ArrayLike, observed: npt.ArrayLike) -> float:
+    """Hellinger distance: sqrt(1 − Σ sqrt(p q)) of the shares.
+
+    0 means the same shape, 1 that no bin is shared. 0 when a sample is empty.
+
+    Source: Hellinger (1909).
+
+    >>> hellinger([10, 0], [0, 10]), hellinger([10, 10], [5, 5])
+    (1.0, 0.0)
+    """
+    p, q = _shares(expected, observed)
+    return math.sqrt(max(float(np.sum((np.sqrt(p) - np.sqrt(q)) ** 2)) / 2, 0.0))
 
 
-def _robust_scale(cumulative: Numbers, cuts: Numbers) -> float:
-    quarter, three_quarters = np.interp([0.25, 0.75], cumulative, cuts)
-    scale = float(three_quarters - quarter) / 1.349
-    return scale if scale > 0 else float(cuts[-1] - cuts[0])
+def total_variation(expected: npt.ArrayLike, observed: npt.ArrayLike) -> float:
+    """Half the sum of the differences of the shares: how much of the mass lies in other bins. 0–1, 0 = the same.
+
+    >>> total_variation([10, 10], [10, 30])
+    0.25
+    """
+    p, q = _shares(expected, observed)
+    return float(np.sum(np.abs(p - q))) / 2
+
+
+def l_infinity(expected: npt.ArrayLike, observed: npt.ArrayLike) -> float:
+    """The greatest difference of a bin's shares. 0–1, 0 = the same.
+
+    >>> l_infinity([10, 10, 20], [10, 20, 10])
+    0.25
+    """
+    p, q = _shares(expected, observed)
+    return float(np.max(np.abs(p - q), initial=0.0))
+
+
+def _shares(expected: npt.ArrayLike, observed: npt.ArrayLike) -> tuple[Numbers, Numbers]:
+    """Shares per bin; equal ones, so that nothing differs, when a sample is empty."""
+    p, q = _counts(expected, observed)
+    if not p.sum() or not q.sum():
+        return np.zeros_like(p), np.zeros_like(p)
+    return p / p.sum(), q / q.sum()
 
 
 def _counts(expected: npt.ArrayLike, observed: npt.ArrayLike) -> tuple[Numbers, Numbers]:

@@ -705,6 +705,16 @@ detectors = Table(
     _text("body"),  # JSON of records.harm.Detector
     _number("changed_at"),
 )
+drift_reports = Table(
+    "drift_reports",
+    metadata,
+    _text("endpoint", key=True),
+    _number("start_at", key=True),
+    _number("end_at", key=True),
+    _number("release_version", key=True),
+    _text("role", key=True),
+    Column("body", LargeBinary, nullable=False),  # msgpack of records.drift.DriftReport
+)
 pending_outcomes = Table(
     "pending_outcomes",
     metadata,

@@ -79,6 +79,15 @@ def following(tx: Transaction, endpoint: str, version: int, role: str, from_at: 
     return [_decoder.decode(body) for body in tx.execute(query.order_by(_column.start_at).limit(limit)).scalars()]
 
 
+def first_span(tx: Transaction, endpoint: str, version: int, role: str) -> tuple[int, int] | None:
+    """Start and end of the earliest judged window of a version in a role; None when there is none."""
+    query = sa.select(_column.start_at, _column.end_at).where(
+        _column.endpoint == endpoint, _column.release_version == version, _column.role == role
+    )
+    row: Any = tx.execute(query.order_by(_column.start_at).limit(1)).first()
+    return (row.start_at, row.end_at) if row else None
+
+
 def span_with(tx: Transaction, endpoint: str, instant: int) -> tuple[int, int] | None:
     """Start and end of the judged window that holds an instant; None when there is none."""
     query = sa.select(_column.start_at, _column.end_at).where(

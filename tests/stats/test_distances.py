@@ -84,26 +84,6 @@ def test_ks_on_256_bins_is_close_to_the_exact_one_and_never_above_it():
     assert exact - 0.002 <= binned <= exact + 1e-12
 
 
-def test_wasserstein_of_fine_bins_is_scipys_over_the_robust_scale():
-    rng = np.random.default_rng(6)
-    a, b = rng.normal(10, 2, 20_000), rng.normal(11, 3, 20_000)
-    edges, _ = quantile_edges(np.concatenate((a, b)), bins=2000)
-    low, high = min(a.min(), b.min()), max(a.max(), b.max())
-    counts = [count_numeric(side, edges).counts for side in (a, b)]
-    measured = distances.wasserstein(counts[0], counts[1], edges, low, high)
-    scale = scipy.stats.iqr(a) / 1.349
-    assert measured == pytest.approx(scipy.stats.wasserstein_distance(a, b) / scale, rel=2e-3)
-
-
-def test_wasserstein_does_not_depend_on_the_unit():
-    edges = np.array([1.0, 2.0, 3.0])
-    one = distances.wasserstein([5, 5, 5, 5], [2, 3, 5, 10], edges, 0, 4)
-    tiny = distances.wasserstein([5, 5, 5, 5], [2, 3, 5, 10], edges * 1e-9, 0, 4e-9)
-    assert one == pytest.approx(tiny)
-    assert one > 0
-    assert distances.wasserstein([5], [7], [], 3.0, 3.0) == 0
-
-
 @pytest.mark.parametrize(
     ("expected_n", "observed_n", "bins"), [(500, 500, 10), (500, 10_000, 10), (2000, 2000, 20), (10_000, 1000, 10)]
 )
