@@ -64,7 +64,8 @@ class Window(Record):
     model's file asks, figures that need outcomes are provisional. The states of accuracy and calibration rest on
     the `judged` figures: this window's outcomes and, when they are too few, those of the windows before it; their
     confidence follows from the budget of false alerts. `slow_requests` took longer than the model's file allows for
-    99 of 100."""
+    99 of 100. `latency_counts`: requests by bucket of latency (`stats/latency_counts.py`); of several windows they add
+    up."""
 
     endpoint: str
     model: str
@@ -98,6 +99,7 @@ class Window(Record):
     requests: int = 0
     slow_requests: int = 0
     segments: list[Segment] = []
+    latency_counts: dict[int, int] = {}
 
 
 class Progress(Record):

@@ -59,6 +59,8 @@ def test_columns_keep_their_order_and_are_counted_by_their_kind():
         ("class", "categorical"),
         ("stops", "numeric"),
         ("small", "numeric"),
+        ("at · moment", "numeric"),
+        ("at · hour of week", "categorical"),
         ("empty", "categorical"),
         ("nan", "numeric"),
         ("mixed", "categorical"),
@@ -145,7 +147,7 @@ def test_rows_without_an_outcome_are_scored_but_not_judged():
         ({"y": [0, 2], "score": [0.1, 0.2]}, "y must be 0 or 1"),
         ({"y": [0, 1], "score": [0.1, 0.2], "holdout": ([0, 1], [0.1, 0.2])}, "not both"),
         ({"holdout": [1]}, "holdout must be"),
-        ({"score": np.ones((2, 3))}, "Got shape (2, 3)"),
+        ({"score": np.ones((2, 3, 1))}, "Got shape (2, 3, 1)"),
     ],
 )
 def test_what_cannot_judge_is_refused(given, said):
