@@ -162,9 +162,7 @@ def _drift(
     rows: Rows, baseline: Profile, profile: Profile, monitors: Monitors, features: Mapping[str, Feature]
 ) -> list[DriftOfColumn]:
     """Every column's distance from the baseline, the score's too, judged together. Moments are not: time moves on."""
-    pairs = [
-        (name, baseline.columns[name], seen) for name, seen in profile.columns.items() if seen.measure != "moment"
-    ]
+    pairs = [(name, baseline.columns[name], seen) for name, seen in profile.columns.items() if seen.measure != "moment"]
     if baseline.score is not None and profile.score is not None and SCORE not in baseline.columns:
         pairs.append((SCORE, baseline.score, profile.score))
     tests = [distances.psi_test(*_bins(expected, seen)) for _, expected, seen in pairs]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tenure.manage import profiles
-from tenure.monitor import alerts, judging
+from tenure.monitor import alerts, first_windows, judging
 from tenure.monitor.findings import findings_of
 from tenure.monitor.judging import Judgeable, Past
 from tenure.monitor.progress import lake_of
@@ -39,8 +39,12 @@ class Watched:
 
 @dataclass(frozen=True)
 class Verdict:
+    """A judged window; with `first`, its profile becomes the baseline of the version, which has none."""
+
+    what: Judgeable
     window: Window
     findings: list[alerts.Finding]
+    first: Profile | None = None
 
 
 def judge_span(
@@ -55,6 +59,8 @@ def judge_span(
     def commit(tx: Transaction) -> None:
         for verdict in verdicts:
             windows.put(tx, verdict.window, now)
+            if verdict.first is not None:
+                first_windows.keep(tx, verdict.what, verdict.first, now)
             if verdict.window.role == "champion":
                 alerts.follow(tx, endpoint, verdict.findings, now=now)
         watermarks.monitored(tx, endpoint, end)
@@ -91,10 +97,17 @@ def _judgeables(tx: Transaction, watched: Watched, start: int, end: int) -> Iter
 
 def _verdict(tx: Transaction, watched: Watched, what: Judgeable) -> Verdict:
     stored = profiles.get(tx, what.model, what.version)
-    baseline: Profile | None = stored.profile if stored else None
+    baseline = stored.profile if stored and not _is_of_window(stored.profile, what) else None
     window = judging.judge(what, baseline, watched.file, list(_history(tx, watched, what)))
     features = watched.file.features if watched.file else {}
-    return Verdict(window, findings_of(window, watched.monitors, baseline, features))
+    first = first_windows.profile_of(what) if stored is None else None
+    return Verdict(what, window, findings_of(window, watched.monitors, baseline, features), first)
+
+
+def _is_of_window(baseline: Profile, what: Judgeable) -> bool:
+    """Whether a baseline was taken from this very window, which would tell nothing when compared with itself."""
+    taken = baseline.reference
+    return taken.kind == "production" and (taken.from_at, taken.until_at) == (what.start_at, what.end_at)
 
 
 def _history(tx: Transaction, watched: Watched, what: Judgeable) -> Iterator[Past]:
