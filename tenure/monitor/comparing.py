@@ -125,8 +125,8 @@ def breach_of(name: str, like: ColumnProfile, seen: ColumnProfile, kinds: Mappin
     if source not in kinds:
         return "the column is gone"
     kind, wanted = kinds[source], _kinds_of(like)
-    if kind not in wanted | {"", "nothing"}:
-        return f"it held {_PLURAL[min(wanted)]}, and now holds {_PLURAL.get(kind, 'what cannot be counted')}"
+    if kind not in (*wanted, "", "nothing"):
+        return f"it held {_PLURAL[wanted[0]]}, and now holds {_PLURAL.get(kind, 'what cannot be counted')}"
     if isinstance(seen, NumericProfile) and seen.wrong_type_count:
         there = seen.n + seen.wrong_type_count + seen.positive_infinity_count + seen.negative_infinity_count
         low = clopper_pearson(seen.wrong_type_count, there, 1 - 2 * level).low
@@ -138,17 +138,17 @@ def breach_of(name: str, like: ColumnProfile, seen: ColumnProfile, kinds: Mappin
 _PLURAL = {"number": "numbers", "text": "texts", "boolean": "true or false", "moment": "moments"}
 
 
-def _kinds_of(like: ColumnProfile) -> set[str]:
-    """The kinds that a column of a profile may hold in a file. Levels are named alike whatever their type is."""
+def _kinds_of(like: ColumnProfile) -> tuple[str, ...]:
+    """The kinds that a column of a profile may hold in a file, the likeliest first. A level's name has no type."""
     if like.measure in ("moment", "hour of week"):
-        return {"moment", "text"}
+        return ("moment", "text")
     if like.measure is not None:
-        return {"text"}
+        return ("text",)
     if isinstance(like, NumericProfile):
-        return {"number", "boolean"}
+        return ("number", "boolean")
     if like.levels and set(like.levels) <= {"true", "false"}:
-        return {"boolean"}
-    return {"text"} if any(_is_no_number(one) for one in like.levels) else {"text", "number", "boolean", "moment"}
+        return ("boolean",)
+    return ("text",) if any(_is_no_number(one) for one in like.levels) else ("text", "number", "boolean", "moment")
 
 
 def _is_no_number(level: str) -> bool:

@@ -126,7 +126,7 @@ def columns_profile(
         if kind == "text" and is_csv and name not in texts:
             column, kind = kind_of_texts(column)  # noqa: PLW2901 - the same column, read as what it stands for
             if kind == "number":
-                found[name] = numbers_of_texts(column)[0]
+                found[name] = column
                 continue
         found[name] = _moments(column) if kind == "moment" else _values(column, kind)
     return baselines.columns_profile(found, texts)
@@ -280,11 +280,15 @@ def _values(column: Arrow, kind: str) -> Any:
 
 
 def _moments(column: Arrow) -> Any:
-    """Moments as numpy's, in microseconds UTC; texts of a CSV file as they are."""
+    """Moments, and texts that stand for them, as numpy's, in microseconds UTC."""
+    import numpy as np
     import pyarrow as pa
 
+    from tenure.stats.measures import moments_of
+
     if kind_of_type(column.type) != "moment":
-        return column.to_pylist()
+        told = moments_of(column.to_pylist()).tolist()
+        return np.array([np.datetime64("NaT") if at is None else np.datetime64(at, "us") for at in told])
     in_us = column.cast(pa.timestamp("us", getattr(column.type, "tz", None)), safe=False)
     return in_us.to_numpy(zero_copy_only=False).astype("datetime64[us]")
 
