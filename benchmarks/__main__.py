@@ -19,6 +19,7 @@ NAMES = (
     "outcomes",
     "batch",
     "profiling",
+    "comparing",
     "auditing",
     "access",
     "gates",

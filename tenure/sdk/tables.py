@@ -159,6 +159,13 @@ def count(
     return rows, {name: counter.counted(rows, counter.source in sources) for name, counter in counters.items()}
 
 
+def count_column(name: str, like: ColumnProfile, column: Arrow) -> ColumnProfile:
+    """One array of pyarrow, whole, in the bins of another column."""
+    counter = _Counter(name, like, is_csv=False)
+    counter.add(column, {})
+    return counter.counted(len(column), was_there=True)
+
+
 def kind_of_type(kind: Arrow) -> str:
     """What a column of a type of pyarrow holds: number, text, boolean, moment, nothing, or other (not counted)."""
     import pyarrow.types as of
