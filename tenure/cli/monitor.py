@@ -65,7 +65,7 @@ def profile(file: Path, output: Path | None, texts: str) -> None:
     from tenure.sdk import tables
 
     try:
-        with _Bar(f"Profiling {file.name}") as bar:
+        with _progress(f"Profiling {file.name}") as bar:
             made = tables.profile_of_file(file, _names(texts), bar.show)
         _write(msgspec.json.encode(made).decode(), output)
     except (TenureError, OSError) as problem:
@@ -77,9 +77,9 @@ def profile(file: Path, output: Path | None, texts: str) -> None:
 def _compared(reference: Path, current: Path, columns: str, level: float, psi_floor: float) -> Comparison:
     from tenure.monitor import comparing
 
-    with _Bar(f"Profiling {reference.name}") as bar:
+    with _progress(f"Profiling {reference.name}") as bar:
         known = comparing.reference_of(reference, _names(columns), bar.show)
-    with _Bar(f"Comparing {current.name}") as bar:
+    with _progress(f"Comparing {current.name}") as bar:
         return comparing.compare(known, current, level=level, psi_floor=psi_floor, progress=bar.show)
 
 
@@ -152,8 +152,25 @@ def _fail(problem: Exception) -> None:
     sys.exit(FAILED)
 
 
+def _progress(what: str) -> _Bar | _NoBar:
+    return _Bar(what) if sys.stderr.isatty() else _NoBar()
+
+
+class _NoBar:
+    """Where nobody looks nothing is drawn, and what draws is not loaded."""
+
+    def __enter__(self) -> _NoBar:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def show(self, rows: int, total: int | None) -> None:
+        pass
+
+
 class _Bar:
-    """Rows done and rows per second, on the terminal; without one, nothing."""
+    """Rows done and rows per second, on the terminal."""
 
     def __init__(self, what: str) -> None:
         from rich.console import Console
@@ -168,7 +185,6 @@ class _Bar:
             TimeRemainingColumn(),
             console=Console(stderr=True),
             transient=True,
-            disable=not sys.stderr.isatty(),
         )
         self._task = self._progress.add_task("rows", total=None, rate="")
 
