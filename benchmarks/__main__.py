@@ -23,6 +23,7 @@ NAMES = (
     "detectors",
     "streams",
     "estimating",
+    "comparing",
     "auditing",
     "access",
     "gates",

@@ -23,9 +23,9 @@ import msgspec
 from tenure.build import model_versions
 from tenure.deploy import fetching, routing
 from tenure.errors import NotFound, TenureError
-from tenure.records.base import SECOND_US, Instant
+from tenure.records.base import SECOND_US, Instant, iso
 from tenure.records.forms import Form, FormOrder, FormResult
-from tenure.records.profiles import NumericProfile, Profile
+from tenure.records.profiles import ColumnProfile, NumericProfile, Profile
 from tenure.records.registry import ModelVersionInfo
 from tenure.records.routing import PinnedFile, Release, ReleaseForm
 from tenure.serving.forms.program import ONNX_FILE, PROGRAM_FILE
@@ -262,6 +262,9 @@ def sample(profile: Profile, rows: int = SAMPLE_ROWS) -> dict[str, list[Any]]:
     """
     found: dict[str, list[Any]] = {}
     for place, (name, column) in enumerate(profile.columns.items()):
+        if column.of:  # of moments and free texts only measures are known: something like them is made
+            found.setdefault(column.of, _made_up(column, rows))
+            continue
         if isinstance(column, NumericProfile):
             values: list[Any] = [value for value in (column.min, *column.edges, *column.points, column.max)
                                  if value is not None]  # fmt: skip
@@ -270,6 +273,16 @@ def sample(profile: Profile, rows: int = SAMPLE_ROWS) -> dict[str, list[Any]]:
         values += [None] if column.null_count else []
         found[name] = [values[row * (2 * place + 1) % len(values)] for row in range(rows)] if values else [None] * rows
     return found
+
+
+def _made_up(column: ColumnProfile, rows: int) -> list[Any]:
+    """Texts as long as those that were measured, or moments between the first and the last."""
+    if not isinstance(column, NumericProfile) or column.min is None or column.max is None:
+        return [None] * rows
+    steps = [column.min + (column.max - column.min) * (row % 16) / 15 for row in range(rows)]
+    if column.measure == "moment":
+        return [iso(int(step)) for step in steps]
+    return [("word " * (int(step) // 5 + 1))[: int(step)] for step in steps]
 
 
 def _order(ground: Ground, form: Form, out: Path) -> FormOrder:

@@ -6,7 +6,7 @@ import msgspec
 
 from tenure.build import model_versions
 from tenure.manage import voiding
-from tenure.records.base import Instant
+from tenure.records.base import Instant, iso
 from tenure.records.cards import Card, CardInfo
 from tenure.records.digests import digest_of
 from tenure.records.model_files import ModelFile
@@ -54,7 +54,7 @@ def current(tx: Transaction, model: str, version: int) -> CardInfo:
     info = model_versions.get(tx, model, version)
     written = cards.current(tx, model, version)
     applied = model_files.current(tx, model)
-    stored = profiles.get(tx, model, version)
+    stored = profiles.signed(tx, model, version)
     return filled(info, written, file=applied.file if applied else None, baseline=stored.profile if stored else None)
 
 
@@ -109,7 +109,11 @@ def _expected_output(file: ModelFile) -> str:
 def _input_limits(baseline: Profile) -> str:
     lines = []
     for name, column in list(baseline.columns.items())[:COLUMNS_SHOWN]:
-        if isinstance(column, NumericProfile):
+        if column.measure == "hour of week":
+            continue
+        if isinstance(column, NumericProfile) and column.measure == "moment":
+            limits = _moments(column)
+        elif isinstance(column, NumericProfile):
             limits = (
                 f"{column.min:g} to {column.max:g}" if column.min is not None and column.max is not None else "empty"
             )
@@ -121,6 +125,12 @@ def _input_limits(baseline: Profile) -> str:
     hidden = len(baseline.columns) - COLUMNS_SHOWN
     ending = f"; and {hidden} more columns" if hidden > 0 else ""
     return "As seen at training: " + "; ".join(lines) + ending + "." if lines else ""
+
+
+def _moments(column: NumericProfile) -> str:
+    if column.min is None or column.max is None:
+        return "empty"
+    return f"{iso(int(column.min))} to {iso(int(column.max))}"
 
 
 def _accuracy(baseline: Profile) -> str:

@@ -105,7 +105,7 @@ def gather(
     info = model_versions.get(tx, model, version, with_labels=False)
     applied = force.applied or model_files.current(tx, model)
     file = applied.file if applied else None
-    stored = profiles.get(tx, model, version)
+    stored = profiles.signed(tx, model, version)
     card = cards.filled(info, kept_cards.current(tx, model, version), file=file, baseline=_profile(stored))
     known = upstream.known(tx, model, applied)
     marks_found = marks.of_columns(model, known)
@@ -223,7 +223,7 @@ def _baseline(info: ModelVersionInfo, stored: StoredProfile | None) -> BaselineF
     return BaselineFact(
         digest=stored.digest,
         rows=profile.rows,
-        columns_missing=[column.name for column in info.inputs if column.name not in profile.columns],
+        columns_missing=[column.name for column in info.inputs if column.name not in profile.names()],
         has_scores=profile.score is not None,
         judged_rows=judged.rows if judged else None,
         roc_auc=judged.roc_auc if judged else None,

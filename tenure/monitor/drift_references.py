@@ -83,7 +83,7 @@ def _merged(tx: Transaction, against: Against, chosen: Sequence[Window], baselin
     ]
     return Reference(
         against,
-        profiling.merged([one.profile for one in alike if one.profile is not None]),
+        profiling.merge([one.profile for one in alike if one.profile is not None]),
         from_at=min(one.start_at for one in alike),
         until_at=max(one.end_at for one in alike),
         decided_yes=sum(one.decided_yes for one in reports if one),

@@ -28,6 +28,7 @@ from tenure.stats import accuracy, budget, distances, drift_bins
 from tenure.stats.columns import numbers_of
 from tenure.stats.histograms import Integers
 from tenure.stats.intervals import Interval3, clopper_pearson, poisson_bootstrap_mean, wilson
+from tenure.stats.latency_counts import count_latencies
 from tenure.stats.multiplicity import benjamini_hochberg
 
 CONFIDENCE = 0.95
@@ -136,6 +137,7 @@ def judge(what: Judgeable, baseline: Profile | None, file: ModelFile | None, his
         measured=measured,
         arrival=arrival,
         weakest=weakest,
+        latency_counts=count_latencies(_of_requests(rows)),
     )
 
 
@@ -206,8 +208,8 @@ def _pooled(own: Past, history: Sequence[Past], wanted: int, windows: int) -> Pa
 def _drift(
     rows: Rows, baseline: Profile, profile: Profile, monitors: Monitors, features: Mapping[str, Feature]
 ) -> list[DriftOfColumn]:
-    """Every column's distance from the baseline, the score's too, judged together."""
-    pairs = [(name, baseline.columns[name], seen) for name, seen in profile.columns.items()]
+    """Every column's distance from the baseline, the score's too, judged together. Moments are not: time moves on."""
+    pairs = [(name, baseline.columns[name], seen) for name, seen in profile.columns.items() if seen.measure != "moment"]
     if baseline.score is not None and profile.score is not None and SCORE not in baseline.columns:
         pairs.append((SCORE, baseline.score, profile.score))
     tests = [distances.psi_test(*_bins(expected, seen)) for _, expected, seen in pairs]

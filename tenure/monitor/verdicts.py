@@ -15,6 +15,7 @@ from tenure.monitor import (
     drifting,
     estimates,
     findings_drift,
+    first_windows,
     harm,
     judging,
 )
@@ -54,11 +55,14 @@ class Watched:
 
 @dataclass(frozen=True)
 class Verdict:
-    """`drift` is None for a version without a baseline: there is nothing to compare with."""
+    """A judged window. `drift` is None for a version without a baseline: there is nothing to compare with. With `first`
+    its profile becomes the baseline of the version, which has none."""
 
+    what: Judgeable
     window: Window
     findings: list[alerts.Finding]
     drift: DriftReport | None = None
+    first: Profile | None = None
 
 
 def judge_span(
@@ -78,6 +82,8 @@ def judge_span(
             windows.put(tx, verdict.window, now)
             if verdict.drift is not None:
                 drift_reports.put(tx, verdict.drift)
+            if verdict.first is not None:
+                first_windows.keep(tx, verdict.what, verdict.first, now)
             if verdict.window.role == "champion":
                 alerts.follow(tx, endpoint, verdict.findings, now=now)
         for one in moved:
@@ -126,17 +132,24 @@ def _waiting(tx: Transaction, endpoint: str, start: int, end: int) -> Waiting:
 
 def _verdict(ground: Ground, tx: Transaction, watched: Watched, what: Judgeable) -> Verdict:
     stored = profiles.get(tx, what.model, what.version)
-    baseline: Profile | None = stored.profile if stored else None
+    baseline = stored.profile if stored and not _is_of_window(stored.profile, what) else None
     window = judging.judge(what, baseline, watched.file, list(_history(tx, watched, what)))
     estimated = estimates.of(tx, watched.lake, what, baseline, complete=not window.provisional)
     window = msgspec.structs.replace(window, estimated=estimated)
     features = watched.file.features if watched.file else {}
     if baseline is None or window.profile is None:
-        return Verdict(window, findings_of(window, watched.monitors, baseline, features))
+        first = first_windows.profile_of(what) if stored is None else None
+        return Verdict(what, window, findings_of(window, watched.monitors, baseline, features), first=first)
     report = _drift(ground, tx, watched, what, baseline, window.profile)
     window = msgspec.structs.replace(window, drift_state=drifting.state_of(report))
     told = findings_drift.with_names(findings_of(window, watched.monitors, baseline, features), report)
-    return Verdict(window, [*told, *findings_drift.findings_of(report)], report)
+    return Verdict(what, window, [*told, *findings_drift.findings_of(report)], report)
+
+
+def _is_of_window(baseline: Profile, what: Judgeable) -> bool:
+    """Whether a baseline was taken from this very window, which would tell nothing when compared with itself."""
+    taken = baseline.reference
+    return taken.kind == "production" and (taken.from_at, taken.until_at) == (what.start_at, what.end_at)
 
 
 def _drift(

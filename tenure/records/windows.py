@@ -69,7 +69,8 @@ class Window(Record):
     accuracy and calibration rest on the `judged` figures: this window's outcomes and, when they are too few, those of
     the windows before it; their confidence follows from the budget of false alerts. `slow_requests` took longer than
     the model's file allows for 99 of 100. `measured`: everything else about accuracy, by the model's task; None without
-    an outcome. `estimated` is what was said of it before its outcomes came."""
+    an outcome. `estimated` is what was said of it before its outcomes came. `latency_counts`: requests by bucket of
+    latency (`stats/latency_counts.py`); of several windows they add up."""
 
     endpoint: str
     model: str
@@ -107,6 +108,7 @@ class Window(Record):
     measured: Measured | None = None
     arrival: Arrival | None = None
     weakest: list[WeakSegment] = []
+    latency_counts: dict[int, int] = {}
 
 
 class Progress(Record):

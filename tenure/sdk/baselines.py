@@ -5,52 +5,74 @@ Every later window is counted in the bins that are cut here.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+import os
+from collections.abc import Collection, Sequence
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from tenure.errors import InvalidInput
-from tenure.records.profiles import ColumnProfile, Judged, NumericProfile, Profile
-from tenure.sdk import frames, profiles
-
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    Numbers = npt.NDArray[np.float64]
-
-CONFIDENCE = 0.95
+from tenure.records.profiles import ColumnProfile, OutcomeKind, Profile, Reference
+from tenure.sdk import frames, profiles, scores, tables
 
 
-class _Scored(NamedTuple):
-    score: Numbers
-    y: Numbers | None
-    value: Numbers | None
+class _Version(NamedTuple):
+    name: str
+    number: int
 
 
 def log_baseline(
-    model_name: str,
-    version: int | str,
-    frame: Any,
+    model: Any,
+    version: int | str | None = None,
+    frame: Any = None,
     y: Any = None,
     score: Any = None,
     *,
     value: Any = None,
     holdout: Any = None,
+    outcome: OutcomeKind | None = None,
+    classes: Sequence[str] | None = None,
+    texts: Collection[str] = (),
     url: str | None = None,
 ) -> Profile:
     """Store the baseline of a registered version; see `profile_of` for what is given.
 
-    Raises the server's refusal, such as NotFound for a version that is not registered.
+    Parameters
+    ----------
+    model, version
+        A registered model's name and a version; or, in place of both, what `log_model` returned when it registered
+        the model (`registered_model_name=`), or what `mlflow.register_model` returned.
+    frame
+        The training columns; or, when they are not in memory, a .parquet or .csv file (a path, or an artifact such as
+        `runs:/<run id>/training.parquet`), or what `mlflow.data.from_pandas` returned. A file is read in parts, and
+        its SHA-256 is kept with the baseline.
+
+    Raises
+    ------
+    InvalidInput
+        When something is not as `profile_of` describes it, or the model was not registered.
+    TenureError
+        The server's refusal, such as NotFound for a version that is not registered.
     """
     from tenure.sdk.client import Client
 
-    profile = profile_of(frame, y, score, value, holdout=holdout)
+    target = _version_of(model, version)
+    profile = profile_of(frame, y, score, value, holdout=holdout, outcome=outcome, classes=classes, texts=texts)
     with Client(url) as client:
-        client.put(f"/api/v1/models/{quote(model_name, safe='')}/versions/{int(version)}/profile", profile)
+        client.put(f"/api/v1/models/{quote(target.name, safe='')}/versions/{target.number}/profile", profile)
     return profile
 
 
-def profile_of(frame: Any, y: Any = None, score: Any = None, value: Any = None, *, holdout: Any = None) -> Profile:
+def profile_of(
+    frame: Any,
+    y: Any = None,
+    score: Any = None,
+    value: Any = None,
+    *,
+    holdout: Any = None,
+    outcome: OutcomeKind | None = None,
+    classes: Sequence[str] | None = None,
+    texts: Collection[str] = (),
+) -> Profile:
     """The profile of a table and, when scores are given, of the scores and of how good they are.
 
     Give `y` and `score` of rows the version was *not* trained on. On training rows a model looks better than it is,
@@ -59,57 +81,111 @@ def profile_of(frame: Any, y: Any = None, score: Any = None, value: Any = None, 
     Parameters
     ----------
     frame
-        The input columns: a DataFrame or a dict of arrays. Booleans, texts and categories are counted by level (the
-        1,024 most frequent, and the others), numbers in 256 quantile bins; moments are left out, since time
-        always moves on. The order of the columns is kept.
+        The input columns: a DataFrame, a dict of arrays, or what `log_baseline` names. Booleans, texts and categories
+        are counted by level (the 1,024 most frequent, and the others), numbers in 256 quantile bins, moments by
+        themselves and by their hour of the week. Free texts (most of them different) are counted by length, words,
+        and shares of letters, digits and marks; nothing of what they say is kept. The order of the columns is kept.
     y
-        The outcome, 0 or 1, shape (n,); needs `score`. Rows without an outcome are not judged.
+        The outcome, shape (n,); needs `score`. 0 or 1; of a regression a number; of several classes their names or
+        places. Rows without an outcome are not judged.
     score
-        The chance of 1, between 0 and 1, shape (n,), or (n, 2) as `predict_proba` gives it. n may differ from the
-        rows of `frame`.
+        The chance of 1, between 0 and 1, shape (n,), or (n, 2) as `predict_proba` gives it; of several classes their
+        chances, shape (n, classes); of a regression the predictions; of a ranking, scores on any scale. n may differ
+        from the rows of `frame`.
     value
-        Money for each of these rows, shape (n,), when it is known.
+        Money for each of these rows, shape (n,), when it is known. Of binary outcomes only.
     holdout
         `(y, score)` or `(y, score, value)`, or a dict with these keys: the same as giving them one by one, when `y`
         and `score` are better kept apart from the training rows.
+    outcome
+        `binary`, `multiclass`, `regression`, `ranking` or `none`. By default multiclass for more than two columns of
+        scores, none without scores, else binary.
+    classes
+        The classes' names, in the order of the score's columns; by default 0, 1, 2, ….
+    texts
+        Columns that are free texts although their values repeat.
 
     Raises
     ------
     InvalidInput
-        When a column, `y` or `score` is not as described, or only one outcome occurs.
+        When a column, `y` or `score` is not as described, or only one outcome of a binary one occurs.
     """
+    rows, columns, reference = _columns(frame, texts)
+    told = scores.counted(_given(y, score, value, holdout), outcome, classes)
+    return Profile(rows=rows, columns=columns, reference=reference, **told)
+
+
+def columns_profile(columns: dict[str, Any], texts: Collection[str] = ()) -> dict[str, ColumnProfile]:
+    """Every column's profile by its kind; moments and free texts by what can be measured of them."""
+    found: dict[str, ColumnProfile] = {}
+    for name, column in columns.items():
+        found |= _column(name, column, name in texts)
+    return found
+
+
+def _columns(frame: Any, texts: Collection[str]) -> tuple[int, dict[str, ColumnProfile], Reference]:
+    if isinstance(frame, str | os.PathLike):
+        profile = tables.profile_of_file(frame, texts)
+        return profile.rows, profile.columns, profile.reference
+    reference = Reference(kind="training")
+    if hasattr(frame, "digest") and hasattr(frame, "df"):  # a dataset of mlflow.data, as the run logs it
+        reference = Reference(kind="artifact", name=f"{frame.name} ({frame.digest})")
+        frame = frame.df
+    if frame is None:
+        raise InvalidInput("A baseline needs the training columns. Give frame=, a table or a file.", where="frame")
     columns = frames.columns_of(frame)
-    rows = len(next(iter(columns.values())))
-    counted = {name: _column(column) for name, column in columns.items()}
-    kept = {name: profile for name, profile in counted.items() if profile is not None}
-    scored = _scored(*_given(y, score, value, holdout))
-    if scored is None:
-        return Profile(rows=rows, columns=kept)
-    whole = _cut(scored.score)
-    if scored.y is None:
-        return Profile(rows=rows, columns=kept, score=whole)
-    return Profile(
-        rows=rows,
-        columns=kept,
-        score=whole,
-        score_of_positives=profiles.count_numeric(scored.score[scored.y == 1], whole.edges, whole.points),
-        score_of_negatives=profiles.count_numeric(scored.score[scored.y == 0], whole.edges, whole.points),
-        judged=_judge(scored.y, scored.score, scored.value),
-    )
+    return len(next(iter(columns.values()))), columns_profile(columns, texts), reference
 
 
-def _column(column: Any) -> ColumnProfile | None:
-    """The profile of one column; None for moments."""
-    from tenure.stats import histograms
+def _version_of(model: Any, version: int | str | None) -> _Version:
+    """The registered version that is meant, by its name or by what mlflow returned."""
+    if isinstance(model, str):
+        if version is None:
+            raise InvalidInput(
+                "A name needs a version: tenure.log_baseline('flight-delay', 3, …). Or give what log_model returned.",
+                where="version",
+            )
+        return _Version(model, int(version))
+    name, number = getattr(model, "name", None), getattr(model, "version", None)
+    if isinstance(name, str) and number is not None:
+        return _Version(name, int(number))
+    registered = getattr(model, "registered_model_version", None)
+    if registered is None:
+        raise InvalidInput(
+            f"The model must be registered before its baseline is kept. Got {type(model).__name__} without a version. "
+            "Give log_model registered_model_name='…', or call mlflow.register_model first and give what it returns.",
+            where="model",
+        )
+    import mlflow
+
+    found = mlflow.MlflowClient().search_model_versions(f"run_id = '{model.run_id}'")
+    mine = [one for one in found if int(one.version) == int(registered) and _is_of(one, model)]
+    if not mine:
+        raise InvalidInput(f"No registered version {registered} comes from run {model.run_id!r}.", where="model")
+    return _Version(mine[0].name, int(mine[0].version))
+
+
+def _is_of(version: Any, model: Any) -> bool:
+    """Whether a version was made of this very model: a run may log several."""
+    told = getattr(version, "model_id", None)
+    return not told or told == getattr(model, "model_id", None)
+
+
+def _column(name: str, column: Any, is_text: bool) -> dict[str, ColumnProfile]:
+    from tenure.stats import histograms, measures
 
     named = getattr(getattr(column, "dtype", None), "name", "")
     values = _array(column)
-    kind = "category" if named == "category" else _kind(values)
+    kind = "category" if named == "category" and not is_text else _kind(values)
+    if kind == "duration":
+        return {}
     if kind == "moment":
-        return None
+        return profiles.moments(name, values)
     if kind == "number":
-        return _cut(values)
-    return profiles.count_categorical(values, *histograms.vocabulary(values))
+        return {name: profiles.cut(values)}
+    if is_text or (named != "category" and measures.is_free(values)):
+        return profiles.free_text(name, values)
+    return {name: profiles.count_categorical(values, *histograms.vocabulary(values))}
 
 
 def _array(column: Any) -> Any:
@@ -132,7 +208,7 @@ def _kind(values: Any) -> str:
     import numpy as np
 
     if values.dtype.kind != "O":
-        return {"i": "number", "u": "number", "f": "number", "M": "moment", "m": "moment"}.get(
+        return {"i": "number", "u": "number", "f": "number", "M": "moment", "m": "duration"}.get(
             values.dtype.kind, "category"
         )
     missing = {type(None), *(kind for kind in set(map(type, values)) if kind.__name__ in ("NAType", "NaTType"))}
@@ -143,17 +219,9 @@ def _kind(values: Any) -> str:
     return "moment" if texts and all(issubclass(kind, date | np.datetime64) for kind in texts) else "category"
 
 
-def _cut(values: Any) -> NumericProfile:
-    """A numeric column, counted in bins that are cut at its own quantiles."""
-    from tenure.stats import histograms
-
-    edges, points = histograms.quantile_edges(values)
-    return profiles.count_numeric(values, edges.tolist(), points.tolist())
-
-
-def _given(y: Any, score: Any, value: Any, holdout: Any) -> tuple[Any, Any, Any]:
+def _given(y: Any, score: Any, value: Any, holdout: Any) -> scores.Given:
     if holdout is None:
-        return y, score, value
+        return scores.Given(score, y, value)
     if y is not None or score is not None or value is not None:
         raise InvalidInput(
             "Give y, score and value either one by one or as holdout, not both: only rows that the version was not "
@@ -161,69 +229,10 @@ def _given(y: Any, score: Any, value: Any, holdout: Any) -> tuple[Any, Any, Any]
             where="holdout",
         )
     if isinstance(holdout, dict) and set(holdout) <= {"y", "score", "value"}:
-        return holdout.get("y"), holdout.get("score"), holdout.get("value")
+        return scores.Given(holdout.get("score"), holdout.get("y"), holdout.get("value"))
     if isinstance(holdout, tuple | list) and len(holdout) in (2, 3):
-        return holdout[0], holdout[1], holdout[2] if len(holdout) == 3 else None
+        return scores.Given(holdout[1], holdout[0], holdout[2] if len(holdout) == 3 else None)
     raise InvalidInput(
         "holdout must be (y, score), (y, score, value) or a dict with these keys.",
         where="holdout",
-    )
-
-
-def _scored(y: Any, score: Any, value: Any) -> _Scored | None:
-    if score is None:
-        if y is not None or value is not None:
-            raise InvalidInput("y and value need the score of the same rows. Got no score.", where="score")
-        return None
-    scores = _numbers(score, "score")
-    outside = scores[~((scores >= 0) & (scores <= 1)) & (scores == scores)]  # noqa: PLR0124 - NaN is missing
-    if len(outside):
-        raise InvalidInput(
-            f"Scores must be chances between 0 and 1. Got {outside[0]:g}. Give what predict_proba answers.",
-            where="score",
-        )
-    outcomes = None if y is None else _numbers(y, "y")
-    worth = None if value is None else _numbers(value, "value")
-    for name, column in (("y", outcomes), ("value", worth)):
-        if column is not None and len(column) != len(scores):
-            raise InvalidInput(f"{name} must have one value for each score. Got {len(column)} for {len(scores)}.")
-    return _Scored(scores, outcomes, worth)
-
-
-def _numbers(values: Any, name: str) -> Numbers:
-    import numpy as np
-
-    from tenure.stats.columns import numbers_of
-
-    array = values.to_numpy() if hasattr(values, "to_numpy") else np.asarray(values)
-    if array.ndim == 2 and array.shape[1] == 2 and name == "score":
-        array = array[:, 1]  # the chance of 1, as predict_proba gives it
-    if array.ndim != 1:
-        raise InvalidInput(f"{name} must have one value for each row. Got shape {array.shape}.", where=name)
-    return numbers_of(array).astype(np.float64)
-
-
-def _judge(y: Numbers, score: Numbers, value: Numbers | None) -> Judged:
-    from tenure.stats import accuracy, intervals
-
-    known = ~((y != y) | (score != score))  # noqa: PLR0124 - NaN is missing
-    try:
-        area = accuracy.roc_auc_interval(y, score, CONFIDENCE)
-    except ValueError as problem:
-        raise InvalidInput(str(problem), where="y") from None
-    loss = accuracy.brier(y, score)
-    if area.value is None or area.low is None or area.high is None or loss is None:
-        raise InvalidInput(
-            f"y must hold both 0 and 1, or nothing can be judged. Got {int(known.sum())} known outcomes, "
-            f"{int((y == 1).sum())} of them 1.",
-            where="y",
-        )
-    return Judged(
-        rows=int(known.sum()),
-        positives=int((y[known] == 1).sum()),
-        roc_auc=area.value,
-        roc_auc_low=area.low,
-        roc_auc_high=area.high,
-        brier=loss,
-        value_per_row=None if value is None else intervals.mean_interval(value).value,
     )

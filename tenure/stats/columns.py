@@ -41,6 +41,23 @@ def numbers_of(values: Values) -> npt.NDArray[np.floating[Any]]:
     return np.full(len(array), np.nan)
 
 
+def strangers_in(values: Values) -> int:
+    """How many values are there, but are no numbers: what a column holds whose type has changed.
+
+    >>> strangers_in([1, "12", None, "x", float("nan")])
+    2
+    """
+    array = values if isinstance(values, np.ndarray) else _array_of(values)
+    if array.dtype.kind in "biuf":
+        return 0
+    if array.dtype.kind in "Mm":
+        return len(array) - int(np.count_nonzero(np.isnat(array)))
+    return sum(
+        level_name(value) is not None and not isinstance(value, int | float | np.number | np.bool_ | Decimal)
+        for value in array.tolist()
+    )
+
+
 def _array_of(values: Sequence[Any]) -> npt.NDArray[Any]:
     """A list as an array without numpy's habit of turning numbers among texts into texts."""
     kinds = set(map(type, values))

@@ -21,6 +21,11 @@ class StoredProfile(NamedTuple):
     recorded_by: str
     recorded_at: int
 
+    @property
+    def is_signed(self) -> bool:
+        """Whether approvals rest on it. One that was taken from production shows what came, not what was meant."""
+        return self.profile.reference.kind != "production"
+
 
 def put(tx: Transaction, model: str, version: int, profile: Profile, digest: str, *, by: str, now: Instant) -> None:
     """Keep a version's profile, in place of the one before."""
@@ -48,6 +53,12 @@ def get(tx: Transaction, model: str, version: int) -> StoredProfile | None:
         return None
     body, digest, recorded_by, recorded_at = row
     return StoredProfile(msgspec.msgpack.decode(body, type=Profile), digest, recorded_by, recorded_at)
+
+
+def signed(tx: Transaction, model: str, version: int) -> StoredProfile | None:
+    """A version's profile when approvals rest on it; None when none was recorded, or one from production only."""
+    stored = get(tx, model, version)
+    return stored if stored is not None and stored.is_signed else None
 
 
 def digest(tx: Transaction, model: str, version: int) -> str | None:

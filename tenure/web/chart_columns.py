@@ -11,6 +11,7 @@ from tenure.web.chart_looks import COLOURS, NARROW, config
 from tenure.web.chart_parts import SHORT_NUMBER, Drawn, data, finished, tooltip
 
 COLUMN_HEIGHT = 92
+SHORT_DATE = "utcFormat(datum.value / 1000, '%b %Y')"
 GAP = 22
 
 
@@ -43,13 +44,19 @@ def _column(name: str, column: ColumnProfile, distributions: Distributions, widt
 def _numeric(column: NumericProfile, seen: NumericProfile | None, look: Look) -> list[alt.Chart]:
     colours = COLOURS[look.theme]
     baseline = bars.numeric_bars(column)
+    is_moment = column.measure == "moment"
     rows = [
-        {"low": bar.low, "high": bar.high, "share": bar.share, "zero": 0, **_told(bar.low, bar.high, bar.share)}
+        {
+            "low": bar.low,
+            "high": bar.high,
+            "share": bar.share,
+            "zero": 0,
+            **_told(bar.low, bar.high, bar.share, is_moment),
+        }
         for bar in baseline
     ]
-    across = alt.X(
-        "low:Q", title=None, axis=alt.Axis(tickCount=4, labelExpr=SHORT_NUMBER), scale=alt.Scale(zero=False, nice=False)
-    )
+    axis = alt.Axis(tickCount=3 if is_moment else 4, labelExpr=SHORT_DATE if is_moment else SHORT_NUMBER)
+    across = alt.X("low:Q", title=None, axis=axis, scale=alt.Scale(zero=False, nice=False))
     up = alt.Y("share:Q", title=None, axis=None)
     base = alt.Chart(data(rows)).mark_rect(
         color=colours.accent, fillOpacity=0.75, stroke=colours.paper, strokeWidth=0.5
@@ -68,7 +75,10 @@ def _numeric(column: NumericProfile, seen: NumericProfile | None, look: Look) ->
     return layers
 
 
-def _told(low: float, high: float, share: float) -> dict[str, str]:
+def _told(low: float, high: float, share: float, is_moment: bool = False) -> dict[str, str]:
+    if is_moment:
+        dates = f"{wording.date(int(low))} – {wording.date(int(high))}"
+        return {"told": wording.percent(share, 1), "range": dates}
     return {"told": wording.percent(share, 1), "range": f"{wording.figure(low)} – {wording.figure(high)}"}
 
 

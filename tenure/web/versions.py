@@ -16,6 +16,7 @@ from tenure.records.registry import ModelVersionInfo
 from tenure.store import changes, forms, gates, profiles, retraining_runs
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
+from tenure.web import baselines
 from tenure.web.chart_data import Distributions
 from tenure.web.drawing import Form, Theme, drawn
 from tenure.web.features import panel
@@ -60,6 +61,7 @@ def page(
             "fields": FIELDS,
             "baseline": stored,
             "judged": stored.profile.judged if stored else None,
+            "taken": baselines.taken(stored.profile) if stored else None,
             "changes": asked,
             "signed": evidence.blocks(tx, name, version),
             "moves": moves_of(tx, name, version, principal),

@@ -195,7 +195,7 @@ def test_profiles_of_windows_add_up_to_that_of_all_their_rows() -> None:
     ]
     whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     expected = profiling.profile_like(TRAINED, whole, scores.ravel(), np.full(2_100, np.nan))
-    merged = profiling.merged(made)
+    merged = profiling.merge(made)
     assert merged.rows == 2_100
     assert merged.columns["carrier"] == expected.columns["carrier"]
     assert (merged.score and merged.score.counts) == (expected.score and expected.score.counts)

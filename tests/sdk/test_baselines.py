@@ -59,6 +59,8 @@ def test_columns_keep_their_order_and_are_counted_by_their_kind():
         ("class", "categorical"),
         ("stops", "numeric"),
         ("small", "numeric"),
+        ("at · moment", "numeric"),
+        ("at · hour of week", "categorical"),
         ("empty", "categorical"),
         ("nan", "numeric"),
         ("mixed", "categorical"),
@@ -145,7 +147,7 @@ def test_rows_without_an_outcome_are_scored_but_not_judged():
         ({"y": [0, 2], "score": [0.1, 0.2]}, "y must be 0 or 1"),
         ({"y": [0, 1], "score": [0.1, 0.2], "holdout": ([0, 1], [0.1, 0.2])}, "not both"),
         ({"holdout": [1]}, "holdout must be"),
-        ({"score": np.ones((2, 3))}, "Got shape (2, 3)"),
+        ({"score": np.ones((2, 3, 1))}, "Got shape (2, 3, 1)"),
     ],
 )
 def test_what_cannot_judge_is_refused(given, said):
@@ -175,3 +177,47 @@ def test_the_package_names_what_it_has():
     assert dir(tenure) == ["Client", "__version__", "feature", "log_baseline", "log_features", "record_data", "seed"]
     with pytest.raises(AttributeError, match="no attribute 'log_metric'"):
         tenure.log_metric  # noqa: B018 - the access is the test
+
+
+def test_scores_of_every_kind_are_counted_with_what_became_of_them():
+    rng = np.random.default_rng(5)
+    table = {"a": rng.normal(size=500)}
+    y = rng.gamma(2, 10, 500)
+    predicted = y + rng.normal(size=500)
+    regression = profile_of(table, y, predicted, outcome="regression")
+    assert regression.errors is not None
+    assert regression.errors.size.mean == pytest.approx(sklearn.metrics.mean_absolute_error(y, predicted))
+    assert (regression.judged, regression.score_of_positives) == (None, None)
+    chances = rng.dirichlet([1, 1, 1], 500)
+    truth = rng.integers(0, 3, 500)
+    several = profile_of(table, truth, chances)
+    assert several.outcome == "multiclass"
+    matrix = sklearn.metrics.confusion_matrix(truth, np.argmax(chances, axis=1))
+    assert [one.said_where for one in several.classes] == matrix.T.tolist()
+    assert [one.score_where_true.n for one in several.classes] == np.bincount(truth).tolist()
+    ranked = profile_of(table, (y > 20).astype(int), predicted, outcome="ranking")
+    assert ranked.judged is None
+    assert ranked.score_of_positives.n == (y > 20).sum()
+    assert profile_of(table).outcome == "none"
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"score": np.eye(3), "y": ["a", "b", "c"]}, "classes 0, 1, 2. Got 'a'"),
+        ({"score": np.eye(3), "classes": ["a", "a", "b"]}, "all differently"),
+        ({"score": [3.0, 4.0], "outcome": "likely"}, "Got 'likely'"),
+        ({"score": [3.0, 4.0], "y": [0, 2], "outcome": "ranking"}, "y must be 0 or 1"),
+        ({"score": [3.0, 4.0]}, "outcome='regression'"),
+    ],
+)
+def test_scores_that_do_not_fit_their_kind_are_refused(given, said):
+    with pytest.raises(InvalidInput) as refused:
+        profile_of({"a": [1.0, 2.0]}, **given)
+    assert said in str(refused.value)
+
+
+def test_free_texts_may_be_named_and_durations_are_left_out():
+    table = pd.DataFrame({"note": ["late", "on time"] * 100, "took": pd.to_timedelta([5] * 200, unit="min")})
+    assert set(profile_of(table).columns) == {"note"}
+    assert {column.of for column in profile_of(table, texts=["note"]).columns.values()} == {"note"}

@@ -131,3 +131,76 @@ def test_it_is_kept_with_the_logged_model_and_pinned_by_the_version(server: Runn
     assert kept["signal"]["importance"] == msgspec.to_builtins(by_name(found)["signal"].importance)
     with pytest.raises(InvalidInput, match="what log_model returned"):
         tenure.log_features("runs:/1/model", model, frame)
+
+
+@pytest.mark.filterwarnings("ignore:Starting with pandas version 4.0")
+def test_a_baseline_is_one_line_beside_the_logged_model(server: Running, tmp_path: Path) -> None:
+    import mlflow
+    import mlflow.data
+    import pandas as pd
+
+    mlflow.set_tracking_uri(server.url)
+    mlflow.set_experiment("baselines")
+    table = pd.DataFrame({"a": np.random.default_rng(1).normal(size=300), "b": ["x", "y", "z"] * 100})
+    table.to_parquet(tmp_path / "training.parquet")
+    client = mlflow.MlflowClient()
+    client.create_registered_model("based")
+    versions = []
+    with mlflow.start_run() as run:
+        mlflow.log_artifact(str(tmp_path / "training.parquet"))
+        for _ in range(3):
+            logged = mlflow.initialize_logged_model("forest")
+            mlflow.finalize_logged_model(logged.model_id, "READY")
+            versions.append(
+                client.create_model_version("based", logged.model_uri, run.info.run_id, model_id=logged.model_id)
+            )
+    from_memory = tenure.log_baseline(versions[0], frame=table, url=server.url)
+    artifact = f"runs:/{run.info.run_id}/training.parquet"
+    from_artifact = tenure.log_baseline("based", 2, artifact, url=server.url)
+    dataset = mlflow.data.from_pandas(table, name="january")  # type: ignore[attr-defined]
+    from_dataset = tenure.log_baseline(versions[2], frame=dataset, url=server.url)
+    assert from_memory.columns == from_artifact.columns == from_dataset.columns
+    told = [profile.reference for profile in (from_memory, from_artifact, from_dataset)]
+    assert [one.kind for one in told] == ["training", "artifact", "artifact"]
+    assert told[1].name == artifact
+    assert told[1].sha256 == datasets.path_digest(tmp_path / "training.parquet")[0]
+    assert told[2].name == f"january ({dataset.digest})"
+    for version, profile in ((1, from_memory), (2, from_artifact), (3, from_dataset)):
+        kept = httpx.get(f"{server.url}/api/v1/models/based/versions/{version}/profile").json()
+        assert kept == msgspec.to_builtins(profile)
+    page = httpx.get(f"{server.url}/models/based/versions/2").text
+    assert "Taken from a logged dataset" in page
+    assert told[1].sha256[:12] in page
+
+
+def test_what_log_model_returned_names_the_version_that_it_registered(
+    server: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import mlflow
+
+    class Returned:
+        """As much of what `log_model` returns as is looked at: making a real one takes seconds."""
+
+        name, run_id, model_id, registered_model_version = "forest", "", "", None
+
+    mlflow.set_tracking_uri(server.url)
+    mlflow.set_experiment("baselines")
+    with pytest.raises(InvalidInput, match="registered_model_name="):
+        tenure.log_baseline(Returned(), frame={"a": [1.0]}, url=server.url)
+    client = mlflow.MlflowClient()
+    for name in ("twins-a", "twins-b"):
+        client.create_registered_model(name)
+    with mlflow.start_run() as run:
+        logged = [mlflow.initialize_logged_model(f"forest-{place}") for place in range(2)]
+    for one in logged:
+        mlflow.finalize_logged_model(one.model_id, "READY")
+    made = [
+        client.create_model_version(name, one.model_uri, run.info.run_id, model_id=one.model_id)
+        for name, one in zip(("twins-a", "twins-b"), logged, strict=True)
+    ]
+    returned = Returned()
+    returned.run_id, returned.model_id = run.info.run_id, logged[1].model_id
+    returned.registered_model_version = int(made[1].version)  # type: ignore[assignment]
+    tenure.log_baseline(returned, frame={"a": [1.0, 2.0]}, url=server.url)
+    answers = [httpx.get(f"{server.url}/api/v1/models/{name}/versions/1/profile") for name in ("twins-a", "twins-b")]
+    assert [answer.status_code for answer in answers] == [404, 200]
