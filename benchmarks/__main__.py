@@ -19,6 +19,7 @@ NAMES = (
     "outcomes",
     "batch",
     "profiling",
+    "false_alarms",
     "auditing",
     "access",
     "gates",

@@ -9,6 +9,7 @@ from litestar.params import Parameter
 
 from tenure.access import ENDPOINT
 from tenure.monitor import progress, windows
+from tenure.records.drift import DriftReport
 from tenure.records.people import Permission
 from tenure.records.routing import ReleaseRole
 from tenure.records.windows import Progress, ReportRow, Window
@@ -36,6 +37,18 @@ def search_windows(
     )
 
 
+@get("/api/v1/endpoints/{name:str}/drift", permission=Permission.READ, subject=ENDPOINT, sync_to_thread=True)
+def get_drift(
+    name: str,
+    ground: Ground,
+    version: int | None = None,
+    role: ReleaseRole = "champion",
+    start_at: int | None = None,
+) -> DriftReport:
+    """What the latest window (or the one that begins at `start_at`, µs UTC) says about drift: every statistic."""
+    return ground.database.read(lambda tx: windows.drift(tx, name, version=version, role=role, start_at=start_at))
+
+
 @get("/api/v1/endpoints/{name:str}/report", permission=Permission.READ, subject=ENDPOINT, sync_to_thread=True)
 def get_report(name: str, ground: Ground, by: Literal["month"] = "month") -> list[ReportRow]:
     """What an endpoint did, a row for each calendar month of event time."""
@@ -45,4 +58,4 @@ def get_report(name: str, ground: Ground, by: Literal["month"] = "month") -> lis
     return report.by_month(ground, name)
 
 
-handlers = [get_progress, search_windows, get_report]
+handlers = [get_progress, search_windows, get_drift, get_report]
