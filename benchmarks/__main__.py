@@ -24,6 +24,7 @@ NAMES = (
     "streams",
     "estimating",
     "comparing",
+    "false_alarms",
     "auditing",
     "access",
     "gates",

@@ -10,6 +10,7 @@ from litestar.params import Parameter
 from tenure.access import ENDPOINT
 from tenure.deploy import endpoints
 from tenure.monitor import estimate_records, harms, progress, windows
+from tenure.records.drift import DriftReport
 from tenure.records.estimates import EstimateRecord
 from tenure.records.harm import Detector
 from tenure.records.people import Permission
@@ -51,6 +52,18 @@ def list_detectors(name: str, ground: Ground, version: int | None = None) -> lis
     return ground.database.read(load)
 
 
+@get("/api/v1/endpoints/{name:str}/drift", permission=Permission.READ, subject=ENDPOINT, sync_to_thread=True)
+def get_drift(
+    name: str,
+    ground: Ground,
+    version: int | None = None,
+    role: ReleaseRole = "champion",
+    start_at: int | None = None,
+) -> DriftReport:
+    """What the latest window (or the one that begins at `start_at`, µs UTC) says about drift: every statistic."""
+    return ground.database.read(lambda tx: windows.drift(tx, name, version=version, role=role, start_at=start_at))
+
+
 @get("/api/v1/endpoints/{name:str}/report", permission=Permission.READ, subject=ENDPOINT, sync_to_thread=True)
 def get_report(name: str, ground: Ground, by: Literal["month"] = "month") -> list[ReportRow]:
     """What an endpoint did, a row for each calendar month of event time."""
@@ -66,4 +79,4 @@ def get_estimate_records(name: str, ground: Ground, version: int | None = None) 
     return ground.database.read(lambda tx: estimate_records.of(tx, name, version=version))
 
 
-handlers = [get_progress, search_windows, list_detectors, get_report, get_estimate_records]
+handlers = [get_progress, search_windows, list_detectors, get_drift, get_report, get_estimate_records]

@@ -139,6 +139,52 @@ def _fared(record: dict[str, Any] | None) -> str:
     return f"{record['held']} of {record['checked']} held the truth" if record else "none checked yet"
 
 
+@command.command("drift")
+@click.argument("name")
+@click.option("--against", type=click.Choice(["training", "previous", "season"]), help="One reference; else all.")
+@click.option("--column", help="One column, with every statistic.")
+@click.option("--version", type=int, help="A version's latest window; else the latest of all.")
+@click.option("--role", type=click.Choice(["champion", "challenger", "shadow"]), default="champion", show_default=True)
+@server_option
+def drift(
+    name: str, against: str | None, column: str | None, version: int | None, role: str, client: Any, as_json: bool
+) -> None:
+    """How far each column of the latest window has moved, from each reference, the worst first."""
+    query = {"role": role} | ({"version": version} if version is not None else {})
+    told = client.get(f"/api/v1/endpoints/{name}/drift", query)
+    compared = [one for one in told["comparisons"] if against in (None, one["against"])]
+    title = f"{name}, version {told['version']}, {when(told['start_at'])} to {when(told['end_at'])} UTC"
+    if column is not None:
+        rows = [
+            (one["against"], *_statistic_row(line))
+            for one in compared
+            for place in one["columns"]
+            if place["column"] == column
+            for line in place["statistics"]
+        ]
+        columns = ["against", "statistic", "value", "threshold", "p", "q", "n before", "n now"]
+        show(told, as_json, columns, rows, f"{title}: {column}")
+        return
+    rows = [(one["against"], *_drift_row(place)) for one in compared for place in one["columns"]]
+    rows += [(one["against"], "", "", "", "", "", one["reason"]) for one in compared if one["reason"]]
+    rows += [(one["name"], "", one["state"], number(one["value"]), "", "", one["words"]) for one in told["together"]]
+    rows += [("schema", one["column"], one["problem"], "", "", "", one["words"]) for one in told["schema"]]
+    show(told, as_json, ["against", "column", "state", "PSI", "KS", "q", "in words"], rows, title)
+
+
+def _drift_row(place: dict[str, Any]) -> tuple[Any, ...]:
+    lines = {line["name"]: line for line in place["statistics"]}
+    ks = number(lines["ks"]["value"]) if "ks" in lines else ""
+    q = f"{lines['psi']['q_value']:.2g}"
+    return place["column"], place["state"], number(lines["psi"]["value"]), ks, q, place["words"]
+
+
+def _statistic_row(line: dict[str, Any]) -> tuple[Any, ...]:
+    p, q = ("" if line[name] is None else f"{line[name]:.2g}" for name in ("p_value", "q_value"))
+    threshold = f"q < {line['threshold']:.2g}" if line["kind"] == "test" else number(line["threshold"])
+    return line["name"], number(line["value"]), threshold, p, q, f"{line['n_reference']:,}", f"{line['n_current']:,}"
+
+
 @command.command("kill")
 @click.argument("name")
 @click.option("--version", type=int, default=None, help="Only this version; without it, whatever answers.")

@@ -24,7 +24,7 @@ from tenure.records.profiles import CategoricalProfile, ColumnProfile, NumericPr
 from tenure.records.routing import ReleaseRole
 from tenure.records.weaknesses import WeakSegment
 from tenure.records.windows import Confusion, DriftOfColumn, Interval, Segment, State, Window
-from tenure.stats import accuracy, budget, distances, drift_bins
+from tenure.stats import accuracy, budget, distances, drift_table
 from tenure.stats.columns import numbers_of
 from tenure.stats.histograms import Integers
 from tenure.stats.intervals import Interval3, clopper_pearson, poisson_bootstrap_mean, wilson
@@ -239,11 +239,7 @@ def _drift(
 
 
 def _bins(expected: ColumnProfile, seen: ColumnProfile) -> tuple[Integers, Integers]:
-    if isinstance(expected, NumericProfile) and isinstance(seen, NumericProfile):
-        return drift_bins.numeric_bins(profiling.numeric_counts(expected), profiling.numeric_counts(seen))
-    assert isinstance(expected, CategoricalProfile)
-    assert isinstance(seen, CategoricalProfile)
-    return drift_bins.categorical_bins(profiling.categorical_counts(expected), profiling.categorical_counts(seen))
+    return drift_table.bins_of(expected, seen)
 
 
 def _new_level_share(seen: ColumnProfile) -> float | None:

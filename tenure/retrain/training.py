@@ -15,11 +15,10 @@ from numpy.typing import NDArray
 
 from tenure.errors import InvalidInput
 from tenure.monitor import profiling
-from tenure.records.profiles import CategoricalProfile, ColumnProfile, NumericProfile, Profile
+from tenure.records.profiles import Profile
 from tenure.records.retraining import CalibrationBin, SegmentFigures, ShiftOfColumn
 from tenure.records.routing import InputColumn
-from tenure.stats import accuracy, distances, drift_bins
-from tenure.stats.histograms import Integers
+from tenure.stats import accuracy, distances, drift_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -176,14 +175,8 @@ def shift(before: Profile, training: pd.DataFrame) -> list[ShiftOfColumn]:
     found = []
     for name, column in before.columns.items():
         if name in training:
-            test = distances.psi_test(*_binned(column, profiling.column_like(column, training[name].to_numpy())))
+            test = distances.psi_test(
+                *drift_table.bins_of(column, profiling.column_like(column, training[name].to_numpy()))
+            )
             found.append(ShiftOfColumn(column=name, psi=test.psi, psi_excess=test.excess))
     return sorted(found, key=lambda one: -one.psi)
-
-
-def _binned(before: ColumnProfile, after: ColumnProfile) -> tuple[Integers, Integers]:
-    if isinstance(before, NumericProfile) and isinstance(after, NumericProfile):
-        return drift_bins.numeric_bins(profiling.numeric_counts(before), profiling.numeric_counts(after))
-    assert isinstance(before, CategoricalProfile)
-    assert isinstance(after, CategoricalProfile)
-    return drift_bins.categorical_bins(profiling.categorical_counts(before), profiling.categorical_counts(after))

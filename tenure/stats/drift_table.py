@@ -154,7 +154,8 @@ def bins_of(reference: Any, current: Any, bins: int = 10) -> tuple[Integers, Int
     """Both columns in the same short list of bins, as `drift_bins` makes them. Raises ValueError when theirs differ."""
     _check_bins(reference, current)
     if is_numeric(reference):
-        return drift_bins.numeric_bins(_numeric_counts(reference), _numeric_counts(current), bins)
+        at = drift_bins.owners(reference.edges, reference.points)
+        return drift_bins.numeric_bins(_numeric_counts(reference), _numeric_counts(current), bins, at)
     return drift_bins.categorical_bins(_categorical_counts(reference), _categorical_counts(current))
 
 

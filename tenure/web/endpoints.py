@@ -20,7 +20,7 @@ from tenure.store import alerts, batches, exports, kills, model_files, profiles,
 from tenure.store import endpoints as kept
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
-from tenure.web import estimates, lives
+from tenure.web import drift, estimates, lives
 from tenure.web.chart_data import Distributions, EndpointStory
 from tenure.web.drawing import Form, Theme, drawn
 from tenure.web.forms import csrf_of
@@ -100,6 +100,7 @@ def page(
             "called": harms.CALLED,
             "segments": _segments(tx, endpoint.model),
             "admitted": ADMITTED,
+            "drift": drift.latest(tx, name),
             "has_baseline": _distributions(tx, name) is not None,
         }
 

@@ -17,7 +17,13 @@ ERROR = math.sqrt(0.05 * 0.95 / TRIALS)
 
 @pytest.mark.parametrize(
     ("shape", "n"),
-    [("continuous", 10_000), ("tied, 5 values", 1_000), ("half zeros", 1_000), ("categorical, 2 levels", 1_000)],
+    [
+        ("continuous", 10_000),
+        ("skewed, rounded to cents", 1_000),
+        ("tied, 5 values", 1_000),
+        ("half zeros", 1_000),
+        ("categorical, 2 levels", 1_000),
+    ],
 )
 def test_without_drift_every_test_keeps_its_level(shape, n):
     made = false_alarms.cell(shape, n, n, false_alarms.ROWS.get(shape), TRIALS)

@@ -7,6 +7,17 @@ import random
 
 from tenure.records.alerts import Alert, Evidence
 from tenure.records.base import DAY_US, Instant, instant_of
+from tenure.records.drift import (
+    ColumnDrift,
+    Comparison,
+    DriftReport,
+    NewLevel,
+    SchemaBreach,
+    Statistic,
+    Telling,
+    Together,
+    Unseen,
+)
 from tenure.records.estimates import Estimate, Estimation
 from tenure.records.features import Cost, Importance, ImportanceMethod, MeasuredFeature, MeasuredFeatures
 from tenure.records.harm import Alarm, Compared, Detector, Memory, Point, Reference
@@ -182,6 +193,107 @@ def make_year(weeks: int = 47) -> list[Window]:
         if week in (34, 35):
             windows.append(make_window(week, 3, "shadow", auc=0.758, dice=dice))
     return windows
+
+
+def make_drift_report(week: int = 46, text: str = "temp") -> DriftReport:
+    """Of one window, against all three references: `text` has moved, `humid` has not, nothing is known of a season."""
+    start = START + 7 * week * DAY_US
+    columns = [
+        _column_drift(text, 0.42, [100, 100, 100, 100], [10, 40, 120, 230], 0.6),
+        _column_drift("humid", 0.01, [100, 100, 100, 100], [98, 101, 99, 102], 0.4),
+    ]
+    return DriftReport(
+        endpoint="flight-delay",
+        model="flight-delay",
+        version=3,
+        role="champion",
+        start_at=start,
+        end_at=start + 7 * DAY_US,
+        rows=6_300,
+        level=0.02,
+        floor=0.1,
+        comparisons=[
+            Comparison(against="training", state="breach", columns=columns, weighted_drift=0.25),
+            Comparison(
+                against="previous",
+                state="ok",
+                reference_from_at=start - 7 * DAY_US,
+                reference_until_at=start,
+                columns=columns[1:],
+            ),
+            Comparison(against="season", state="not_enough_data", reason=f"There is no past window of {text} yet."),
+        ],
+        unseen=[
+            Unseen(
+                column=text,
+                what="new_levels",
+                count=63,
+                n=6_300,
+                share=0.01,
+                low=0.0077,
+                high=0.0128,
+                names=[NewLevel(level=text, count=60)],
+            ),
+            Unseen(
+                column="humid",
+                what="out_of_range",
+                count=630,
+                n=6_300,
+                share=0.1,
+                low=0.093,
+                high=0.107,
+                from_low=12.0,
+                from_high=100.0,
+            ),
+        ],
+        schema=[SchemaBreach(column=text, problem="missing", words=f"Column {text!r} is in none of 6,300 rows.")],
+        together=[
+            Together(
+                name="domain_classifier",
+                state="breach",
+                value=0.71,
+                threshold=0.6,
+                p_value=1e-30,
+                level=0.01,
+                n_reference=4_000,
+                n_current=4_000,
+                words=f"A classifier tells rows apart by {text!r}.",
+                telling=[Telling(column=text, share=0.8)],
+            )
+        ],
+        together_reason="Compared with rows of the version's first window here.",
+    )
+
+
+def _column_drift(name: str, psi: float, before: list[int], now: list[int], importance: float) -> ColumnDrift:
+    def line(what: str, value: float, kind: str, threshold: float, p: float | None) -> Statistic:
+        return Statistic(
+            name=what,
+            value=value,
+            kind=kind,  # type: ignore[arg-type]  # one of its two words
+            direction="above" if kind == "distance" else "below",
+            threshold=threshold,
+            n_reference=27_004,
+            n_current=6_300,
+            p_value=p,
+            q_value=p,
+        )
+
+    p_value = 1e-12 if psi > 0.1 else 0.4
+    return ColumnDrift(
+        column=name,
+        kind="numeric",
+        state="breach" if psi > 0.1 else "ok",
+        words="Moved: the mean went from 55 to 71." if psi > 0.1 else "No change.",
+        statistics=[
+            line("psi", psi, "distance", 0.102, p_value),
+            line("ks", psi / 2, "test", 0.02, p_value),
+            line("wasserstein", psi * 2, "distance", 0.1, None),
+        ],
+        reference_bins=before,
+        current_bins=now,
+        importance=importance,
+    )
 
 
 def make_alert(**changes: object) -> Alert:

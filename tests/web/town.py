@@ -24,7 +24,7 @@ from tenure.records.provenance import parts_of
 from tenure.records.registry import NewVersion
 from tenure.records.retraining import Dossier, RetrainingRun, StepTaken
 from tenure.records.tracking import Dataset, DatasetInput, KeyValue, MetricPoint
-from tenure.store import alerts, detectors, retraining_runs, windows
+from tenure.store import alerts, detectors, drift_reports, retraining_runs, windows
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
 
@@ -293,6 +293,7 @@ class Town:
         observed = samples.make_profile(0.5)
         for window in samples.make_year():
             windows.put(tx, msgspec.structs.replace(window, profile=observed), self.now())
+        drift_reports.put(tx, samples.make_drift_report(text=self.text("temp")))
         alerts.put(tx, samples.make_alert(message=self.text(samples.make_alert().message)))
         drift = samples.make_alert(
             alert_id="0190b5a0-0000-7000-8000-000000000002",
