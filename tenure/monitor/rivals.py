@@ -6,7 +6,6 @@ alarms. Nobody is woken by them.
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
 from tenure.monitor.rows import Floats, Instants
@@ -31,5 +30,7 @@ def compared(name: Rival, losses: Floats, event_at: Instants) -> Compared:
 
 
 def _made(name: Rival) -> Any:
-    drift: Any = importlib.import_module("river.drift")
-    return drift.ADWIN() if name == "adwin" else drift.PageHinkley(mode="up")
+    from river import drift
+
+    detectors: Any = drift
+    return detectors.ADWIN() if name == "adwin" else detectors.PageHinkley(mode="up")

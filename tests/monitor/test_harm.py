@@ -345,7 +345,7 @@ def test_other_detectors_are_shown_where_the_file_asks_for_them(traffic: Traffic
 
 
 def test_without_river_the_comparison_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "river.drift", None)
+    monkeypatch.setitem(sys.modules, "river", None)
     from tenure.monitor.rivals import compared
 
     found = compared("adwin", np.zeros(3), np.arange(3))
