@@ -108,18 +108,18 @@ def _run(folder: Path, predictions: int) -> Run:
     database.write(lambda tx: tx.execute(sa.insert(tables.endpoints).values(**values)))
     _fill(ground, predictions)
     control = Journal(progress.journal_folder(ground), "control", 1e9, 1024, False)
-    _tell(control, predictions)
+    outcomes = _tell(control, predictions)
     _forget_peak()
     begun, worked = time.perf_counter(), time.process_time()
     while intake.take_in(ground, START):
         pass
     seconds, worked = time.perf_counter() - begun, time.process_time() - worked
     told = progress.of(ground, NAME)
-    assert (told.outcomes, told.outcomes_waiting) == (OUTCOMES, 0), told
+    assert (told.outcomes, told.outcomes_waiting) == (outcomes, 0), told
     control.close()
     database.close()
     size = sum(file.stat().st_size for file in (folder / "lake" / "predictions").rglob("*.parquet"))
-    return Run(predictions, OUTCOMES, seconds, worked, _peak_mib(), size // 2**20)
+    return Run(predictions, outcomes, seconds, worked, _peak_mib(), size // 2**20)
 
 
 def _fill(ground: Ground, predictions: int) -> None:
@@ -163,8 +163,8 @@ def ids(rows: np.ndarray, step: int) -> pa.Array:
     return pc.binary_join_element_wise(pc.binary_join_element_wise(*texts, "-"), "0", ":")
 
 
-def _tell(control: Journal, predictions: int) -> None:
-    """Outcomes of predictions drawn evenly from all, in no order."""
+def _tell(control: Journal, predictions: int) -> int:
+    """Outcomes of predictions drawn evenly from all, in no order; how many."""
     step, rng = DAYS * DAY_US // predictions, np.random.default_rng(2)
     keys: list[str] = []
     for first in range(0, predictions, ROWS_A_FILE):
@@ -177,6 +177,7 @@ def _tell(control: Journal, predictions: int) -> None:
         n = len(part)
         frame = OutcomeFrame(at=START, endpoint=NAME, key=part, value=[1.0] * n, event_at=[START + DAYS * DAY_US] * n)
         control.append_now(frame)
+    return len(keys)
 
 
 def _forget_peak() -> None:

@@ -25,7 +25,7 @@ def metrics(ground: Ground, state: State) -> Response[bytes]:
         "Seconds since the oldest segment that is not in the lake was written to.",
         [({}, lag_s)],
     )
-    journal: Journal | None = state.get("outcome_journal")
+    journal: Journal | None = state.get("journal_of_control")
     if journal is not None:
         add_journal(told, journal.figures, "control")
     add_process(told, "control")

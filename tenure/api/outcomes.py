@@ -76,7 +76,7 @@ async def _accept(
     streams = content in ("csv", "arrow")
     limit = (ground.settings.max_outcomes_mib if streams else ground.settings.max_body_mib) * MIB
     with tempfile.SpooledTemporaryFile(HELD_BYTES, dir=str(ground.settings.folder)) as body:
-        size = await _spooled(request, cast(BinaryIO, body), limit)
+        size = await spooled(request, cast(BinaryIO, body), limit)
         sending = Sending(endpoint=name, kind=kind, by=principal.name, now=ground.clock(), accept=accept)
         most = ground.settings.max_rows if content == "json" else uploads.MOST_ROWS_OF[content]
 
@@ -91,7 +91,7 @@ async def _accept(
         return await asyncio.to_thread(take)
 
 
-async def _spooled(request: Asked, body: BinaryIO, limit: int) -> int:
+async def spooled(request: Asked, body: BinaryIO, limit: int) -> int:
     """Keep a body as it comes, in memory or beyond that on the disk; its size. Raises TooLarge."""
     size = 0
     async for chunk in request.stream():
@@ -123,16 +123,17 @@ def _content(content_type: str) -> str:
     )
 
 
-def journal_of(state: State, ground: Ground) -> Journal:
-    """This process's journal of outcomes, opened when the first ones come."""
+def journal_of(state: State, ground: Ground, name: str = OUTCOMES_NAME) -> Journal:
+    """This process's journal of outcomes, or of what else is uploaded, opened when the first ones come."""
     with _opening:
-        journal: Journal | None = state.get("outcome_journal")
+        kept = f"journal_of_{name}"
+        journal: Journal | None = state.get(kept)
         if journal is None:
             told = ground.settings
             journal = Journal(
-                journal_folder(ground), OUTCOMES_NAME, told.segment_seal_s, told.segment_max_mib, told.journal_fsync
+                journal_folder(ground), name, told.segment_seal_s, told.segment_max_mib, told.journal_fsync
             )
-            state["outcome_journal"] = journal
+            state[kept] = journal
     return journal
 
 

@@ -24,7 +24,7 @@ COMMANDS = {
     "stream": ("tenure.cli.streams", "Streams: score what flows from a source to a sink: run, prepare."),
     "score": ("tenure.cli.score", "Score a file, a folder or a query with an endpoint's champion."),
     "batch": ("tenure.cli.batches", "Batches: list, show, abandon."),
-    "monitor": ("tenure.cli.monitor", "Tables beside each other, without a server: compare, profile."),
+    "monitor": ("tenure.cli.monitor", "Monitoring: compare, profile; upload, windows, weakest."),
     "alert": ("tenure.cli.alerts", "Alerts: list, acknowledge."),
     "retrain": ("tenure.cli.retraining", "Retraining runs: list, show."),
     "webhook": ("tenure.cli.webhooks", "Webhooks: list, add, test, log, redeliver, remove."),

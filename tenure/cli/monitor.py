@@ -1,4 +1,4 @@
-"""`tenure monitor …`: comparing tables without any server."""
+"""`tenure monitor …`: comparing tables without any server, and the windows that a server judged."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tenure.cli import windows
 from tenure.cli.asking import SCRIPT_WIDTH, Verbs
 from tenure.errors import TenureError
 
@@ -22,7 +23,11 @@ LOOKS = {"drift": "[red]drifted[/]", "breach": "[red]broken[/]", "ok": "[green]i
 
 @click.group("monitor", cls=Verbs)
 def command() -> None:
-    """Tables beside each other, on this machine: no server is asked."""
+    """Tables beside each other, without any server; windows: how good the answers were; predictions made elsewhere."""
+
+
+for one in windows.commands:
+    command.add_command(one)
 
 
 @command.command("compare")

@@ -37,7 +37,7 @@ def upload(endpoint: str, file: Path, overrides: bool, valid: bool, client: Any,
     Its columns are `value`, `prediction_id` or `reference`, and perhaps `event_time`. To upload a file again changes
     nothing, so an upload that broke off may be repeated.
     """
-    content, chunks = _sent(file)
+    content, chunks = sent(file)
     path = f"/api/v1/endpoints/{quote(endpoint, safe='')}/{'overrides' if overrides else 'outcomes'}"
     told = client.send_file("POST", path, chunks, content, {"accept": "valid" if valid else "all"})
     show(told, as_json, ["accepted", "refused"], [(told["accepted"], told["refused"])])
@@ -70,7 +70,7 @@ def override(
     show(told, as_json, ["accepted"], [(told["accepted"],)])
 
 
-def _sent(file: Path) -> tuple[str, Iterator[bytes]]:
+def sent(file: Path) -> tuple[str, Iterator[bytes]]:
     """How a file is sent, piece by piece: Parquet, which cannot be read before it is whole, as a stream of its rows."""
     ending = file.suffix.lower()
     if ending not in ENDINGS:

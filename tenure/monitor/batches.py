@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import shutil
-import sys
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -19,9 +18,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tenure.deploy import admission, endpoints, routing
-from tenure.errors import Conflict, InvalidInput, NotAllowed, NotFound, OverQuota, TooMany, Unavailable
+from tenure.errors import Conflict, InvalidInput, NotAllowed, NotFound, OverQuota, Unavailable
+from tenure.monitor import batch_files
 from tenure.records.admission import HEADERS, AdmissionRules, Admitted
-from tenure.records.base import DAY_US, Instant, moment_of, new_id
+from tenure.records.base import DAY_US, Instant, new_id
 from tenure.records.batches import (
     MOST_ROWS,
     BatchEnd,
@@ -29,19 +29,15 @@ from tenure.records.batches import (
     BatchOrder,
     BatchPart,
     NewBatch,
-    PartAsked,
-    PartsAsked,
-    PartSeen,
 )
 from tenure.records.people import Permission, Principal
 from tenure.records.routing import PinnedFile, Release
 from tenure.serving.admissions import Asking, Rules
 from tenure.serving.quotas import Quotas
 from tenure.serving.routing import write_whole
-from tenure.store import audit, batches, confined, kills, releases
+from tenure.store import audit, batches, kills, releases
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
-from tenure.store.lake_files import LakeFile
 
 if TYPE_CHECKING:
     from tenure.monitor.intake import EndpointIntake
@@ -49,12 +45,7 @@ if TYPE_CHECKING:
 SILENT_US = 30 * DAY_US
 """An open batch that nothing comes for is given up, with what it left on the disk."""
 BY = "tenure-control"
-SPARE_BYTES = 1024 * 1024
 PARTS_A_LOOK = 64
-processes = confined.Processes(
-    (sys.executable, "-m", "tenure.monitor.part_reader"), at_once=1, turn_s=60.0, wall_s=1800.0
-)
-"""Of this process."""
 
 
 def get(tx: Transaction, endpoint: str, batch_id: str) -> BatchInfo:
@@ -153,7 +144,7 @@ def put_part(
         size_bytes=len(body),
     )
     ground.database.read(lambda tx: _hold(tx, _mine(tx, endpoint, batch_id, principal), part, now))
-    write_whole(_folder(ground, batch_id) / _name(part), body)
+    write_whole(batch_files.folder(ground, batch_id) / batch_files.name_of(part), body)
 
     def write(tx: Transaction) -> BatchInfo:
         _mine(tx, endpoint, batch_id, principal)
@@ -167,10 +158,10 @@ def look_ahead(ground: Ground, endpoint: str, batch_id: str, *, principal: Princ
     """Look into the parts that are there by now, so that the end need not. What is wrong is said at the end."""
     batch = ground.database.read(lambda tx: _mine(tx, endpoint, batch_id, principal))
     parts = ground.database.read(lambda tx: batches.parts(tx, batch_id))
-    fresh = [part for part in parts if _known(ground, batch_id, part) is None][:PARTS_A_LOOK]
-    for part, one in zip(fresh, _looked_at(ground, batch, fresh), strict=True):
+    fresh = [part for part in parts if batch_files.known(ground, batch_id, part) is None][:PARTS_A_LOOK]
+    for part, one in zip(fresh, batch_files.looked_at(ground, batch, fresh), strict=True):
         with contextlib.suppress(Unavailable):
-            write_whole(_note(ground, batch_id, part), msgspec.json.encode((part.sha256, one)))
+            write_whole(batch_files.note(ground, batch_id, part), msgspec.json.encode((part.sha256, one)))
     return batch
 
 
@@ -193,7 +184,7 @@ def finish(
 
     ground.database.read(lambda tx: _mine(tx, endpoint, batch_id, principal))
     _check_whole(parts, end)
-    files, days = _moved(ground, batch, parts, _looked_into(ground, batch, parts))
+    files, days = batch_files.moved(ground, batch, parts, batch_files.looked_into(ground, batch, parts))
     part = intake.EndpointIntake(endpoint, files=list(files), predictions=files, days=days)
     _join_waiting(ground, part, batch_id)
 
@@ -215,7 +206,7 @@ def finish(
         return get(tx, endpoint, batch_id)
 
     done = ground.database.write(write)
-    shutil.rmtree(_folder(ground, batch_id), ignore_errors=True)
+    shutil.rmtree(batch_files.folder(ground, batch_id), ignore_errors=True)
     return done
 
 
@@ -234,7 +225,7 @@ def abandon(ground: Ground, endpoint: str, batch_id: str, *, by: str, now: Insta
         return get(tx, endpoint, batch_id)
 
     given_up = ground.database.write(write)
-    shutil.rmtree(_folder(ground, batch_id), ignore_errors=True)
+    shutil.rmtree(batch_files.folder(ground, batch_id), ignore_errors=True)
     return given_up
 
 
@@ -295,13 +286,13 @@ def _ordered(ground: Ground, tx: Transaction, batch: BatchInfo, release: Release
     about = admission.of_model(tx, release.model)
     replace = msgspec.structs.replace
     form = replace(release.form, location="") if release.form else None
-    most = ground.settings.max_body_mib * 1024 * 1024 - SPARE_BYTES
+    most = ground.settings.max_body_mib * 1024 * 1024 - batch_files.SPARE_BYTES
     return BatchOrder(
         batch=batch,
         release=replace(release, location="", form=form),
         columns=about.columns if about else [],
         admitted=batch.admitted,
-        most_part_bytes=max(most, SPARE_BYTES // 2),
+        most_part_bytes=max(most, batch_files.SPARE_BYTES // 2),
     )
 
 
@@ -344,101 +335,6 @@ def _check_whole(parts: Sequence[BatchPart], end: BatchEnd) -> None:
         )
 
 
-def _looked_into(ground: Ground, batch: BatchInfo, parts: Sequence[BatchPart]) -> list[PartSeen]:
-    """What each part holds. Raises InvalidInput for one that is not what it must be."""
-    known = {part.first_row: _known(ground, batch.batch_id, part) for part in parts}
-    fresh = [part for part in parts if known[part.first_row] is None]
-    known |= {part.first_row: one for part, one in zip(fresh, _looked_at(ground, batch, fresh), strict=True)}
-    found = []
-    for part in parts:
-        seen = known[part.first_row]
-        assert seen is not None
-        if seen.problem:
-            raise InvalidInput(f"The part from row {part.first_row} on is not what it must be: {seen.problem}.")
-        found.append(seen)
-    return found
-
-
-def _known(ground: Ground, batch_id: str, part: BatchPart) -> PartSeen | None:
-    """What was seen in exactly these bytes before."""
-    try:
-        sha256, seen = msgspec.json.decode(_note(ground, batch_id, part).read_bytes(), type=tuple[str, PartSeen])
-    except (OSError, msgspec.DecodeError):
-        return None
-    return seen if sha256 == part.sha256 else None
-
-
-def _note(ground: Ground, batch_id: str, part: BatchPart) -> Path:
-    return _folder(ground, batch_id) / f"{part.first_row}.json"
-
-
-def _looked_at(ground: Ground, batch: BatchInfo, parts: Sequence[BatchPart]) -> list[PartSeen]:
-    """What each part holds, by a process in limits."""
-    if not parts:
-        return []
-    paths = [_there(ground, batch, part) for part in parts]
-    wanted = [
-        PartAsked(path=str(path), first_row=one.first_row, until_row=one.until_row, rows=one.rows)
-        for path, one in zip(paths, parts, strict=True)
-    ]
-    asked = PartsAsked(batch_id=batch.batch_id, parts=wanted, said=_said(batch))
-    try:
-        told = processes.answer(msgspec.json.encode(asked), b"", most_bytes=len(parts) * 65_536 + SPARE_BYTES)
-        seen = msgspec.json.decode(told, type=list[PartSeen])
-    except confined.Busy:
-        raise TooMany("Another batch is being looked into. Try again in a minute.") from None
-    except (confined.Failed, msgspec.DecodeError) as failure:
-        raise InvalidInput(f"The parts could not be read: {failure}.") from None
-    if len(seen) != len(parts):
-        raise InvalidInput("The parts could not be read: what reads them said too little.")
-    return seen
-
-
-def _said(batch: BatchInfo) -> dict[str, str | int | None]:
-    terms = batch.admitted
-    return {
-        "release_id": batch.release_id,
-        "model": batch.model,
-        "version": batch.version,
-        "role": "champion",
-        "caller": batch.opened_by,
-        "batch": batch.batch_id,
-        "latency_us": None,
-        "file_revision": terms.revision if terms else None,
-        "jurisdiction": (terms.jurisdiction or None) if terms else None,
-        "purpose": (terms.purpose or None) if terms else None,
-        "channel": (terms.channel or None) if terms else None,
-    }
-
-
-def _moved(
-    ground: Ground, batch: BatchInfo, parts: Sequence[BatchPart], seen: Sequence[PartSeen]
-) -> tuple[list[LakeFile], set[int]]:
-    """Move the parts to where the lake has its files. Whatever breaks off here is found there the next time."""
-    files, days = [], set()
-    for part, one in zip(parts, seen, strict=True):
-        path = _lake_path(batch, part)
-        source, target = _folder(ground, batch.batch_id) / _name(part), _lake_root(ground) / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if source.exists():
-            source.replace(target)
-        files.append(
-            LakeFile(
-                path=path,
-                kind="predictions",
-                endpoint=batch.endpoint,
-                row_count=part.rows,
-                first_event_at=one.first_event_at,
-                last_event_at=one.last_event_at,
-                first_id=one.first_id,
-                last_id=one.last_id,
-                sha256=part.sha256,
-            )
-        )
-        days |= set(one.days)
-    return files, days
-
-
 def _join_waiting(ground: Ground, part: EndpointIntake, batch_id: str) -> None:
     """Outcomes that were told before the batch was scored."""
     from tenure.monitor import intake, progress
@@ -448,33 +344,6 @@ def _join_waiting(ground: Ground, part: EndpointIntake, batch_id: str) -> None:
         for number, file in enumerate(part.predictions):
             table = lake.read([file], columns=["prediction_id", "event_at", "reference"])
             intake.join_waiting(tx, lake, f"batch-{batch_id}-{number}", part, table)
-
-
-def _there(ground: Ground, batch: BatchInfo, part: BatchPart) -> Path:
-    staged = _folder(ground, batch.batch_id) / _name(part)
-    moved = _lake_root(ground) / _lake_path(batch, part)
-    path = staged if staged.exists() else moved
-    if not path.exists():
-        raise InvalidInput(f"The part from row {part.first_row} on is gone from the server. Start the batch anew.")
-    return path
-
-
-def _lake_path(batch: BatchInfo, part: BatchPart) -> str:
-    """By the day that the batch was opened on: the column `event_at` decides, never the folder."""
-    date = moment_of(batch.opened_at).date().isoformat()
-    return f"predictions/endpoint={batch.endpoint}/date={date}/batch-{batch.batch_id}-{part.first_row}.parquet"
-
-
-def _lake_root(ground: Ground) -> Path:
-    return ground.settings.folder / "lake"
-
-
-def _name(part: BatchPart) -> str:
-    return f"{part.first_row}.parquet"
-
-
-def _folder(ground: Ground, batch_id: str) -> Path:
-    return ground.settings.folder / "batches" / batch_id
 
 
 def _abandon(tx: Transaction, batch: BatchInfo, *, by: str, now: Instant) -> None:

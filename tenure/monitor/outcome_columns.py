@@ -75,7 +75,7 @@ def checked(table: Any, now: Instant, first: int = 0, named: str = "outcomes") -
     lower = pc.utf8_lower(ids)
     is_id = _mask(pc.fill_null(pc.match_substring_regex(lower, PREDICTION_ID), True))
     value, no_value = _values(columns["value"])
-    event_at, no_time = _instants(columns.get("event_time"), now, table.num_rows)
+    event_at, no_time = event_times(columns.get("event_time"), now, table.num_rows)
     troubles = [
         _Trouble(by_id == by_reference, "", lambda row: EITHER.format(got="both" if by_id[row] else "neither")),
         _Trouble(
@@ -162,7 +162,7 @@ def _number(text: str | None) -> float | None:
         return None
 
 
-def _instants(column: Column | None, now: Instant, rows: int) -> tuple[np.ndarray[Any, np.dtype[np.int64]], Mask]:
+def event_times(column: Column | None, now: Instant, rows: int) -> tuple[np.ndarray[Any, np.dtype[np.int64]], Mask]:
     """Microseconds since 1970, `now` where none are given; and which rows hold no instant that can be meant."""
     import pyarrow as pa
     import pyarrow.compute as pc

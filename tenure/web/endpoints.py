@@ -13,14 +13,16 @@ from tenure.deploy import endpoints
 from tenure.errors import NotFound
 from tenure.manage import evidence
 from tenure.monitor import harms, progress
+from tenure.records.measured import NAMES
 from tenure.records.model_files import Monitors
 from tenure.records.people import Permission, Principal
+from tenure.records.weaknesses import LOSSES
 from tenure.records.windows import Interval, Window
 from tenure.store import alerts, batches, exports, kills, model_files, profiles, releases, retraining_runs, windows
 from tenure.store import endpoints as kept
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
-from tenure.web import drift, estimates, lives
+from tenure.web import drift, estimates, lives, small_pictures
 from tenure.web.chart_data import Distributions, EndpointStory
 from tenure.web.drawing import Form, Theme, drawn
 from tenure.web.forms import csrf_of
@@ -42,6 +44,12 @@ ADMITTED = {
     "purpose": "Requests refused for what they were for",
     "allow": "Requests refused by the condition of the model's file",
     "quota": "Requests refused for the quota",
+}
+TASK_WORDS = {
+    "binary": "yes or no, by a chance",
+    "ranking": "yes or no, by a score without a scale",
+    "multiclass": "a choice between classes",
+    "regression": "numbers",
 }
 CHARTS = ("accuracy", "drift", "value", "traffic", "latency", "calibration", "harm")
 
@@ -69,6 +77,7 @@ def page(
         listed = list(reversed(shown))[: None if every else LISTED_LIMIT]
         known = alerts.search(tx, endpoint=name)
         history = releases.history(tx, name)
+        judged = next((one for one in reversed(answered) if not one.provisional), None)
         return {
             "endpoint": endpoint,
             "champion": next((one for one in endpoint.releases if one.role == "champion"), None),
@@ -79,7 +88,11 @@ def page(
             "earlier": len(shown) - len(listed),
             "first": answered[0] if answered else None,
             "latest": answered[-1] if answered else None,
-            "judged": next((one for one in reversed(answered) if not one.provisional), None),
+            "judged": judged,
+            "drawings": small_pictures.pictures(judged.measured, judged.confusion) if judged else None,
+            "measures": NAMES,
+            "tasks": TASK_WORDS,
+            "losses": LOSSES,
             "value": _sum([window.value.value for window in answered]),
             "alerts": known,
             "firing": lives.urgent(known),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tenure.batch import sources
-from tenure.monitor import batches
+from tenure.monitor import batch_files
 from tenure.store.ground import Ground
 
 from .makers import Scene, put_into_service
@@ -24,7 +24,7 @@ def _small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module", autouse=True)
 def _no_process_left() -> Iterator[None]:
     yield
-    batches.processes.close()
+    batch_files.processes.close()
 
 
 @pytest.fixture

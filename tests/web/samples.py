@@ -6,6 +6,7 @@ import math
 import random
 
 from tenure.records.alerts import Alert, Evidence
+from tenure.records.arrivals import Arrival
 from tenure.records.base import DAY_US, Instant, instant_of
 from tenure.records.drift import (
     ColumnDrift,
@@ -21,7 +22,9 @@ from tenure.records.drift import (
 from tenure.records.estimates import Estimate, Estimation
 from tenure.records.features import Cost, Importance, ImportanceMethod, MeasuredFeature, MeasuredFeatures
 from tenure.records.harm import Alarm, Compared, Detector, Memory, Point, Reference
+from tenure.records.measured import CalibrationPoint, Figure, Line, Measured, Metric
 from tenure.records.profiles import CategoricalProfile, Judged, NumericProfile, Profile
+from tenure.records.weaknesses import GroupCondition, WeakSegment
 from tenure.records.windows import Confusion, DriftOfColumn, Interval, Segment, Window
 
 from datetime import datetime  # isort: skip
@@ -138,6 +141,33 @@ def make_window(week: int, version: int, role: str = "champion", *, auc: float, 
             )
         ],
         estimated=None if role == "shadow" else make_estimation(auc, rate, known=not late),
+        measured=make_measured(auc, rows),
+        arrival=Arrival(
+            lags=[rows],
+            median_h=20.0,
+            p90_h=31.0,
+            early=3,
+            final_share=0.98,
+            expected=rows * 0.97,
+            by_age_h=24.0,
+            share=0.6,
+            usual=0.62,
+        ),
+        weakest=[
+            WeakSegment(
+                conditions=[GroupCondition(column="carrier", level="HA"), GroupCondition(column="temp", low=25.0)],
+                said="carrier is HA and temp is 25 or more",
+                loss_kind="brier",
+                rows=640,
+                tested=318,
+                loss=0.24,
+                loss_of_others=0.16,
+                excess=0.08,
+                low=0.05,
+                high=0.11,
+                q_value=0.0004,
+            )
+        ],
     )
 
 
@@ -159,6 +189,25 @@ def make_estimation(auc: float, rate: float, *, known: bool) -> Estimation:
                 reason="" if known else "past estimates missed what came true too often",
                 truth=rate if known else None,
             ),
+        ],
+    )
+
+
+def make_measured(auc: float, rows: int) -> Measured:
+    def figure(metric: Metric, value: float) -> Figure:
+        return Figure(metric=metric, value=value, low=value - 0.01, high=value + 0.01, n=rows)
+
+    points = [index / 10 for index in range(11)]
+    return Measured(
+        task="binary",
+        outcomes=rows,
+        figures=[figure("roc_auc", auc), figure("pr_auc", 0.41), figure("f1", 0.38), figure("log_loss", 0.51)],
+        left_out=2,
+        roc=Line(x=points, y=[point**0.5 for point in points]),
+        precision_recall=Line(x=points, y=[1 - 0.7 * point for point in points]),
+        calibration=[
+            CalibrationPoint(n=rows // 5, said=point, happened=point * 0.9, low=point * 0.8, high=point)
+            for point in (0.1, 0.2, 0.3, 0.5)
         ],
     )
 
