@@ -10,7 +10,7 @@ import pytest
 
 from tenure.monitor import drift_references, drifting, findings_drift, profiling
 from tenure.monitor.drifting import Beside, Reference
-from tenure.monitor.judging import Judgeable, level
+from tenure.monitor.judging import Judgeable, level, sharing
 from tenure.records.base import DAY_US
 from tenure.records.drift import DriftReport
 from tenure.records.model_files import DriftMonitor, Feature, Monitors
@@ -163,7 +163,8 @@ def test_a_reference_that_there_is_none_of_says_why_and_each_is_judged_by_itself
 
 def test_each_reference_takes_its_share_of_the_budget() -> None:
     one, three = Monitors(), Monitors(drift=DriftMonitor(against=("training", "previous"), together=True))
-    assert level(three) == pytest.approx(level(one) / 2, rel=0.01)
+    assert level(three) == pytest.approx(level(one) * sharing(one) / sharing(three), rel=0.01)
+    assert sharing(three) == sharing(one) + 2
 
 
 def test_the_same_season_is_the_same_weekday_or_the_same_kind_of_day() -> None:

@@ -491,6 +491,7 @@ IMPORTED = {
     "cli/main.py": "our own commands, by a table",
     "serving/scorer.py": "our own runtimes, by a table, and what a spare process loads before it is needed",
     "manage/cel.py": "the policy engine",
+    "monitor/rivals.py": "river's detectors, by a table",
     "retrain/training.py": "a recipe, as the operator named it at the start",
 }
 
