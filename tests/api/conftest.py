@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from litestar.datastructures import State
 
 from tenure.access import Gate
 from tenure.api import front, rooms
+from tenure.manage import tables
 from tenure.records.base import Instant
 from tenure.store.ground import Ground
 
@@ -61,6 +62,12 @@ def ticking() -> Callable[[], Instant]:
         return now
 
     return clock
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _readers_end() -> Iterator[None]:
+    yield
+    tables.processes.close()
 
 
 @pytest.fixture

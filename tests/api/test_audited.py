@@ -423,6 +423,9 @@ def endpoints_and_alerts(tell: Teller) -> None:
     body = {"to": "champion", "reason": "once more"}
     tell(f"POST {promote}", f"/api/v1/models/{town.MODEL}/versions/2/promote", *RECORDED, "version.promoted", json=body)
     batches_of_files(tell)
+    csv = {"content": b"reference,prediction\na,0.5\n", "headers": {"content-type": "text/csv"}}
+    route = "/api/v1/endpoints/{name:str}/predictions"
+    tell(f"POST {route}", "/api/v1/endpoints/other/predictions?version=2", "predictions.uploaded", **csv)
     reason = {"reason": "somebody looks after it"}
     for number, door in enumerate(("/api/v1", "")):
         alert = samples.make_alert(alert_id=f"0190b5a0-0000-7000-8000-0000000000f{number}")
