@@ -10,7 +10,6 @@ import importlib
 import os
 import platform
 import sys
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,16 +84,14 @@ def markdown(grids: Iterable[Grid]) -> str:
 
 def run(experiment: Experiment) -> None:
     """Run one experiment, print its tables and write its page."""
-    begun = time.perf_counter()
     grids = []
     for grid in importlib.import_module(experiment.module).grids():
         show(grid)
         grids.append(grid)
-    minutes = (time.perf_counter() - begun) / 60
     FOLDER.mkdir(exist_ok=True)
     head = f"# {experiment.title}\n\n{experiment.claim}\n\n"
     made = (
-        f"Made by `python -m benchmarks.experiments {experiment.name}` in {minutes:.0f} minutes on {_machine()}; "
+        f"Made by `python -m benchmarks.experiments {experiment.name}` on {_machine()}; "
         "it makes the same figures again.\n"
     )
     (FOLDER / f"{experiment.name}.md").write_text(f"{head}{made}\n{markdown(grids)}\n")
