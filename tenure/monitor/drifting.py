@@ -130,15 +130,16 @@ def schema(rows: Rows, baseline: Profile, features: Mapping[str, Feature]) -> li
     if not len(rows) or not rows.columns:
         return []
     found = []
-    for name, like in baseline.columns.items():
+    sent = {like.of or name: like for name, like in baseline.columns.items()}
+    for name, like in sent.items():
         values = rows.columns.get(name)
         if values is None or _is_gone(values, like):
             words = f"Column {name!r} was there at training and is in none of {len(rows):,} rows."
             found.append(SchemaBreach(column=name, problem="missing", words=words))
-        elif said := _other_kind(values, like):
+        elif like.measure is None and (said := _other_kind(values, like)):
             found.append(SchemaBreach(column=name, problem="type", words=f"Column {name!r}: {said}"))
     for name in rows.columns:
-        if name not in baseline.columns and name not in features:
+        if name not in sent and name not in features:
             words = f"Column {name!r} is sent, and neither the baseline nor the model's file knows it."
             found.append(SchemaBreach(column=name, problem="extra", words=words))
     return found
@@ -147,12 +148,12 @@ def schema(rows: Rows, baseline: Profile, features: Mapping[str, Feature]) -> li
 def _pairs(
     reference: Reference, profile: Profile, decided: tuple[int, int]
 ) -> dict[str, tuple[ColumnProfile, ColumnProfile]]:
-    """Columns that both have, in the same bins."""
+    """Columns that both have, in the same bins; but for moments, since time moves on."""
     assert reference.profile is not None
     pairs = {
         name: (like, profile.columns[name])
         for name, like in reference.profile.columns.items()
-        if name in profile.columns
+        if name in profile.columns and like.measure != "moment"
     }
     if reference.profile.score is not None and profile.score is not None:
         pairs.setdefault(SCORE, (reference.profile.score, profile.score))

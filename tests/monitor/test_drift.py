@@ -15,6 +15,7 @@ from tenure.records.base import DAY_US
 from tenure.records.drift import DriftReport
 from tenure.records.model_files import DriftMonitor, Feature, Monitors
 from tenure.records.profiles import Profile
+from tenure.sdk import baselines
 from tenure.store import drift_reports
 
 from .test_judging import rows_of
@@ -118,6 +119,24 @@ def test_the_schema_is_held_against_the_baseline() -> None:
     few = text.copy()
     few[1:] = 1.0
     assert reported({**known, "temp": few}).schema == []
+
+
+def test_texts_and_moments_are_columns_though_only_measures_of_them_are_counted() -> None:
+    rows = 300
+    day = np.datetime64("2013-01-01") + np.arange(rows) * np.timedelta64(7, "h")
+    note = np.array([f"note {row}: {'x' * (row % 17)}" for row in range(rows)], dtype=object)
+    table = {"at": day, "note": note}
+    baseline = baselines.profile_of(table, texts=["note"])
+    assert "note" not in baseline.columns
+    score = np.zeros(rows)
+    later = rows_of(score, score, **{**table, "at": day + np.timedelta64(365, "D")})
+    assert drifting.schema(later, baseline, {}) == []
+    gone = drifting.schema(rows_of(score, score, at=day), baseline, {})
+    assert [(one.column, one.problem) for one in gone] == [("note", "missing")]
+    profile = profiling.profile_like(baseline, later.columns, score, score)
+    pairs = drifting._pairs(Reference(against="training", profile=baseline), profile, (0, 0))
+    assert {name.partition(" · ")[0] for name in pairs} == {"at", "note"}
+    assert not any(like.measure == "moment" for like, _ in pairs.values())
 
 
 def test_missing_values_are_a_finding_when_they_are_many_more_than_before() -> None:
