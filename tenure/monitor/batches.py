@@ -38,7 +38,7 @@ from tenure.records.routing import PinnedFile, Release
 from tenure.serving.admissions import Asking, Rules
 from tenure.serving.quotas import Quotas
 from tenure.serving.routing import write_whole
-from tenure.store import audit, batches, confined, kills, releases
+from tenure.store import audit, batches, confined, environments, kills, releases
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
 from tenure.store.lake_files import LakeFile
@@ -302,6 +302,7 @@ def _ordered(ground: Ground, tx: Transaction, batch: BatchInfo, release: Release
         columns=about.columns if about else [],
         admitted=batch.admitted,
         most_part_bytes=max(most, SPARE_BYTES // 2),
+        environment=environments.get(tx, release.digest),
     )
 
 
