@@ -32,6 +32,7 @@ from tenure.api import (
     imports,
     journaling,
     kills,
+    leftovers,
     lineage,
     metrics,
     model_files,
@@ -86,6 +87,7 @@ ROOMS = (
     kills,
     journaling,
     deleted,
+    leftovers,
     audit,
 )
 OPENAPI_PATH = "/api/v1/openapi"
