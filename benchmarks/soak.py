@@ -162,7 +162,8 @@ def by_call(place: Place) -> Ask:
         try:
             said = infer(request.SerializeToString(), timeout=30)
         except grpc.RpcError as problem:
-            raise Refused(f"gRPC {problem.code().name}", retried=problem.code() in RETRIED) from None
+            said = "" if problem.code() in RETRIED else f" {problem.details()}"
+            raise Refused(f"gRPC {problem.code().name}{said}", retried=problem.code() in RETRIED) from None
         return str(grpc_messages.message("ModelInferResponse").FromString(said).id)
 
     return ask
@@ -170,7 +171,8 @@ def by_call(place: Place) -> Ask:
 
 def _told(answer: httpx.Response) -> str:
     if answer.status_code != 200:
-        raise Refused(f"HTTP {answer.status_code}", retried=answer.status_code in (429, 503))
+        said = "" if answer.status_code in (429, 503) else f" {answer.text[:300]}"
+        raise Refused(f"HTTP {answer.status_code}{said}", retried=answer.status_code in (429, 503))
     return answer.headers["tenure-prediction-id"]
 
 
@@ -192,6 +194,7 @@ class Soak:
         self.surprises: list[str] = []
         self.kills: Counter[str] = Counter()
         self.killed_at = 0.0
+        self.answered_at: dict[tuple[str, str], float] = {}
         self.done: Counter[str] = Counter()
         self.batches: list[str] = []
         self.memory: list[tuple[float, float]] = []
@@ -226,6 +229,7 @@ class Soak:
             reference = f"{protocol}/{endpoint}/{number}"
             try:
                 self.answered.append((endpoint, ask(endpoint, reference), reference))
+                self.answered_at[protocol, endpoint] = time.monotonic()
             except Refused as problem:
                 self.seen[f"{protocol}: {problem}"] += 1
                 if not problem.retried:
@@ -244,7 +248,15 @@ class Soak:
         httpx.post(self.place.url + path, json=body, timeout=30).raise_for_status()
         self.done["switch"] += 1
 
+    def is_steady(self) -> bool:
+        """Whether everybody was answered since the last kill."""
+        each = self.answered_at.values()
+        return len(each) == len(ENDPOINTS) * len(PROTOCOLS) and min(each) > self.killed_at
+
     def kill(self) -> None:
+        """Only once what was killed before is back: otherwise a slow machine would show nothing but starts."""
+        if not self.is_steady():
+            return
         kind = self.chance.choice(("scorer", "gateway", "worker"))
         found = [pid for pid in _family(self.place.process.pid) if _kind(pid) == kind]
         if found:
@@ -275,7 +287,7 @@ class Soak:
 
     def sample(self) -> None:
         began = time.monotonic()
-        if began > self.killed_at + SETTLED_S:
+        if began > self.killed_at + SETTLED_S and self.is_steady():
             mib = sum(_pss_kib(pid) for pid in _family(self.place.process.pid)) / 1024
             self.memory.append((began, mib))
 
@@ -305,7 +317,7 @@ def there(folder: Path) -> Counter[str]:
         database.close()
     root = folder / "data" / "journal"
     for segment in segments(root):
-        place = cursors.get(f"{segment.process}/{segment.number}", 0)
+        place = cursors.get(segment.key, 0)
         while True:
             frames, place = read_frames(segment.path, place)
             if not frames:
@@ -379,8 +391,10 @@ def prepare(place: Place) -> None:
 
 def _answers(place: Place, protocol: str, endpoint: str) -> bool:
     try:
-        return bool(PROTOCOLS[protocol](place)(endpoint, "first"))
-    except (Refused, httpx.TransportError):
+        return bool(PROTOCOLS[protocol](place)(endpoint, f"{protocol}/{endpoint}/first"))
+    except (Refused, httpx.TransportError) as problem:
+        if isinstance(problem, Refused) and not problem.retried:
+            sys.exit(f"{endpoint} by {protocol}: {problem}")
         return False
 
 

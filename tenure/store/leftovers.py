@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
@@ -86,10 +86,10 @@ def _serving(tx: Transaction) -> set[tuple[str, int]]:
 _STANDING = (_version.state, _version.current_stage, _version.last_updated_time)
 
 
-def _ended(row: sa.Row[tuple[object, ...]]) -> int | None:
+def _ended(row: Any) -> int | None:
     if row.state is None:  # the version's row itself is gone
         return 0
-    return row.last_updated_time if row.state == "retired" or row.current_stage == DELETED else None
+    return int(row.last_updated_time) if row.state == "retired" or row.current_stage == DELETED else None
 
 
 def _folder(released: str) -> str:
