@@ -7,6 +7,7 @@ import sys
 
 NAMES = (
     "startup",
+    "starting",
     "tracking",
     "searching",
     "growth",
@@ -14,6 +15,7 @@ NAMES = (
     "provenance",
     "scoring",
     "swapping",
+    "soak",
     "blocks",
     "admission",
     "outcomes",

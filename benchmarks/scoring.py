@@ -3,7 +3,9 @@
 The gateway, with its journal on, beside a fixed answer to the same POST from the same process, and beside MLflow's own
 scoring server with the same model, in one run at 1 and 32 connections. Compiled versions answer in the gateway by
 their form, others in a scorer. CPU is that of the gateway and its scorers together, so that a busy machine distorts it
-little; requests per second depend on what else the machine does.
+little; requests per second depend on what else the machine does. At last compiled versions are asked at half of the
+rate that they reached at 32 connections: requests are due at fixed times, whether or not those before are answered, and
+a latency counts from when its request was due, so that a server that stalls cannot hide it.
 """
 
 from __future__ import annotations
@@ -13,11 +15,13 @@ import hashlib
 import json
 import os
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,6 +43,7 @@ from tenure.settings import Settings
 
 SECONDS = 3.0
 CONNECTIONS = (1, 32)
+PACED_S, TARGET_P99_MS = 6.0, 5.0
 TICKS = os.sysconf("SC_CLK_TCK")
 NUMBERS, WORDS = 15, 8
 OWNER = Principal(name="owner", kind="owner", permissions=frozenset(Permission))
@@ -213,11 +218,72 @@ class Client(asyncio.Protocol):
             self.transport.write(self.request)
 
 
-async def load(port: int, path: str, connections: int, seconds: float) -> tuple[int, float]:
+class Paced(asyncio.Protocol):
+    """One connection whose requests are due at fixed times, pipelined if they must be. Keeps latencies in seconds."""
+
+    def __init__(self, request: bytes, first_at: float, every_s: float, until: float) -> None:
+        self.request, self.due_at, self.every_s, self.until = request, first_at, every_s, until
+        self.waiting: deque[float] = deque()
+        self.latencies: list[float] = []
+        self.buffer = b""
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport, self.loop = transport, asyncio.get_running_loop()
+        self._wait()
+
+    def data_received(self, data: bytes) -> None:
+        self.buffer += data
+        while True:
+            head, found, body = self.buffer.partition(b"\r\n\r\n")
+            length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0] or 0)
+            if not found or len(body) < length:
+                return
+            if not head.startswith(b"HTTP/1.1 200"):
+                raise SystemExit(self.buffer.decode())
+            self.buffer = body[length:]
+            self.latencies.append(time.perf_counter() - self.waiting.popleft())
+
+    def _send(self) -> None:
+        now = time.perf_counter()
+        while self.due_at <= now and self.due_at < self.until:
+            self.transport.write(self.request)
+            self.waiting.append(self.due_at)
+            self.due_at += self.every_s
+        if self.due_at < self.until:
+            self._wait()
+
+    def _wait(self) -> None:
+        self.loop.call_later(self.due_at - time.perf_counter(), self._send)
+
+
+async def paced(port: int, path: str, connections: int, per_second: float, seconds: float) -> list[float]:
+    """Latencies in seconds of requests that come at a fixed rate, spread over the connections; after a second of it."""
+    loop, request = asyncio.get_running_loop(), request_of(port, path)
+    every_s, begun = connections / per_second, time.perf_counter() + 0.2
+    clients = [Paced(request, begun + each / per_second, every_s, begun + 1.0 + seconds) for each in range(connections)]
+    for client in clients:
+        await loop.create_connection(lambda client=client: client, "127.0.0.1", port)  # type: ignore[misc]
+    await asyncio.sleep(1.2)
+    skipped = [len(client.latencies) for client in clients]
+    await asyncio.sleep(seconds)
+    deadline = time.perf_counter() + 10
+    while any(client.waiting for client in clients) and time.perf_counter() < deadline:
+        await asyncio.sleep(0.01)
+    for client in clients:
+        client.transport.close()
+    if any(client.waiting for client in clients):
+        raise SystemExit("requests were not answered")
+    return [one for client, skip in zip(clients, skipped, strict=True) for one in client.latencies[skip:]]
+
+
+def request_of(port: int, path: str) -> bytes:
     body = request_body()
     head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n"
-    request = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
-    loop = asyncio.get_running_loop()
+    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+async def load(port: int, path: str, connections: int, seconds: float) -> tuple[int, float]:
+    request, loop = request_of(port, path), asyncio.get_running_loop()
     clients = [Client(request) for _ in range(connections)]
     for client in clients:
         await loop.create_connection(lambda client=client: client, "127.0.0.1", port)  # type: ignore[misc]
@@ -300,13 +366,18 @@ def main() -> None:
                 wait_for(lambda name=name: answers(f"{settings.gateway_url}/endpoints/{name}/invocations"))
             children = Path(f"/proc/{ours.pid}/task/{ours.pid}/children").read_text().split()
             pids = [ours.pid, *map(int, children)]
+            reached: dict[str, Rate] = {}
             for connections in CONNECTIONS:
                 floor = measure(pids, settings.gateway_port, "/fixed", connections)
                 add(table, "fixed answer", connections, floor, floor)
                 for name in names:
                     path = f"/endpoints/{name}/invocations"
-                    rate = measure(pids, settings.gateway_port, path, connections)
-                    add(table, f"Tenure, {name}", connections, rate, floor)
+                    reached[name] = measure(pids, settings.gateway_port, path, connections)
+                    add(table, f"Tenure, {name}", connections, reached[name], floor)
+            delays = {"fixed answer": halved(settings.gateway_port, "/fixed", floor.per_second)}
+            for name in names[2:]:
+                path = f"/endpoints/{name}/invocations"
+                delays[f"Tenure, {name}"] = halved(settings.gateway_port, path, reached[name].per_second)
         port = free_port()
         with process("mlflow", str(folder / "forest"), str(port)) as peer:
             wait_for(lambda: answers(f"http://127.0.0.1:{port}/invocations") or peer.poll() is not None)
@@ -314,6 +385,24 @@ def main() -> None:
                 rate = measure([peer.pid], port, "/invocations", connections)
                 add(table, "MLflow's server, forest", connections, rate, floor)
     Console().print(table)
+    Console().print(of_delays(delays))
+
+
+def halved(port: int, path: str, most_per_second: float) -> tuple[float, list[float]]:
+    """Half of the most that was reached, and the latencies (s) of requests that come at that rate."""
+    half = most_per_second / 2
+    return half, uvloop.run(paced(port, path, CONNECTIONS[-1], half, PACED_S))
+
+
+def of_delays(delays: dict[str, tuple[float, list[float]]]) -> Table:
+    table = Table(title=f"Latency at {CONNECTIONS[-1]} connections and half of the most answers/s")
+    for name in ("what", "answers/s", "median", "p99", "p99 to reach"):
+        table.add_column(name, justify="left" if name == "what" else "right")
+    for what, (per_second, latencies) in delays.items():
+        cuts = statistics.quantiles(latencies, n=100)
+        target = "" if what == "fixed answer" else f"≤ {TARGET_P99_MS:g} ms"
+        table.add_row(what, f"{per_second:,.0f}", f"{cuts[49] * 1e3:.2f} ms", f"{cuts[98] * 1e3:.2f} ms", target)
+    return table
 
 
 def add(table: Table, what: str, connections: int, rate: Rate, floor: Rate) -> None:

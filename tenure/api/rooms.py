@@ -33,6 +33,7 @@ from tenure.api import (
     imports,
     journaling,
     kills,
+    leftovers,
     lineage,
     metrics,
     model_files,
@@ -88,6 +89,7 @@ ROOMS = (
     kills,
     journaling,
     deleted,
+    leftovers,
     audit,
 )
 OPENAPI_PATH = "/api/v1/openapi"

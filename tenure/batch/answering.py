@@ -14,7 +14,9 @@ import msgspec
 import numpy as np
 
 from tenure.batch.checking import Columns, Mask, Reason
+from tenure.batch.environments import Say, make_ready
 from tenure.errors import ModelFailed, Unavailable
+from tenure.records.batches import BatchOrder
 from tenure.records.routing import Release
 from tenure.serving.decoding import score_of
 from tenure.serving.forms import bulk
@@ -51,14 +53,19 @@ class Answering(Protocol):
     def close(self) -> None: ...
 
 
-def answering(release: Release, fetch_form: Fetch, fetch: Fetch, folder: Path) -> Answering:
-    """The version's form where it has one that can be used here, else a scorer. `folder` is for the scorer's log."""
+def answering(order: BatchOrder, fetch_form: Fetch, fetch: Fetch, settings: Settings, say: Say) -> Answering:
+    """The version's form where it has one that can be used here, else a scorer in what the version runs in.
+
+    The folder of `settings` is for environments and the scorer's log. Raises Conflict, Unavailable.
+    """
+    release = order.release
     if release.form is not None:
         try:
             return OfForm(release, bulk.load(fetch_form(release), release.form))
         except CannotUse as problem:
             log.warning("the form of version %d of %s is not used: %s", release.version, release.model, problem)
-    return OfScorer(release, fetch, folder)
+    make_ready(order, settings, say)
+    return OfScorer(release, fetch, settings)
 
 
 class OfForm:
@@ -91,10 +98,10 @@ class OfScorer:
 
     score_says_all = False
 
-    def __init__(self, release: Release, fetch: Fetch, folder: Path) -> None:
-        self.said = "scorer process"
-        self._settings = Settings(data=str(folder), scoring_timeout_s=600.0, spare_scorer=False)
-        self._processes = Processes(folder, spare=False)
+    def __init__(self, release: Release, fetch: Fetch, settings: Settings) -> None:
+        self.said = "scorer process in the version's own packages" if release.environment else "scorer process"
+        self._settings = settings
+        self._processes = Processes(settings.folder, spare=False)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()

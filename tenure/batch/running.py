@@ -19,12 +19,14 @@ import msgspec
 
 from tenure.batch import fetching, journal, sources
 from tenure.batch.answering import Answering, answering
+from tenure.batch.environments import Say, Wheels
 from tenure.batch.results import Begun, ChunkDone, Results, disk
 from tenure.batch.scoring import ChunkScored, ChunkScorer, Wanted, columns_of
 from tenure.batch.sources import Source
 from tenure.errors import Conflict, InvalidInput, OverQuota, TenureError, Unavailable, ValuesRefused
 from tenure.records.batches import MOST_ROWS, BatchEnd, BatchInfo, BatchOrder, NewBatch
 from tenure.sdk.client import Client
+from tenure.settings import Settings
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -36,9 +38,9 @@ CHUNKS_A_LOOK = 16
 AHEAD = 2
 """Chunks that wait to be written and sent, at most."""
 SHOWN_ROWS = 10
+SCORER_TIMEOUT_S = 600.0
 Progress = Callable[[int, int | None], None]
 """Told how many rows are done, and of how many where that is known."""
-Say = Callable[[str], None]
 
 
 class Summary(NamedTuple):
@@ -55,17 +57,25 @@ class Summary(NamedTuple):
 class Batch:
     """One batch on this machine. `said` is told what a person should know meanwhile."""
 
-    def __init__(self, client: Client, endpoint: str, source: Source, wanted: Wanted, new: NewBatch) -> None:
+    def __init__(
+        self,
+        client: Client,
+        endpoint: str,
+        source: Source,
+        wanted: Wanted,
+        new: NewBatch,
+        wheels: Wheels = Wheels(),  # noqa: B008  it cannot be changed
+    ) -> None:
         self._client, self._endpoint, self._source, self._wanted = client, endpoint, source, wanted
-        self._new = new
+        self._new, self._wheels = new, wheels
         self._path = f"/api/v1/endpoints/{quote(endpoint, safe='')}/batches"
         self.pauses_s = PAUSES_S
         self._broken = False
 
-    def preview(self, cache: Path) -> tuple[ChunkScored, BatchOrder]:
+    def preview(self, cache: Path, *, say: Say) -> tuple[ChunkScored, BatchOrder]:
         """Score the first rows and keep nothing, here or at the server."""
         order = self._order(dry_run=True)
-        answers = self._answering(order, cache)
+        answers = self._answering(order, cache, say)
         try:
             scorer = ChunkScorer(order, self._source, self._wanted, answers)
             first = next(self._source.chunks(scorer.columns, 0), None)
@@ -84,7 +94,7 @@ class Batch:
         try:
             with disk():
                 begun = self._begun(results, restart=restart, say=say)
-                answers = self._answering(begun.order, cache)
+                answers = self._answering(begun.order, cache, say)
                 say(f"Version {begun.order.batch.version} of {begun.order.batch.model} answers: {answers.said}.")
                 try:
                     return self._run(results, begun, answers, progress)
@@ -268,9 +278,16 @@ class Batch:
         said = {name: getattr(self._new, name) for name in ("jurisdiction", "purpose", "channel")}
         return {"url": self._client.url, "endpoint": self._endpoint, **said, **msgspec.to_builtins(self._wanted)}
 
-    def _answering(self, order: BatchOrder, cache: Path) -> Answering:
+    def _answering(self, order: BatchOrder, cache: Path, say: Say) -> Answering:
+        settings = Settings(
+            data=str(cache),
+            wheel_index=self._wheels.wheel_index,
+            wheel_folder=self._wheels.wheel_folder,
+            scoring_timeout_s=SCORER_TIMEOUT_S,
+            spare_scorer=False,
+        )
         form = fetching.fetcher(self._client, self._endpoint, cache, form=True)
-        return answering(order.release, form, fetching.fetcher(self._client, self._endpoint, cache), cache)
+        return answering(order, form, fetching.fetcher(self._client, self._endpoint, cache), settings, say)
 
     def _give_up(self, order: BatchOrder) -> None:
         with contextlib.suppress(TenureError):

@@ -43,25 +43,29 @@ def gc(
 ) -> None:
     """Remove for good what was deleted, with its files, once its retention is over.
 
-    First comes a report of what would go and what stays, then a question. What a registered version needs stays.
-    Whatever breaks off is finished by the next call.
+    Compiled forms and environments of versions that were deleted or retired as long ago go too. First comes a report of
+    what would go and what stays, then a question. What a registered version needs stays. Whatever breaks off is
+    finished by the next call.
     """
     older_than_s = None if older_than is None else seconds(older_than)
     asked = {"older_than_s": older_than_s, "experiment": experiment, "run": list(runs) or None}
     found, held, later = _look(client, {name: value for name, value in asked.items() if value is not None}, runs)
     orphans, young = ([], 0) if experiment or runs else _orphans(client)
+    leftovers = [] if experiment or runs else _leftovers(client, older_than_s)
     if not as_json:
-        _report(found, held, later, orphans, young)
+        _report(found, held, later, orphans, young, leftovers)
     due = [one for items in found.values() for one in items]
-    if dry_run or not (due or orphans):
+    if dry_run or not (due or orphans or leftovers):
         if as_json:
-            show({"removable": due, "held": held, "orphans": orphans}, True)
+            show({"removable": due, "held": held, "orphans": orphans, "leftovers": leftovers}, True)
         return
     if not yes:
-        click.confirm(f"Remove {len(due):,} items and {len(orphans):,} orphaned folders for good?", abort=True)
+        what = f"{len(due):,} items, {len(orphans):,} orphaned folders and {len(leftovers):,} forms and environments"
+        click.confirm(f"Remove {what} for good?", abort=True)
     done = _remove(client, found, older_than_s, as_json)
     swept = _sweep(client, [one["folder"] for one in orphans])
-    _conclude({**done, "swept": swept, "held": held}, as_json)
+    cleared = _clear(client, [one["digest"] for one in leftovers], older_than_s)
+    _conclude({**done, "swept": swept, "cleared": cleared, "held": held}, as_json)
     sys.exit(1 if done["left"] else 0)
 
 
@@ -116,6 +120,12 @@ def _orphans(client: Any) -> tuple[list[Any], int]:
     return [one for page in pages for one in page["items"]], sum(page["young"] for page in pages)
 
 
+def _leftovers(client: Any, older_than_s: float | None) -> list[Any]:
+    asked = {} if older_than_s is None else {"older_than_s": older_than_s}
+    found: list[Any] = client.get("/api/v1/leftovers", asked)["items"]
+    return found
+
+
 def _pages(client: Any, path: str, params: dict[str, Any]) -> Iterator[Any]:
     after: str | None = ""
     while after is not None:
@@ -124,7 +134,9 @@ def _pages(client: Any, path: str, params: dict[str, Any]) -> Iterator[Any]:
         after = page["after"]
 
 
-def _report(found: dict[str, list[Any]], held: list[Any], later: int, orphans: list[Any], young: int) -> None:
+def _report(
+    found: dict[str, list[Any]], held: list[Any], later: int, orphans: list[Any], young: int, leftovers: list[Any]
+) -> None:
     rows = [
         (
             f"{kind.replace('_', ' ')}s",
@@ -136,9 +148,13 @@ def _report(found: dict[str, list[Any]], held: list[Any], later: int, orphans: l
         )
         for kind, items in found.items()
     ]
-    files, size = sum(one["files"] for one in orphans), sum(one["bytes"] for one in orphans)
-    oldest = when(min((one["changed_at"] for one in orphans), default=None))
-    rows.append(("orphaned folders", f"{len(orphans):,}", "", f"{files:,}", f"{size:,}", oldest))
+    others = {"orphaned folders": orphans}
+    for kind in ("form", "environment"):
+        others["compiled forms" if kind == "form" else "environments"] = [o for o in leftovers if o["kind"] == kind]
+    for name, items in others.items():
+        files, size = sum(one["files"] for one in items), sum(one["bytes"] for one in items)
+        oldest = when(min((one["changed_at"] for one in items), default=None))
+        rows.append((name, f"{len(items):,}", "", f"{files:,}", f"{size:,}", oldest))
     show(
         None,
         False,
@@ -151,6 +167,14 @@ def _report(found: dict[str, list[Any]], held: list[Any], later: int, orphans: l
         click.echo(f"{broken:,} of these were begun by an earlier call that broke off.")
     beyond = [one for items in found.values() for one in items if not one["reached"]]
     _lines("Files that this server does not reach, and that stay where they are", [one["location"] for one in beyond])
+    _lines(
+        "Forms and environments",
+        [
+            f"{one['kind']} {one['digest'][:12]}: {one['bytes']:,} bytes, {one['why']}"
+            + (f" ({', '.join(one['versions'])})" if one["versions"] else "")
+            for one in leftovers
+        ],
+    )
     _lines("Held", [f"{one['kind'].replace('_', ' ')} {one['id']} ({one['name']}): {one['why']}" for one in held])
     if later:
         click.echo(f"\n{later:,} more were deleted too recently.")
@@ -208,14 +232,25 @@ def _sweep(client: Any, folders: list[str]) -> dict[str, int]:
     return told
 
 
+def _clear(client: Any, digests: list[str], older_than_s: float | None) -> dict[str, int]:
+    told = {"forms": 0, "environments": 0, "files": 0, "bytes": 0}
+    for start in range(0, len(digests), AT_ONCE):
+        body = {"digests": digests[start : start + AT_ONCE], "older_than_s": older_than_s}
+        answer = client.post("/api/v1/leftovers/remove", body)
+        for name in told:
+            told[name] += answer[name]
+    return told
+
+
 def _conclude(told: dict[str, Any], as_json: bool) -> None:
     if as_json:
         show(told, True)
         return
     counts = ", ".join(f"{count:,} {kind.replace('_', ' ')}s" for kind, count in told["removed"].items())
-    swept = told["swept"]
+    swept, cleared = told["swept"], told["cleared"]
+    files, size = (sum(one[name] for one in (told, swept, cleared)) for name in ("files", "bytes"))
     click.echo(
-        f"Removed {counts}; {told['points']:,} metric points, {told['files'] + swept['files']:,} files, "
-        f"{told['bytes'] + swept['bytes']:,} bytes."
+        f"Removed {counts}, {cleared['forms']:,} compiled forms, {cleared['environments']:,} environments; "
+        f"{told['points']:,} metric points, {files:,} files, {size:,} bytes."
     )
     _lines("Left", told["left"])

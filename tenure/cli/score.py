@@ -44,6 +44,8 @@ TIMEOUT_S = 900.0
 @click.option("--overwrite", is_flag=True, help="Take the place of an output that is there.")
 @click.option("--restart", is_flag=True, help="Begin anew instead of going on with what was begun.")
 @click.option("--cache", type=click.Path(path_type=Path), help="Where the version's files are kept.")
+@click.option("--wheel-index", envvar="TENURE_WHEEL_INDEX", default="", help="Index of the version's own packages.")
+@click.option("--wheel-folder", envvar="TENURE_WHEEL_FOLDER", default="", help="Folder of wheels of such packages.")
 @click.option("--url", envvar="TENURE_URL", default="http://127.0.0.1:5000", show_default=True, help="The server.")
 @click.option("--token", envvar="TENURE_TOKEN", default=None, help="A token to show.", show_envvar=False)
 @click.option("--json", "as_json", is_flag=True, help="Print what came of it as JSON, for scripts.")
@@ -70,6 +72,7 @@ def command(
     Killed at any moment, the same command goes on after the last whole chunk. The output appears when it is complete.
     """
     from tenure.batch import fetching
+    from tenure.batch.environments import Wheels
     from tenure.batch.results import Results
     from tenure.batch.running import Batch
     from tenure.batch.scoring import Wanted
@@ -88,10 +91,10 @@ def command(
         jurisdiction=said["jurisdiction"], purpose=said["purpose"], channel=said["channel"], source=source.said[:200]
     )
     with Client(url, token=token, timeout_s=TIMEOUT_S) as client:
-        batch = Batch(client, endpoint, source, wanted, new)
+        batch = Batch(client, endpoint, source, wanted, new, Wheels(said["wheel_index"], said["wheel_folder"]))
         kept = cache or fetching.default_cache()
         if dry_run:
-            _show_first(batch.preview(kept)[0], as_json)
+            _show_first(batch.preview(kept, say=_say)[0], as_json)
             return
         results = Results(_checked(output, input_, overwrite), _free(rejected, overwrite))
         started = time.monotonic()

@@ -22,7 +22,7 @@ import msgspec
 
 from tenure.build import model_versions
 from tenure.deploy import fetching, routing
-from tenure.errors import NotFound, TenureError
+from tenure.errors import NotFound, TenureError, Unavailable
 from tenure.records.base import SECOND_US, Instant, iso
 from tenure.records.forms import Form, FormOrder, FormResult
 from tenure.records.profiles import ColumnProfile, NumericProfile, Profile
@@ -42,6 +42,8 @@ RESULT_FILE = "result.msgpack"
 MOST_ATTEMPTS = 3
 LOG_TAIL_BYTES = 2048
 SAMPLE_ROWS = 256
+PAUSE_US = 30 * SECOND_US
+"""After the disk or the artifact store refused, so long until the next attempt."""
 BY = "worker"
 
 Command = Callable[[Path, int], list[str]]
@@ -81,11 +83,15 @@ def command(order: Path, memory_mib: int) -> list[str]:
 
 
 class _Outcome(NamedTuple):
-    """What came of an attempt: a result with the form's files stored, or why there is none."""
+    """What came of an attempt: a result with the form's files stored, or why there is none.
+
+    `later`: nothing is wrong with the version; disk or store refused, and the attempt does not count.
+    """
 
     result: FormResult | None
     files: list[PinnedFile]
     problem: str
+    later: bool = False
 
 
 class _Task(NamedTuple):
@@ -156,6 +162,10 @@ class Compiler:
         except Exception:
             log.exception("version %d of %s could not be compiled", form.version, form.model)
             outcome = _Outcome(None, [], "the attempt failed; the worker's log says why")
+        if outcome.later:
+            until = now + PAUSE_US
+            ground.database.write(lambda tx: forms.postpone(tx, form, self.name, outcome.problem, until, now=now))
+            return
         if outcome.result is None:
             again = form.attempts + 1 < MOST_ATTEMPTS
             ground.database.write(lambda tx: self._fail(tx, form, outcome.problem, now, again=again))
@@ -199,7 +209,10 @@ class Compiler:
             result = msgspec.msgpack.decode(path.read_bytes(), type=FormResult)
             return _Outcome(result, _stored(ground, out), "")
         except TenureError as problem:
-            return _Outcome(None, [], problem.message)
+            return _Outcome(None, [], problem.message, later=isinstance(problem, Unavailable))
+        except OSError as problem:
+            log.warning("version %d of %s is compiled later: %s", form.version, form.model, problem)
+            return _Outcome(None, [], f"the data folder refuses: {problem.strerror}", later=True)
         finally:
             shutil.rmtree(out, ignore_errors=True)
 

@@ -35,7 +35,7 @@ from tenure.records.routing import PinnedFile, Release
 from tenure.serving.admissions import Asking, Rules
 from tenure.serving.quotas import Quotas
 from tenure.serving.routing import write_whole
-from tenure.store import audit, batches, kills, releases
+from tenure.store import audit, batches, environments, kills, releases
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
 
@@ -293,6 +293,7 @@ def _ordered(ground: Ground, tx: Transaction, batch: BatchInfo, release: Release
         columns=about.columns if about else [],
         admitted=batch.admitted,
         most_part_bytes=max(most, batch_files.SPARE_BYTES // 2),
+        environment=environments.get(tx, release.digest),
     )
 
 

@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from tenure.records.admission import Admitted, ColumnRule
 from tenure.records.base import Record
+from tenure.records.environments import Environment
 from tenure.records.routing import Release
 
 MOST_ROWS = 1_000_000_000
@@ -66,13 +67,18 @@ class BatchInfo(Record):
 
 
 class BatchOrder(Record):
-    """All that is needed to score a batch as the gateway would: the release, and what is asked of its columns."""
+    """All that is needed to score a batch as the gateway would: the release, and what is asked of its columns.
+
+    `environment` is what was decided for the version's bytes, with the lock of packages of its own; None when nothing
+    was.
+    """
 
     batch: BatchInfo
     release: Release
     columns: list[ColumnRule]
     admitted: Admitted | None
     most_part_bytes: int
+    environment: Environment | None = None
 
 
 class BatchPart(Record):

@@ -15,6 +15,7 @@ import hashlib
 import importlib
 import logging
 import os
+import select
 import signal
 import socket
 from collections.abc import Callable, Sequence
@@ -56,8 +57,8 @@ def main() -> None:
     lifeline.die_with_parent(given.parent, signal.SIGKILL)
     limits.apply(given.memory_mib)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s scorer %(levelname)s %(message)s")
-    warm_up()
     with socket.socket(fileno=given.socket) as line:
+        warm_up(lambda: bool(select.select([line], [], [], 0)[0]))
         serve(line)
 
 
@@ -79,13 +80,18 @@ def serve(line: socket.socket) -> None:
         line.sendall(answered(predict, ask))
 
 
-def warm_up() -> None:
-    """Import ahead of time what nearly every model needs. What is missing is the model's own affair."""
+def warm_up(is_awaited: Callable[[], bool] = lambda: False) -> None:
+    """Import ahead of time what models need. What is missing is the model's own affair.
+
+    Once a model waits to be loaded, only what every model needs: the rest is half of it, and many do without.
+    """
     for name in ("tenure.serving.runtimes.pyfunc", "sklearn.pipeline"):
         try:
             importlib.import_module(name)
         except Exception:
             log.exception("%s cannot be imported ahead of time", name)
+        if is_awaited():
+            return
 
 
 def prepare(load: wire.Load) -> tuple[Predict, wire.Ready]:

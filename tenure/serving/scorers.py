@@ -156,6 +156,8 @@ class Scorer:
             started = time.monotonic()
             try:
                 self._tell_of_building()
+                if not self.release.environment:
+                    self._processes.restock()  # it imports libraries while the files are fetched
                 folder = await asyncio.get_running_loop().run_in_executor(_fetching, self._fetch, self.release)
                 async with self._starts:
                     line = await self._start(folder, self._settings.scorer_start_timeout_s * 2 ** min(failures, 4))

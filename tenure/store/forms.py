@@ -98,6 +98,18 @@ def fail(tx: Transaction, form: Form, worker: str, problem: str, *, again: bool,
     return tx.execute(sa.update(tables.forms).where(_owned(form, worker)).values(**values)).rowcount == 1
 
 
+def postpone(tx: Transaction, form: Form, worker: str, problem: str, until: int, *, now: Instant) -> bool:
+    """Have a form wait until then without counting the attempt. False when it is not this worker's."""
+    values = {
+        "worker": None,
+        "lease_until": until,
+        "attempts": form.attempts,
+        "problem": problem,
+        "changed_at": now,
+    }
+    return tx.execute(sa.update(tables.forms).where(_owned(form, worker)).values(**values)).rowcount == 1
+
+
 def _of(model: str, version: int) -> sa.ColumnElement[bool]:
     return (_column.model == model) & (_column.version == version)
 

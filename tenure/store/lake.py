@@ -107,12 +107,16 @@ class Lake:
         target = self.root / path
         target.parent.mkdir(parents=True, exist_ok=True)
         draft = target.with_suffix(f".{os.getpid()}.draft")
-        with draft.open("wb") as file:
-            file.write(written)
-            if self._fsync:
-                file.flush()
-                os.fsync(file.fileno())
-        draft.replace(target)
+        try:
+            with draft.open("wb") as file:
+                file.write(written)
+                if self._fsync:
+                    file.flush()
+                    os.fsync(file.fileno())
+            draft.replace(target)
+        except OSError:
+            draft.unlink(missing_ok=True)  # what a full disk took of it, it needs
+            raise
         return hashlib.sha256(written).hexdigest()
 
     def _read(self, file: LakeFile, columns: Sequence[str] | None, from_at: int | None, until_at: int | None) -> Table:

@@ -24,6 +24,7 @@ from tenure.records.digests import digest_of
 from tenure.records.model_files import ModelFile
 from tenure.store import alerts, audit, password_failures
 from tenure.store.ground import Ground
+from tenure.store.roots import FORMS_FOLDER
 from tenure.web import site
 from tests.api.conftest import Asker, ticking
 from tests.conftest import make_ground
@@ -501,6 +502,10 @@ def imports_and_removals(tell: Teller) -> None:
     os.utime(Path(tell.ground.artifacts.base, "0", "a" * 32, "artifacts", "left"), (1, 1))
     sweep = {"folders": [one["folder"] for one in tell.ask.ok("GET", "/api/v1/orphans")["items"]]}
     tell("POST /api/v1/orphans/sweep", "/api/v1/orphans/sweep", "orphans.swept", json=sweep)
+    tell.ground.artifacts.write(f"{FORMS_FOLDER}/{'b' * 64}/program", [b"over"])
+    os.utime(Path(tell.ground.artifacts.base, FORMS_FOLDER, "b" * 64, "program"), (1, 1))
+    clearing = {"digests": [one["digest"] for one in tell.ask.ok("GET", "/api/v1/leftovers")["items"]]}
+    tell("POST /api/v1/leftovers/remove", "/api/v1/leftovers/remove", "leftovers.removed", json=clearing)
 
 
 def pages(tell: Teller) -> None:

@@ -371,7 +371,7 @@ def test_bad_input_is_told_and_leaves_nothing_open(scene: Scene, changed: dict[s
 
 def test_a_preview_keeps_nothing(scene: Scene) -> None:
     pq.write_table(rows(40), scene.path("in.parquet"))
-    scored, _ = scene.batch(open_files(scene.path("in.parquet"))).preview(scene.path("cache"))
+    scored, _ = scene.batch(open_files(scene.path("in.parquet"))).preview(scene.path("cache"), say=print)
     assert [row["prediction"] for row in scored.output.to_pylist()] == answered_online(rows(40).slice(0, 10))
     assert scene.client.get("/api/v1/endpoints/delay/batches") == []
 

@@ -41,5 +41,5 @@ if __name__ == "__main__":
     _module("mlflow.pyfunc", PythonModel=object)
     sys.modules["mlflow"].__dict__.update(models=sys.modules["mlflow.models"], pyfunc=sys.modules["mlflow.pyfunc"])
     _module("tenure.serving.runtimes.pyfunc", PyfuncRuntime=TrickyRuntime)
-    scorer.warm_up = lambda: None
+    scorer.warm_up = lambda _is_awaited: None
     scorer.main()

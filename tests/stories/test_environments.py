@@ -9,9 +9,11 @@ import httpx
 import mlflow
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 from packaging.requirements import Requirement
 
 import tenure
+from tenure.cli.main import tenure as program
 from tenure.deploy import locking
 from tests.conftest import serving, wait_until
 from tests.deploy.wheels import make_wheel, repack
@@ -82,3 +84,19 @@ def test_a_model_is_scored_in_the_packages_that_it_asks_for(tmp_path: Path) -> N
             told = client.get(f"/api/v1/models/priced/versions/{number}/environment")
             assert told["is_built"]
             assert "pricing==1.5" in told["packages"]
+        score_a_file(server.url, tmp_path, wheels)
+
+
+def score_a_file(url: str, folder: Path, wheels: Path) -> None:
+    """The same version by a command that has a cache of its own: it makes the same packages, or says what it needs."""
+    pd.DataFrame({"a": [2.0, 4.0]}).to_parquet(folder / "in.parquet")
+    command = ["score", "prices", "--url", url, "--cache", str(folder / "cache"), "--input", str(folder / "in.parquet")]
+    runner = CliRunner()
+    refused = runner.invoke(program, [*command, "--dry-run"])
+    assert refused.exit_code == 1
+    assert "--wheel-index or --wheel-folder" in str(refused.exception)
+    output = folder / "out.parquet"
+    done = runner.invoke(program, [*command, "--output", str(output), "--wheel-folder", str(wheels)])
+    assert done.exit_code == 0, done.stderr
+    assert "in the version's own packages" in done.stderr
+    assert pd.read_parquet(output)["prediction"].tolist() == [3.0, 6.0]

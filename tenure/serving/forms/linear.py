@@ -28,9 +28,12 @@ class Linear:
         self._finish = finisher(program.finish)
 
     def outputs(self, columns: Columns, rows: int) -> list[Any]:
-        """One answer a row. Raises Refused."""
+        """One answer a row. Raises Refused.
+
+        A column that came as bytes holds NumPy's numbers, which are neither an index of a label nor JSON.
+        """
         if rows == 1:
-            return [self._finish((self._score(columns),))]
+            return [self._finish((float(self._score(columns)),))]
         return [self._finish((score,)) for score in self._scores(columns, rows).tolist()]
 
     def _score(self, columns: Columns) -> float:

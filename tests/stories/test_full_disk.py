@@ -1,0 +1,38 @@
+"""A disk of four MiB that is full: clear errors, nothing corrupt, and it goes on by itself when room is made."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import missing
+from tests.stories.full_disk import STORIES
+
+MOUNTED = 'mount -t tmpfs -o size=4m tmpfs "$1" && shift && exec "$@"'
+
+
+@cache
+def can_mount() -> bool:
+    """Whether this user may mount a small disk that only its own processes see."""
+    if shutil.which("unshare") is None:
+        return False
+    return subprocess.run(["unshare", "-rm", "mount", "-t", "tmpfs", "tmpfs", "/mnt"], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_a_full_disk(name: str, tmp_path: Path) -> None:
+    if not can_mount():
+        missing("a namespace in which a disk can be mounted")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    program = [sys.executable, "-m", "tests.stories.full_disk", name, str(disk)]
+    command = ["unshare", "-rm", "sh", "-c", MOUNTED, "sh", str(disk), *program]
+    ran = subprocess.run(
+        command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert ran.returncode == 0, ran.stderr[-3000:]
