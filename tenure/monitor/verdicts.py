@@ -13,7 +13,7 @@ from tenure.monitor.progress import lake_of
 from tenure.monitor.rows import load
 from tenure.monitor.value import valued
 from tenure.records.base import DAY_US, Instant
-from tenure.records.model_files import ModelFile, Monitors
+from tenure.records.model_files import ModelFile, Monitors, span_us
 from tenure.records.profiles import Profile
 from tenure.records.windows import Window
 from tenure.store import watermarks, windows
@@ -48,6 +48,7 @@ def judge_span(
 ) -> list[Window]:
     """Judge what every version did in [start, end), store it, and let alerts follow. Marks that came meanwhile stay."""
     watched = Watched(endpoint, file, lake_of(ground))
+    cooldown_us = span_us(file.alerts.cooldown) if file else 0
     with ground.database.reading() as tx:
         seen = [mark for _, mark in watermarks.marked_days(tx, endpoint, end)]
         verdicts = [_verdict(tx, watched, what) for what in _judgeables(tx, watched, start, end)]
@@ -56,7 +57,7 @@ def judge_span(
         for verdict in verdicts:
             windows.put(tx, verdict.window, now)
             if verdict.window.role == "champion":
-                alerts.follow(tx, endpoint, verdict.findings, now=now)
+                alerts.follow(tx, endpoint, verdict.findings, now=now, cooldown_us=cooldown_us)
         watermarks.monitored(tx, endpoint, end)
         watermarks.clear_days(tx, endpoint, start, end, max(seen, default=0))
 

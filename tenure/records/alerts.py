@@ -9,7 +9,7 @@ from tenure.records.changes import Reason
 
 AlertState = Literal["pending", "firing", "acknowledged", "resolved"]
 Severity = Literal["note", "warning", "critical"]
-MonitorKind = Literal["drift", "accuracy", "calibration", "data_quality", "latency"]
+MonitorKind = Literal["drift", "accuracy", "calibration", "data_quality", "latency", "slo"]
 
 
 class Evidence(Record):
