@@ -49,12 +49,21 @@ def search(
     for wanted in (None, *STATES[:-1]):
         for alert in stored.search(tx, endpoint=endpoint, state=wanted, limit=limit, models=models):
             found.setdefault(alert.alert_id, alert)
-    about = _about(tx, found.values(), now)
-    incidents = ranked(grouped(found.values(), about))
+    incidents = ranked(grouped(found.values(), about(tx, found.values(), now)))
     return [one for one in incidents if state is None or any(alert.state == state for alert in one.alerts)]
 
 
-def grouped(alerts: Iterable[Alert], about: About) -> list[Incident]:
+def about(tx: Transaction, alerts: Iterable[Alert], now: Instant) -> About:
+    """What is stored beside some alerts."""
+    names = sorted({alert.endpoint for alert in alerts})
+    open_at = {alert.endpoint for alert in alerts if alert.state != "resolved"}
+    stakes = {name: stake_of(windows.search(tx, name, role="champion", limit=LOOKED_BACK)) for name in open_at}
+    models = {name: endpoint.model for name in names if (endpoint := endpoints.get(tx, name)) is not None}
+    in_force = [mute for name in names for mute in mutes.in_force(tx, name, now)]
+    return About(models, {name: stake for name, stake in stakes.items() if stake is not None}, in_force, now)
+
+
+def grouped(alerts: Iterable[Alert], known: About) -> list[Incident]:
     """One incident for alerts of one model and family whose spans overlap, directly or through others.
 
     An alert spans from the beginning of the window that opened it to the end of the last window that kept it open.
@@ -62,7 +71,7 @@ def grouped(alerts: Iterable[Alert], about: About) -> list[Incident]:
     """
     families: dict[tuple[str, Family], list[Alert]] = {}
     for alert in alerts:
-        key = (about.model_of.get(alert.endpoint, alert.endpoint), family_of(alert))
+        key = (known.model_of.get(alert.endpoint, alert.endpoint), family_of(alert))
         families.setdefault(key, []).append(alert)
     made = []
     for (model, family), members in families.items():
@@ -71,11 +80,11 @@ def grouped(alerts: Iterable[Alert], about: About) -> list[Incident]:
         for alert in sorted(members, key=lambda one: (span_of(one), one.alert_id)):
             start, end = span_of(alert)
             if together and start >= until:
-                made.append(_incident(model, family, together, about))
+                made.append(_incident(model, family, together, known))
                 together = []
             together.append(alert)
             until = max(until, end) if len(together) > 1 else end
-        made.append(_incident(model, family, together, about))
+        made.append(_incident(model, family, together, known))
     return made
 
 
@@ -138,16 +147,7 @@ def is_muted(alert: Alert, known: Iterable[Mute], now: int) -> bool:
     return any(mute.holds(now) and mute.covers(alert) for mute in known)
 
 
-def _about(tx: Transaction, alerts: Iterable[Alert], now: Instant) -> About:
-    names = sorted({alert.endpoint for alert in alerts})
-    open_at = {alert.endpoint for alert in alerts if alert.state != "resolved"}
-    stakes = {name: stake_of(windows.search(tx, name, role="champion", limit=LOOKED_BACK)) for name in open_at}
-    models = {name: endpoint.model for name in names if (endpoint := endpoints.get(tx, name)) is not None}
-    known = [mute for name in names for mute in mutes.in_force(tx, name, now)]
-    return About(models, {name: stake for name, stake in stakes.items() if stake is not None}, known, now)
-
-
-def _incident(model: str, family: Family, alerts: Sequence[Alert], about: About) -> Incident:
+def _incident(model: str, family: Family, alerts: Sequence[Alert], known: About) -> Incident:
     open_ones = [one for one in alerts if one.state != "resolved"]
     causes = causes_of(alerts)
     names = sorted({one.endpoint for one in alerts})
@@ -164,8 +164,8 @@ def _incident(model: str, family: Family, alerts: Sequence[Alert], about: About)
         start_at=min(span_of(one)[0] for one in alerts),
         end_at=max(span_of(one)[1] for one in alerts),
         endpoints=names,
-        stake=_together([about.stakes[name] for name in at_stake if name in about.stakes]),
-        muted=bool(open_ones) and all(is_muted(one, about.mutes, about.now) for one in open_ones),
+        stake=_together([known.stakes[name] for name in at_stake if name in known.stakes]),
+        muted=bool(open_ones) and all(is_muted(one, known.mutes, known.now) for one in open_ones),
     )
 
 
@@ -178,7 +178,7 @@ def _headline(model: str, causes: Sequence[Cause]) -> str:
 
 
 def _together(stakes: Sequence[Stake]) -> Stake | None:
-    """Of several endpoints: the sum. Their intervals are added end to end, which is wide enough however they hang together."""
+    """Of several endpoints: the sum. Intervals are added end to end: wide enough, however they hang together."""
     if not stakes:
         return None
     told = [one.per_day for one in stakes if one.per_day is not None]

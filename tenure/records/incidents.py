@@ -10,6 +10,7 @@ from tenure.records.alerts import Alert, AlertState, MonitorKind, Severity
 from tenure.records.base import Record
 from tenure.records.changes import Reason
 from tenure.records.model_files import Span
+from tenure.records.webhooks import Delivery
 from tenure.records.windows import Interval
 
 Family = Literal["data", "service"]
@@ -110,3 +111,61 @@ class Notice(Record):
     told_at: int
     message_id: str | None = None
     problem: str | None = None
+
+
+class Point(Record):
+    """A measure in one window of event time; None where it could not be told."""
+
+    start_at: int
+    end_at: int
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+
+
+class Series(Record):
+    """The measure of an alert over the windows before it, the earliest first, and what it is held against."""
+
+    alert_id: str
+    measure: str
+    threshold: float
+    direction: Literal["above", "below"]
+    points: list[Point]
+
+
+ToldOf = Literal["firing", "escalated", "resolved"]
+
+
+class Told(Record):
+    """What a channel is told: some alerts of one incident. `text` is the whole of it in plain words.
+
+    `series` is of the first alert. `escalation`: which of the model file's steps this is; 0 for none.
+    """
+
+    event: ToldOf
+    model: str
+    headline: str
+    severity: Severity
+    subject: str
+    text: str
+    url: str
+    alerts: list[Alert]
+    escalation: int = 0
+    stake: Stake | None = None
+    series: Series | None = None
+
+
+class ChannelInfo(Record):
+    """A channel as anybody may see it: its kind and nothing of its address, what waits for it, what was sent last."""
+
+    name: str
+    kind: Literal["mail", "apprise", "webhook"]
+    waiting: int
+    last: Delivery | None = None
+
+
+class Trial(Record):
+    """An example that was put into the outbox of a channel."""
+
+    channel: str
+    message_id: str
