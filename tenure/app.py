@@ -234,6 +234,7 @@ def environment(settings: Settings) -> dict[str, str]:
 
     given = {f"TENURE_{name.upper()}": value for name, value in msgspec.to_builtins(settings).items()}
     given["TENURE_RECIPES"] = ",".join(f"{name}={target}" for name, target in settings.recipes.items())
+    given["TENURE_ALERT_CHANNELS"] = " ".join(f"{name}={url}" for name, url in settings.alert_channels.items())
     given["TENURE_LOOKUPS"] = " ".join(f"{name}={url}" for name, url in settings.lookups.items())
     given["TENURE_DATA"] = str(settings.folder)
     return {

@@ -6,6 +6,7 @@ A setting comes from its command-line option (`--scoring-port`), else from the e
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -18,6 +19,7 @@ from tenure.errors import CannotStart
 OIDC_SECRET_VARIABLE = "TENURE_OIDC_CLIENT_SECRET"  # noqa: S105  the variable's name, not a secret
 """Where the secret of an OpenID Connect client is found: no option, so that it stands in no list of processes."""
 
+CHANNEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 PROCESSES = ("control", "gateway", "worker")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  what they mean, not where we listen
@@ -70,6 +72,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     segment_max_mib: int = 64
     worker_tick_ms: int = 200
     job_lease_s: float = 30.0
+    alert_channels: dict[str, str] = {}
     webhook_allow: str = ""
     webhook_timeout_s: Annotated[float, Meta(gt=0, le=300)] = 10.0
     audit_checkpoint_hours: Annotated[float, Meta(gt=0, le=8784)] = 24.0
@@ -244,6 +247,11 @@ HELP: dict[str, tuple[str, str]] = {
     "segment_max_mib": ("MiB", "Size at which a journal segment is sealed."),
     "worker_tick_ms": ("milliseconds", "Pause of the worker between two looks at what has arrived."),
     "job_lease_s": ("seconds", "How long a job may be silent before another worker takes it over."),
+    "alert_channels": (
+        "NAME=URL",
+        "Who may be told of alerts: smtp://user@host?from=…&to=…&password=$TENURE_NAME, a URL of apprise (extra "
+        "tenure[apprise]), or $TENURE_NAME for all of it. Repeat the option for several.",
+    ),
     "webhook_allow": (
         "hosts and networks",
         "Where webhooks may go besides public addresses, also without TLS: hooks.internal,10.0.0.0/8.",
@@ -311,6 +319,8 @@ def _from_text(name: str, given: Any) -> Any:
         return given
     if name == "recipes":
         return parse_recipes([entry for entry in given.split(",") if entry])
+    if name == "alert_channels":
+        return parse_channels(given.split())
     if name == "lookups":
         return parse_lookups(given.split())
     if HELP[name][0] == "yes/no":
@@ -329,6 +339,21 @@ def parse_recipes(entries: list[str]) -> dict[str, str]:
             )
         recipes[name] = target
     return recipes
+
+
+def parse_channels(entries: list[str]) -> dict[str, str]:
+    """`["desk=smtp://mail.internal?to=a@b.example"]` by name. A URL is not repeated: it may hold a secret."""
+    channels = {}
+    for entry in entries:
+        name, separator, url = entry.partition("=")
+        if not separator or not CHANNEL_NAME.fullmatch(name) or not ("://" in url or url.startswith("$TENURE_")):
+            raise CannotStart(
+                "A channel for alerts must read NAME=URL: smtp://, smtps://, a URL of apprise, or a variable "
+                f"$TENURE_…, which no model sees. Got {name[:40]!r}. "
+                "Example: desk=smtp://tenure@mail.internal:587?from=tenure@example.com&to=desk@example.com"
+            )
+        channels[name] = url
+    return channels
 
 
 def parse_lookups(entries: list[str]) -> dict[str, str]:

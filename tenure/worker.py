@@ -2,8 +2,8 @@
 
 The worker looks at what has arrived, again and again: it takes the journal in, joins outcomes to predictions,
 judges the windows that are due, opens and resolves alerts, moves every retraining one step on, has versions in service
-compiled, sends the messages that wait in the outbox and what endpoints export, and signs a checkpoint of the audit log
-from time to time.
+compiled, has people told of alerts, sends the messages that wait in the outbox and what endpoints export, and signs a
+checkpoint of the audit log from time to time.
 Each step is safe to be killed in: what it had not committed it does again.
 """
 
@@ -22,11 +22,13 @@ def run(ground: Ground, stopping: threading.Event) -> None:
     """Look at what has arrived until told to stop. A failing step is logged and tried again at the next look."""
     from tenure.deploy import compiling
     from tenure.integrate import deliveries, exports
+    from tenure.integrate.notices import NoticeSender
     from tenure.manage import checkpoints
-    from tenure.monitor import intake, segments, watch
+    from tenure.monitor import intake, notices, segments, watch
     from tenure.retrain import jobs, loop
 
     runner, sender, compiler = jobs.Runner(), deliveries.Sender(), compiling.Compiler()
+    notifier = NoticeSender()
     teller, keeper, exporter = segments.Teller(), checkpoints.Keeper(), exports.Exporter()
 
     def take_in(ground: Ground, now: Instant) -> bool:
@@ -40,7 +42,9 @@ def run(ground: Ground, stopping: threading.Event) -> None:
             loop.advance,
             runner.run_waiting,
             compiler.compile_waiting,
+            notices.tell_due,
             sender.send_due,
+            notifier.send_due,
             exporter.send_due,
             teller.tell_due,
             keeper.keep_due,
@@ -54,4 +58,5 @@ def run(ground: Ground, stopping: threading.Event) -> None:
     runner.stop(ground, ground.clock())
     compiler.stop(ground, ground.clock())
     sender.stop(ground, ground.clock())
+    notifier.stop(ground, ground.clock())
     exporter.stop(ground, ground.clock())

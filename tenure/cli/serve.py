@@ -11,7 +11,7 @@ import msgspec
 from tenure import settings as settings_
 from tenure.settings import HELP, Settings
 
-MANY = {"recipes": "recipe", "lookups": "lookup"}
+MANY = {"recipes": "recipe", "lookups": "lookup", "alert_channels": "alert_channel"}
 """Settings that an option adds to, each time it is given, and that option's name."""
 
 
@@ -31,6 +31,8 @@ def setting_options(command: Any) -> Any:
 def settings_from(given: dict[str, Any]) -> Settings:
     """Settings from command-line options, then the environment, then defaults."""
     options = {name: value for name, value in given.items() if value not in (None, ())}
+    if "alert_channels" in options:
+        options["alert_channels"] = settings_.parse_channels(list(options["alert_channels"]))
     if "lookups" in options:
         options["lookups"] = settings_.parse_lookups(list(options["lookups"]))
     if "recipes" in options:

@@ -12,7 +12,8 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import NamedTuple
 
@@ -20,6 +21,7 @@ from tenure.build import webhook_addresses, webhooks
 from tenure.build.announcements import example, message, written
 from tenure.build.webhook_addresses import Allowed
 from tenure.errors import TooMany
+from tenure.integrate.answers import Answer
 from tenure.records.base import DAY_US, HOUR_US, SECOND_US, Instant
 from tenure.records.webhooks import Attempt, Message, MessageState, Webhook, WebhookTested
 from tenure.store import audit, outbox, sealing
@@ -47,6 +49,10 @@ STOP_S = 2.0
 NOT_TRIED = "Not sent: its receiver had not answered the message before it."
 SEALED = "The secret cannot be opened with this server's key, and nothing leaves unsigned. Set the secret anew."
 _tests = threading.BoundedSemaphore(MOST_TESTS)
+
+
+class CannotSend(Exception):
+    """Nothing can be sent to a receiver. Its text is for people."""
 
 
 class Tried(NamedTuple):
@@ -104,47 +110,47 @@ def verdict(tried: Tried, attempt: int, now: Instant, jitter: float) -> tuple[Me
     return "waiting", now + int(waiting_s * SECOND_US)
 
 
-class Round(threading.Thread):
-    """A few messages to one webhook, sent one after the other by a thread of their own.
+Send = Callable[[Message, int], Answer]
+"""Sends a message at an instant (µs) and says what came of it; whatever goes wrong is an answer too."""
 
-    Once nobody answers, the rest is not tried: it would wait as long for the same answer.
+
+class Round(threading.Thread):
+    """A few messages to one receiver, sent one after the other by a thread of their own.
+
+    Once nobody answers, the rest is not tried: it would wait as long for the same answer. `line` says how one is sent.
     """
 
-    def __init__(
-        self, messages: list[Message], receiver: Receiver, allowed: Allowed, *, limit_s: float, now: Instant
-    ) -> None:
-        super().__init__(name="tenure-webhook", daemon=True)
+    def __init__(self, messages: list[Message], *, limit_s: float, now: Instant) -> None:
+        super().__init__(name="tenure-message", daemon=True)
         self.webhook_id = messages[0].webhook_id
         self.messages = messages
         self.leased_until = leased_until(now, limit_s)
         self.tried: list[Tried] = []
         self.stopping = threading.Event()
-        self._receiver, self._allowed, self._limit_s = receiver, allowed, limit_s
+        self._limit_s = limit_s
         self._now, self._begun = now, time.monotonic()
 
-    def run(self) -> None:
-        from tenure.integrate import receivers  # with its HTTP client: a worker without webhooks does without
+    def line(self) -> AbstractContextManager[Send]:
+        """What sends this round's messages, while it is open. Raises CannotSend when none can be sent at all."""
+        raise NotImplementedError
 
-        if self._receiver.problem is not None:
-            self._fail(self._receiver.problem)
-            return
+    def run(self) -> None:
         try:
-            with receivers.Line(self._receiver.url, self._allowed, self._limit_s) as line:
+            with self.line() as send:
                 for one in self.messages:
                     if self.stopping.is_set() or time.monotonic() - self._begun > ROUND_S:
                         return
                     at = self._at()
-                    headers = receivers.headers_of(one.message_id, one.body, self._receiver.secret, at // SECOND_US)
-                    answer = line.post(headers, one.body.encode())
+                    answer = send(one, at)
                     self.tried.append(
                         Tried(one, at, answer.status, answer.problem, answer.took_ms, answer.retry_after_s)
                     )
                     if answer.status is None:
                         return
-        except receivers.Unreachable as problem:
+        except CannotSend as problem:
             self._fail(str(problem))
         except Exception:
-            log.exception("unforeseen failure while sending for the webhook %s", self.webhook_id)
+            log.exception("unforeseen failure while sending to %s", self.webhook_id)
             self._fail("The server failed at sending this; its log says why.")
 
     def _fail(self, problem: str) -> None:
@@ -155,8 +161,37 @@ class Round(threading.Thread):
         return self._now + int((time.monotonic() - self._begun) * SECOND_US)
 
 
+class WebhookRound(Round):
+    """Messages to one webhook."""
+
+    def __init__(
+        self, messages: list[Message], receiver: Receiver, allowed: Allowed, *, limit_s: float, now: Instant
+    ) -> None:
+        super().__init__(messages, limit_s=limit_s, now=now)
+        self._receiver, self._allowed = receiver, allowed
+
+    @contextmanager
+    def line(self) -> Iterator[Send]:
+        from tenure.integrate import receivers  # with its HTTP client: a worker without webhooks does without
+
+        if self._receiver.problem is not None:
+            raise CannotSend(self._receiver.problem)
+        try:
+            with receivers.Line(self._receiver.url, self._allowed, self._limit_s) as line:
+
+                def send(one: Message, at: int) -> Answer:
+                    headers = receivers.headers_of(one.message_id, one.body, self._receiver.secret, at // SECOND_US)
+                    return line.post(headers, one.body.encode())
+
+                yield send
+        except receivers.Unreachable as problem:
+            raise CannotSend(str(problem)) from None
+
+
 class Sender:
     """One worker's hands for messages: it starts rounds, and settles those that have ended."""
+
+    channel = outbox.CHANNEL
 
     def __init__(self, jitter: Callable[[], float] = random.random) -> None:
         self._jitter = jitter
@@ -210,35 +245,49 @@ class Sender:
         busy = {one.webhook_id for one in self._rounds}
         if places <= 0:
             return False
-        found = ground.database.read(lambda tx: outbox.due(tx, now, without=busy, limit=LOOKED_AT))
+        found = ground.database.read(
+            lambda tx: outbox.due(tx, now, without=busy, limit=LOOKED_AT, channel=self.channel)
+        )
         chosen = _by_webhook(found, places)
         if not chosen:
             return False
-        allowed = webhook_addresses.allowed_of(ground.settings.webhook_allow)
-        for one in ground.database.write(lambda tx: self._leased(tx, ground, chosen, allowed, now)):
+        for one in ground.database.write(lambda tx: self._leased(tx, ground, chosen, now)):
             self._rounds.append(one)
             one.start()
         return True
 
-    def _leased(
-        self, tx: Transaction, ground: Ground, chosen: dict[str, list[Message]], allowed: Allowed, now: Instant
-    ) -> list[Round]:
-        """Rounds of what is ours now. What is for a webhook that was disabled or removed at this moment is given up."""
+    def _leased(self, tx: Transaction, ground: Ground, chosen: dict[str, list[Message]], now: Instant) -> list[Round]:
+        """Rounds of what is ours now. What is for a receiver that is disabled or gone by now is given up."""
         ids = [one.message_id for messages in chosen.values() for one in messages]
         mine = outbox.lease(tx, ids, now, leased_until(now, ground.settings.webhook_timeout_s))
-        in_service = kept.in_service(tx, chosen)
+        make = self._maker(tx, ground, chosen, now)
         rounds = []
-        for webhook_id, messages in chosen.items():
+        for destination, messages in chosen.items():
             ours = [one for one in messages if one.message_id in mine]
-            if webhook_id not in in_service:
-                outbox.give_up(tx, webhook_id, now)
-            elif ours:
-                receiver = receiver_of(ground, webhook_id, *in_service[webhook_id])
-                rounds.append(Round(ours, receiver, allowed, limit_s=ground.settings.webhook_timeout_s, now=now))
+            made = make(destination, ours) if ours else None
+            if ours and made is None:
+                outbox.give_up(tx, destination, now, channel=self.channel)
+            elif made is not None:
+                rounds.append(made)
         return rounds
 
+    def _maker(
+        self, tx: Transaction, ground: Ground, chosen: Collection[str], now: Instant
+    ) -> Callable[[str, list[Message]], Round | None]:
+        """What makes a round of a destination's messages; None for one that is not there any more."""
+        allowed = webhook_addresses.allowed_of(ground.settings.webhook_allow)
+        in_service = kept.in_service(tx, chosen)
+
+        def made(webhook_id: str, messages: list[Message]) -> Round | None:
+            if webhook_id not in in_service:
+                return None
+            receiver = receiver_of(ground, webhook_id, *in_service[webhook_id])
+            return WebhookRound(messages, receiver, allowed, limit_s=ground.settings.webhook_timeout_s, now=now)
+
+        return made
+
     def _forget_old(self, ground: Ground, now: Instant) -> bool:
-        if now < self._forget_at:
+        if now < self._forget_at or self.channel != outbox.CHANNEL:  # one sender forgets for all
             return False
         before = now - int(ground.settings.webhook_log_days * DAY_US)
         gone = ground.database.write(lambda tx: outbox.forget(tx, before, limit=FORGOTTEN_AT_ONCE))
@@ -274,7 +323,7 @@ def try_out(ground: Ground, webhook_id: str, event: str | None, *, by: str) -> W
     event = event or found.events[0]
     one = message(webhook_id, event, written(event, example(event), now), now)
     allowed = webhook_addresses.allowed_of(ground.settings.webhook_allow)
-    trial = Round([one], receiver, allowed, limit_s=ground.settings.webhook_timeout_s, now=now)
+    trial = WebhookRound([one], receiver, allowed, limit_s=ground.settings.webhook_timeout_s, now=now)
     if not _tests.acquire(blocking=False):
         raise TooMany(f"{MOST_TESTS} webhooks are being tried already. Try again when their receivers have answered.")
     try:

@@ -20,12 +20,13 @@ import time
 from collections.abc import Iterable
 from functools import lru_cache
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Self
 
 import httpcore
 
 from tenure.build.webhook_addresses import Allowed, Target, parse_url
 from tenure.errors import InvalidInput
+from tenure.integrate.answers import Answer
 
 log = logging.getLogger("tenure.webhooks")
 
@@ -37,15 +38,6 @@ SIGNATURE, DELIVERY_ID, TIMESTAMP = "X-MLflow-Signature", "X-MLflow-Delivery-Id"
 
 
 Headers = list[tuple[bytes | str, bytes | str]]
-
-
-class Answer(NamedTuple):
-    """What a receiver answered. Without a status nobody did, and `problem` says why in a sentence."""
-
-    status: int | None
-    problem: str | None
-    took_ms: int
-    retry_after_s: float = 0.0
 
 
 class Unreachable(Exception):

@@ -27,6 +27,7 @@ SEVERITY: dict[MonitorKind, Severity] = {
     "harm": "critical",
     "estimate": "warning",
     "label_lag": "warning",
+    "slo": "critical",
 }
 
 
@@ -43,10 +44,15 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     anew: bool = False
 
 
-def follow(tx: Transaction, endpoint: str, findings: Iterable[Finding], *, now: Instant) -> list[Alert]:
-    """Open, bring up to date and resolve an endpoint's alerts by what one of its windows says; those that changed."""
+def follow(
+    tx: Transaction, endpoint: str, findings: Iterable[Finding], *, now: Instant, cooldown_us: int = 0
+) -> list[Alert]:
+    """Open, bring up to date and resolve an endpoint's alerts by what one of its windows says; those that changed.
+
+    `cooldown_us`: for so long of event time after an alert was resolved, the same breach opens no new one.
+    """
     open_alerts = stored.unresolved(tx, endpoint)
-    resolved_at = stored.last_resolved(tx, endpoint)
+    resolved_at = {key: at + cooldown_us for key, at in stored.last_resolved(tx, endpoint).items()}
     changed = []
     for finding in findings:
         key = (finding.monitor, finding.subject)
@@ -60,7 +66,8 @@ def follow(tx: Transaction, endpoint: str, findings: Iterable[Finding], *, now: 
 def followed(alert: Alert | None, finding: Finding, endpoint: str, resolved_at: int, now: Instant) -> Alert | None:
     """The alert after a finding; None when the finding changes nothing. Pure but for the id of a new alert.
 
-    `resolved_at`: event time until which an alert of this kind was resolved before; older windows open no new one.
+    `resolved_at`: event time until which an alert of this kind was resolved before, with what it is to cool down;
+    windows that end earlier open no new one.
     """
     window_end = finding.evidence.window_end_at
     if alert is None:

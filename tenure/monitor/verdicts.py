@@ -27,7 +27,7 @@ from tenure.monitor.rows import load
 from tenure.monitor.value import features_named, valued
 from tenure.records.base import DAY_US, Instant
 from tenure.records.drift import DriftReport
-from tenure.records.model_files import ModelFile, Monitors
+from tenure.records.model_files import ModelFile, Monitors, span_us
 from tenure.records.profiles import Profile
 from tenure.records.windows import Window
 from tenure.store import detectors, drift_reports, watermarks, windows
@@ -70,6 +70,7 @@ def judge_span(
 ) -> list[Window]:
     """Judge what every version did in [start, end), store it, and let alerts follow. Marks that came meanwhile stay."""
     watched = Watched(endpoint, file, lake_of(ground))
+    cooldown_us = span_us(file.alerts.cooldown) if file else 0
     with ground.database.reading() as tx:
         seen = [mark for _, mark in watermarks.marked_days(tx, endpoint, end)]
         judgeables = list(_judgeables(tx, watched, start, end))
@@ -85,10 +86,10 @@ def judge_span(
             if verdict.first is not None:
                 first_windows.keep(tx, verdict.what, verdict.first, now)
             if verdict.window.role == "champion":
-                alerts.follow(tx, endpoint, verdict.findings, now=now)
+                alerts.follow(tx, endpoint, verdict.findings, now=now, cooldown_us=cooldown_us)
         for one in moved:
             if detectors.put(tx, one.detector, before=one.before, now=now):
-                alerts.follow(tx, endpoint, one.findings, now=now)
+                alerts.follow(tx, endpoint, one.findings, now=now, cooldown_us=cooldown_us)
         watermarks.monitored(tx, endpoint, end)
         watermarks.clear_days(tx, endpoint, start, end, max(seen, default=0))
 

@@ -37,6 +37,14 @@ HELP = {
     "ModelFile.segments": "Columns whose values part the predictions into groups. Each window shows the accuracy of "
     "every group that is large enough.",
     "ModelFile.monitors": "What is watched while it answers, and how many false alerts are accepted.",
+    "ModelFile.alerts": "Who is told of its alerts, and how.",
+    "Alerts.channels": "Who is told at once: channels that the operator named, or `webhook:` and a webhook's name. "
+    "None means that alerts show on the pages alone.",
+    "Alerts.escalate": "Who is told too while nobody has acknowledged an alert, the soonest first.",
+    "Alerts.cooldown": "For how long, in event time, the same breach opens no new alert after one was resolved, such "
+    "as `12h` or `2d`. `0d` means that the next breach opens one.",
+    "Escalation.after": "How long after the alert was first told of, in real time: `30m`, `4h` or `1d`.",
+    "Escalation.to": "The channel that is told.",
     "ModelFile.approval": "Who must sign before a version may answer. With it the model is under governance.",
     "ModelFile.registration": "Who must sign before a registered version is asked anything else of.",
     "ModelFile.deployment": "Who must sign before a version is released at an endpoint as challenger or shadow.",

@@ -9,7 +9,7 @@ from msgspec import Meta, field
 from msgspec.structs import force_setattr
 
 from tenure.records.admission import Named, Outside
-from tenure.records.base import Record
+from tenure.records.base import DAY_US, HOUR_US, SECOND_US, Record
 from tenure.records.harm import Rival
 from tenure.records.lookups import Otherwise
 from tenure.records.measured import BETTER, TASKS, Metric, Task
@@ -278,6 +278,44 @@ def per_year(budget: str) -> float:
     return round(int(found[1]) * A_YEAR[found[3]] / int(found[2] or 1), 2)
 
 
+Span = Annotated[str, Meta(pattern=r"^[1-9]\d{0,2}[mhd]$")]
+Channel = Annotated[str, Meta(pattern=r"^(webhook:)?[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
+SPANS = {"m": 60 * SECOND_US, "h": HOUR_US, "d": DAY_US}
+
+
+def span_us(span: str) -> int:
+    """Microseconds of a span such as `30m`, `4h` or `2d`.
+
+    >>> [span_us(span) // 60_000_000 for span in ("30m", "4h", "2d")]
+    [30, 240, 2880]
+    """
+    return int(span[:-1]) * SPANS[span[-1]]
+
+
+class Escalation(Declared):
+    """Who is told too when nobody has acknowledged an alert `after` it was told of. Real time."""
+
+    after: Span
+    to: Channel
+
+
+class Alerts(Declared):
+    """Who is told of the model's alerts. A channel is one that the operator named (`tenure serve --alert-channel`),
+    or `webhook:` and the name of a webhook.
+
+    `cooldown` follows event time: for so long after an alert was resolved, the same breach opens no new one.
+    """
+
+    channels: Annotated[list[Channel], Meta(max_length=20)] = []
+    escalate: Annotated[list[Escalation], Meta(max_length=10)] = []
+    cooldown: Annotated[str, Meta(pattern=r"^(0|[1-9]\d{0,2})[mhd]$")] = "0d"
+
+    def __post_init__(self) -> None:
+        waits = [span_us(one.after) for one in self.escalate]
+        if waits != sorted(waits):
+            raise ValueError("Write 'escalate' in the order of 'after', the soonest first")
+
+
 class Step(Declared):
     """`signatures` people who hold the role must sign: of those named in `people`, or of everybody with the role.
 
@@ -407,6 +445,7 @@ class ModelFile(Declared):
     action: str = "score >= 0.5"
     segments: list[Annotated[str, Meta(min_length=1)]] = []
     monitors: Monitors = Monitors()
+    alerts: Alerts = Alerts()
     approval: Approval | None = None
     registration: Approval | None = None
     deployment: Approval | None = None

@@ -66,7 +66,8 @@ class Webhook(Record):
 class Message(Record):
     """A message of the outbox. While it waits, `due_at` is when it leaves; afterwards, when it was settled.
 
-    A worker that sends it moves `due_at` ahead first, so that no other one sends it meanwhile.
+    A worker that sends it moves `due_at` ahead first, so that no other one sends it meanwhile. A message about an
+    alert may be for a channel instead: `webhook_id` is the channel's name then.
     """
 
     message_id: str

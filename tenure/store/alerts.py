@@ -76,6 +76,13 @@ def last_resolved(tx: Transaction, endpoint: str) -> dict[tuple[str, str], int]:
     return {(monitor, subject): resolved_at for monitor, subject, resolved_at in tx.execute(query)}
 
 
+def counts(tx: Transaction) -> list[tuple[str, str, str, int]]:
+    """How many alerts there are that are not over, by endpoint, state and severity."""
+    names = (_column.endpoint, _column.state, _column.severity)
+    query = sa.select(*names, sa.func.count()).where(_column.state != "resolved").group_by(*names).order_by(*names)
+    return [(row[0], row[1], row[2], row[3]) for row in tx.execute(query)]
+
+
 def opened_at_events(tx: Transaction, endpoint: str) -> list[int]:
     """For each alert that ever fired at an endpoint, the event time that opened it."""
     query = sa.select(_column.event_at).where(_column.endpoint == endpoint, _column.state != "pending")

@@ -13,21 +13,26 @@ from tenure.records.webhooks import Attempt, Delivery, Message, MessageState
 from tenure.store import tables
 from tenure.store.database import Transaction
 
-CHANNEL = "webhook"
+CHANNEL, NOTICE = "webhook", "notice"
+"""What a message is for: a webhook by its id, or a channel of alerts by its name."""
 _message = tables.outbox.c
 _attempt = tables.deliveries.c
 
 
-def add(tx: Transaction, messages: Sequence[Message]) -> None:
+def add(tx: Transaction, messages: Sequence[Message], *, channel: str = CHANNEL) -> None:
     """Put messages among those that wait."""
-    rows = [{"channel": CHANNEL, "destination": one.webhook_id, **_rest(one)} for one in messages]
+    rows = [{"channel": channel, "destination": one.webhook_id, **_rest(one)} for one in messages]
     if rows:
         tx.execute(sa.insert(tables.outbox), rows)
 
 
-def due(tx: Transaction, now: Instant, *, without: Collection[str], limit: int) -> list[Message]:
+def due(
+    tx: Transaction, now: Instant, *, without: Collection[str], limit: int, channel: str = CHANNEL
+) -> list[Message]:
     """Messages that should leave by now, longest due first, but for these webhooks."""
-    query = sa.select(tables.outbox).where(_is_due(now), _message.destination.not_in(without))
+    query = sa.select(tables.outbox).where(
+        _is_due(now), _message.channel == channel, _message.destination.not_in(without)
+    )
     query = query.order_by(_message.due_at, _message.created_at, _message.message_id).limit(limit)
     return [_record(row) for row in tx.execute(query)]
 
@@ -64,9 +69,9 @@ def release(tx: Transaction, message_ids: Collection[str], leased_until: int, du
     tx.execute(sa.update(tables.outbox).where(held & (_message.state == "waiting")).values(due_at=due_at))
 
 
-def give_up(tx: Transaction, webhook_id: str, now: Instant) -> int:
+def give_up(tx: Transaction, webhook_id: str, now: Instant, *, channel: str = CHANNEL) -> int:
     """Give up everything that waits for a webhook, and say how many that were."""
-    waiting = _of(webhook_id) & (_message.state == "waiting")
+    waiting = _of(webhook_id, channel) & (_message.state == "waiting")
     return tx.execute(sa.update(tables.outbox).where(waiting).values(state="given_up", due_at=now)).rowcount
 
 
@@ -99,15 +104,24 @@ def get(tx: Transaction, message_id: str) -> Message | None:
     return _record(row) if row else None
 
 
-def waiting(tx: Transaction) -> dict[str, int]:
+def waiting(tx: Transaction, *, channel: str = CHANNEL) -> dict[str, int]:
     """How many messages wait for each webhook."""
     query = sa.select(_message.destination, sa.func.count()).where(_message.state == "waiting")
+    query = query.where(_message.channel == channel)
     return {row[0]: row[1] for row in tx.execute(query.group_by(_message.destination))}
 
 
-def log(tx: Transaction, webhook_id: str, *, limit: int, before: Message | None = None) -> list[Delivery]:
+def counts(tx: Transaction) -> list[tuple[str, str, int]]:
+    """How many messages there are of each channel in each state; those that were forgotten count no more."""
+    query = sa.select(_message.channel, _message.state, sa.func.count()).group_by(_message.channel, _message.state)
+    return [(row[0], row[1], row[2]) for row in tx.execute(query.order_by(_message.channel, _message.state))]
+
+
+def log(
+    tx: Transaction, webhook_id: str, *, limit: int, before: Message | None = None, channel: str = CHANNEL
+) -> list[Delivery]:
     """A webhook's messages with their attempts, the newest first; those older than `before`, if given."""
-    query = sa.select(tables.outbox).where(_of(webhook_id))
+    query = sa.select(tables.outbox).where(_of(webhook_id, channel))
     if before is not None:
         place = sa.tuple_(_message.created_at, _message.message_id)
         query = query.where(place < sa.tuple_(sa.literal(before.created_at), sa.literal(before.message_id)))
@@ -141,11 +155,11 @@ def _delivery(message: Message, attempts: list[Attempt]) -> Delivery:
 
 
 def _is_due(now: Instant) -> sa.ColumnElement[bool]:
-    return (_message.channel == CHANNEL) & (_message.state == "waiting") & (_message.due_at <= now)
+    return (_message.state == "waiting") & (_message.due_at <= now)
 
 
-def _of(webhook_id: str) -> sa.ColumnElement[bool]:
-    return (_message.channel == CHANNEL) & (_message.destination == webhook_id)
+def _of(webhook_id: str, channel: str = CHANNEL) -> sa.ColumnElement[bool]:
+    return (_message.channel == channel) & (_message.destination == webhook_id)
 
 
 def _rest(message: Message) -> dict[str, Any]:

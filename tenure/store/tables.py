@@ -761,6 +761,41 @@ alerts = Table(
     _number("changed_at"),
     _number("resolved_event_at", null=True),
     Index("ix_alerts_by_endpoint", "endpoint", "state"),
+    Index("ix_alerts_by_state", "state"),
+)
+alert_mutes = Table(
+    "alert_mutes",
+    metadata,
+    _text("mute_id", key=True),
+    _text("endpoint"),
+    _text("monitor", null=True),  # NULL: every monitor
+    _text("subject", null=True),  # NULL: every subject
+    _text("reason"),
+    _number("until_at"),
+    _text("muted_by"),
+    _number("muted_at"),
+    _number("ended_at", null=True),  # somebody ended it before its time
+    _text("ended_by", null=True),
+    Index("ix_alert_mutes_by_endpoint", "endpoint", "until_at"),
+)
+alert_notices = Table(
+    "alert_notices",
+    metadata,
+    _text("alert_id", key=True),
+    Column("step", Integer, primary_key=True, autoincrement=False),  # 0: it fires; n: escalation n; -1: it is over
+    _text("channel", key=True),
+    _number("told_at"),
+    _text("message_id", null=True),
+    _text("problem", null=True),
+)
+service_samples = Table(
+    "service_samples",
+    metadata,
+    _text("gateway", key=True),
+    _text("endpoint", key=True),
+    _number("at", key=True),
+    _text("body"),  # JSON: what the gateway had counted by then, as records.service.Counted
+    Index("ix_service_samples_by_endpoint", "endpoint", "at"),
 )
 
 # --- retrain ----------------------------------------------------------------------------------------------------
@@ -818,8 +853,8 @@ outbox = Table(
     "outbox",
     metadata,
     _text("message_id", key=True),
-    _text("channel"),  # webhook
-    _text("destination"),  # the webhook's id
+    _text("channel"),  # webhook | notice
+    _text("destination"),  # the webhook's id, or the name of the channel that is told of alerts
     _text("event"),
     _text("body"),  # JSON: what is sent, byte for byte at every attempt
     _text("state"),  # waiting | sent | given_up

@@ -1,4 +1,4 @@
-"""Alerts of all endpoints: what fires, what somebody looks after, what is over."""
+"""Alerts of all endpoints as incidents: what fires, what somebody looks after, what is over; mutes and who was told."""
 
 from __future__ import annotations
 
@@ -8,23 +8,27 @@ from litestar import Request, Response, get, post
 from litestar.params import Parameter
 from litestar.response import Redirect
 
-from tenure.access import ALERT, LISTED
-from tenure.errors import InvalidInput
-from tenure.monitor import alerts
+from tenure.access import ALERT, ENDPOINT, LISTED
+from tenure.errors import InvalidInput, TenureError
+from tenure.monitor import alert_rows, alerts, incidents, mutes, notices
+from tenure.records.incidents import NewMute
 from tenure.records.people import Permission, Principal
-from tenure.store import alerts as kept
+from tenure.store import endpoints
+from tenure.store import notices as told
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
-from tenure.web.forms import Form, csrf_of, text
+from tenure.web.forms import Form, answered, record, text
 from tenure.web.page import show
 
-STATES = ("firing", "acknowledged", "pending", "resolved")
-LISTED_LIMIT = 300
+STATES = incidents.STATES
+LISTED_LIMIT = incidents.LISTED_LIMIT
+LASTS = {"1h": "1 hour", "4h": "4 hours", "1d": "1 day", "7d": "7 days", "30d": "30 days"}
+Asked = Request[Any, Any, Any]
 
 
 @get("/alerts", permission=Permission.READ, subject=LISTED, sync_to_thread=True, include_in_schema=False)
 def page(
-    request: Request[Any, Any, Any],
+    request: Asked,
     ground: Ground,
     principal: Principal,
     in_state: Annotated[str, Parameter(query="state")] = "",
@@ -34,20 +38,25 @@ def page(
         raise InvalidInput(
             f"The state of an alert must be one of {', '.join(STATES)}. Got {in_state!r}.", where="state"
         )
+    return _page(request, ground, principal, in_state=in_state, endpoint=endpoint)
+
+
+@get("/alerts/{alert_id:str}", permission=Permission.READ, subject=ALERT, sync_to_thread=True, include_in_schema=False)
+def one_page(ground: Ground, principal: Principal, alert_id: str) -> Response[str]:
+    """One alert: who was told of it, and the query of the rows behind it."""
 
     def load(tx: Transaction) -> dict[str, Any]:
-        models = principal.models(Permission.READ)
-        found = kept.search(tx, endpoint=endpoint or None, state=in_state or None, limit=LISTED_LIMIT, models=models)
+        try:
+            query = alert_rows.query(tx, alert_id)
+        except TenureError:  # no rows, or they left the lake: the page says so
+            query = None
         return {
-            "alerts": sorted(found, key=lambda alert: (STATES.index(alert.state), -alert.event_at)),
-            "state": in_state,
-            "states": STATES,
-            "endpoint": endpoint,
-            "csrf": csrf_of(request),
-            "limit": LISTED_LIMIT,
+            "alert": alerts.get(tx, alert_id),
+            "query": query,
+            "notices": told.of_alerts(tx, [alert_id]).get(alert_id, []),
         }
 
-    return show(ground, principal, "alerts.html", load, current="alerts")
+    return show(ground, principal, "alert.html", load, current="alerts")
 
 
 @post(
@@ -66,4 +75,72 @@ def acknowledge(ground: Ground, principal: Principal, alert_id: str, data: Form)
     return Redirect("/alerts", status_code=303)
 
 
-handlers = [page, acknowledge]
+@post(
+    "/endpoints/{name:str}/mutes",
+    permission=Permission.MANAGE,
+    subject=ENDPOINT,
+    sync_to_thread=True,
+    include_in_schema=False,
+)
+def mute(ground: Ground, principal: Principal, name: str, data: Form) -> Redirect:
+    """Have nobody told of some alerts of an endpoint for a while."""
+    new = record(
+        NewMute,
+        lasts=text(data, "lasts"),
+        reason=text(data, "reason"),
+        monitor=data.get("monitor") or None,
+        subject=data.get("subject") or None,
+    )
+    ground.database.write(lambda tx: mutes.mute(tx, name, new, by=principal.name, now=ground.clock()))
+    return Redirect("/alerts#mutes", status_code=303)
+
+
+@post(
+    "/endpoints/{name:str}/mutes/{mute_id:str}/end",
+    permission=Permission.MANAGE,
+    subject=ENDPOINT,
+    sync_to_thread=True,
+    include_in_schema=False,
+)
+def unmute(ground: Ground, principal: Principal, name: str, mute_id: str, data: Form) -> Redirect:
+    """End a mute before its time."""
+    reason = text(data, "reason")
+    ground.database.write(
+        lambda tx: mutes.unmute(tx, name, mute_id, reason=reason, by=principal.name, now=ground.clock())
+    )
+    return Redirect("/alerts#mutes", status_code=303)
+
+
+def _page(request: Asked, ground: Ground, principal: Principal, *, in_state: str, endpoint: str) -> Response[str]:
+    now, models = ground.clock(), principal.models(Permission.READ)
+
+    def load(tx: Transaction) -> dict[str, Any]:
+        state = next((one for one in STATES if one == in_state), None)
+        found = incidents.search(tx, endpoint=endpoint or None, state=state, models=models, now=now)
+        held = mutes.in_force(tx, models=models, now=now)
+        alert_ids = [alert.alert_id for one in found for alert in one.alerts]
+        return {
+            "incidents": found,
+            "told": told.of_alerts(tx, alert_ids),
+            "muted": {
+                alert.alert_id: mute
+                for one in found
+                for alert in one.alerts
+                for mute in held
+                if alert.state != "resolved" and mute.covers(alert)
+            },
+            "mutes": held,
+            "endpoints": [one.name for one in endpoints.list_all(tx) if principal.may(Permission.MANAGE, one.model)],
+            "channels": notices.channels(tx, ground.settings),
+            "lasts": LASTS,
+            "state": in_state,
+            "states": STATES,
+            "endpoint": endpoint,
+            "limit": LISTED_LIMIT,
+            **answered(request),
+        }
+
+    return show(ground, principal, "alerts.html", load, current="alerts")
+
+
+handlers = [page, one_page, acknowledge, mute, unmute]

@@ -32,6 +32,7 @@ from tests.manage.makers import make_profile
 from tests.manage.rules import policy_of
 from tests.web import hooks, samples, town
 
+CHANNELS = {"desk": "smtp://mail.example?from=a@b.example&to=c@d.example"}
 SAFE = {"GET", "HEAD", "OPTIONS"}
 V2 = "/api/2.0/mlflow"
 FILES = "/api/2.0/mlflow-artifacts"
@@ -132,7 +133,7 @@ class Teller:
     """Sends a request and looks at what the audit log got by it."""
 
     def __init__(self, ground: Ground) -> None:
-        settings = msgspec.structs.replace(ground.settings, webhook_allow="127.0.0.1")
+        settings = msgspec.structs.replace(ground.settings, webhook_allow="127.0.0.1", alert_channels=CHANNELS)
         self.ground = replace(ground, settings=settings, clock=after_the_town())
         gate = Gate([5000], self.ground)
         with warnings.catch_warnings():  # of Litestar 3, about parameters that get their dependency by name
@@ -434,6 +435,13 @@ def endpoints_and_alerts(tell: Teller) -> None:
         sent = {"json": reason} if door else {"data": reason}
         path = f"{door}/alerts/{alert.alert_id}/acknowledge"
         tell(f"POST {door}/alerts/{{alert_id:str}}/acknowledge", path, "alert.acknowledged", **sent)
+        place, route = f"{door}/endpoints/other/mutes", f"POST {door}/endpoints/{{name:str}}/mutes"
+        kind = "json" if door else "data"
+        tell(route, place, "alert.muted", **{kind: {"lasts": "4h", **reason}})
+        [held, *_] = tell.ask.ok("GET", "/api/v1/mutes")
+        tell(f"{route}/{{mute_id:str}}/end", f"{place}/{held['mute_id']}/end", "alert.unmuted", **{kind: reason})
+    test = "/api/v1/alert-channels/{name:str}/test"
+    tell(f"POST {test}", test.replace("{name:str}", "desk"), "alert.channel_tried", json={})
 
 
 def batches_of_files(tell: Teller) -> None:

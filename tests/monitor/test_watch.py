@@ -8,7 +8,7 @@ import pytest
 from tenure.errors import Conflict
 from tenure.monitor import alerts, progress, report, windows
 from tenure.records.base import DAY_US
-from tenure.records.model_files import AtLeast, ModelFile, Monitors
+from tenure.records.model_files import Alerts, AtLeast, ModelFile, Monitors
 from tenure.records.windows import Window
 from tenure.store import audit
 
@@ -120,6 +120,19 @@ def test_drift_fires_once_is_acknowledged_and_resolved_by_a_later_window(traffic
     assert alert.resolved_event_at == START + 28 * DAY_US
     assert told == ["alert.resolved", "alert.opened"]
     assert "'temp'" in alert.message
+
+
+def test_after_an_alert_was_resolved_the_same_breach_waits_for_its_cooldown(traffic: Traffic) -> None:
+    traffic.apply(file_with(alerts=Alerts(cooldown="10d")))
+    baseline(traffic)
+    for first, shift in ((0, 1.5), (7, 0.0), (14, 1.5), (21, 1.5)):
+        days(traffic, first, first + 7, shift=shift)
+    days(traffic, 28, 29)
+    traffic.look()
+    traffic.judge()
+    with traffic.ground.database.reading() as tx:
+        found = alerts.search(tx, endpoint=ENDPOINT)
+    assert [(one.state, (one.event_at - START) // DAY_US) for one in found] == [("firing", 28), ("resolved", 7)]
 
 
 def test_only_a_firing_alert_can_be_acknowledged(traffic: Traffic) -> None:

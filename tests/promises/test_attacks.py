@@ -507,6 +507,7 @@ STARTED = {
     "deploy/locking.py": "command",
     "manage/contents.py": "COMMAND",
     "manage/proxies.py": "",
+    "monitor/alert_rows.py": "",
     "retrain/jobs.py": "self._command(job_id)",
     "store/confined.py": "self.command",
     "serving/processes.py": "",

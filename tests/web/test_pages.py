@@ -38,6 +38,7 @@ PAGES = [
     "/endpoints/flight-delay/months",
     "/alerts",
     "/alerts?state=firing",
+    "/alerts/0190b5a0-0000-7000-8000-000000000001",
     "/audit",
     "/audit?verify=true",
     "/audit?reason=approved&first=2025-06-01&last=2030-01-01",
@@ -283,6 +284,30 @@ def test_somebody_signs_in_acknowledges_an_alert_and_signs_out(own: Ground) -> N
     assert "No alert is firing" in client.get("/alerts?state=firing").text
     assert client.post("/sign-out", data={"csrf": csrf[1]}).status_code == 303
     assert "Sign in" in client.get("/sign-in").text
+
+
+def test_an_alert_is_muted_and_unmuted_by_forms(own: Ground) -> None:
+    client = Client(own)
+    client.post("/sessions", data={"name": "vera", "password": town.PASSWORD})
+    page = client.get("/alerts?state=firing").text
+    csrf = re.search(r'name="csrf" value="([^"]+)"', page)
+    assert csrf is not None
+    form = {
+        "csrf": csrf[1],
+        "lasts": "30d",
+        "monitor": "accuracy",
+        "subject": "roc_auc",
+        "reason": "the airport is shut",
+    }
+    path = "/endpoints/flight-delay/mutes"
+    assert client.post(path, data={**form, "lasts": "for ever"}).status_code == 400
+    assert client.post(path, data=form).status_code == 303
+    muted = client.get("/alerts").text
+    assert "the airport is shut" in muted
+    end = re.search(r'action="(/endpoints/flight-delay/mutes/[^"]+/end)"', muted)
+    assert end is not None
+    assert client.post(end[1], data={"csrf": csrf[1], "reason": "it opened"}).status_code == 303
+    assert "No mute holds now" in client.get("/alerts").text
 
 
 def test_a_visitor_may_not_acknowledge(own: Ground) -> None:

@@ -1,0 +1,39 @@
+"""The process that reads the rows behind an alert: `python -m tenure.monitor.alert_rows_job`, an order on its input.
+
+DuckDB is loaded here, not in the server: it opens files of the lake and of the target's folder, and nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import msgspec
+
+from tenure.monitor.alert_rows import Order
+
+MEMORY = "1GB"
+
+
+def write(order: Order) -> None:
+    """Write what the query answers into the order's target."""
+    import duckdb
+
+    os.chdir(order.lake)
+    target = str(Path(order.target).resolve())
+    options = "FORMAT parquet, COMPRESSION zstd" if order.form == "parquet" else "FORMAT csv, HEADER"
+    with duckdb.connect(":memory:") as base:
+        base.execute(f"SET memory_limit = '{MEMORY}'; SET threads = 1; SET TimeZone = 'UTC'")
+        base.execute("SET allowed_directories = [?, ?]", [order.lake, str(Path(target).parent)])
+        base.execute("SET enable_external_access = false; SET lock_configuration = true")
+        quoted = target.replace("'", "''")
+        base.execute(f"COPY ({order.sql}) TO '{quoted}' ({options})")
+
+
+def main() -> None:
+    write(msgspec.json.decode(sys.stdin.buffer.read(), type=Order))
+
+
+if __name__ == "__main__":
+    main()
