@@ -113,17 +113,20 @@ Ask = Callable[[str, str], str]
 # --- the four protocols ----------------------------------------------------------------------------------------------
 
 
-def by_json(place: Place) -> Ask:
+@contextmanager
+def by_json(place: Place) -> Iterator[Ask]:
     client = httpx.Client(timeout=30)
 
     def ask(endpoint: str, reference: str) -> str:
         body = {"dataframe_records": [{"a": 0.1, "b": 0.2}], "reference": [reference]}
         return _told(client.post(f"{place.scoring_url}/endpoints/{endpoint}/invocations", json=body))
 
-    return ask
+    with client:
+        yield ask
 
 
-def by_v2(place: Place) -> Ask:
+@contextmanager
+def by_v2(place: Place) -> Iterator[Ask]:
     client = httpx.Client(timeout=30)
 
     def ask(endpoint: str, reference: str) -> str:
@@ -131,10 +134,12 @@ def by_v2(place: Place) -> Ask:
         body = {"inputs": inputs, "parameters": {"reference": reference}}
         return _told(client.post(f"{place.scoring_url}/v2/models/{endpoint}/infer", json=body))
 
-    return ask
+    with client:
+        yield ask
 
 
-def by_bytes(place: Place) -> Ask:
+@contextmanager
+def by_bytes(place: Place) -> Iterator[Ask]:
     client = httpx.Client(timeout=30)
     raw = struct.pack("<2d", 0.1, 0.2)
 
@@ -145,10 +150,12 @@ def by_bytes(place: Place) -> Ask:
         told = {"inference-header-content-length": str(len(head))}
         return _told(client.post(f"{place.scoring_url}/v2/models/{endpoint}/infer", content=head + raw, headers=told))
 
-    return ask
+    with client:
+        yield ask
 
 
-def by_call(place: Place) -> Ask:
+@contextmanager
+def by_call(place: Place) -> Iterator[Ask]:
     channel = grpc.insecure_channel(f"127.0.0.1:{place.grpc_port}", options=[("grpc.max_reconnect_backoff_ms", 200)])
     infer = channel.unary_unary("/inference.GRPCInferenceService/ModelInfer")
 
@@ -166,7 +173,8 @@ def by_call(place: Place) -> Ask:
             raise Refused(f"gRPC {problem.code().name}{said}", retried=problem.code() in RETRIED) from None
         return str(grpc_messages.message("ModelInferResponse").FromString(said).id)
 
-    return ask
+    with channel:
+        yield ask
 
 
 def _told(answer: httpx.Response) -> str:
@@ -222,24 +230,26 @@ class Soak:
 
     def ask(self, protocol: str, endpoint: str) -> None:
         """One row after the other; what fails is asked anew, under another reference."""
-        ask = PROTOCOLS[protocol](self.place)
-        for number in itertools.count():
-            if self.stopping.wait(PACE_S):
-                return
-            reference = f"{protocol}/{endpoint}/{number}"
-            try:
-                self.answered.append((endpoint, ask(endpoint, reference), reference))
-                self.answered_at[protocol, endpoint] = time.monotonic()
-            except Refused as problem:
-                self.seen[f"{protocol}: {problem}"] += 1
-                if not problem.retried:
-                    self.surprises.append(f"{protocol} at {endpoint}: {problem}")
-                elif str(problem).startswith("HTTP"):
-                    self.refused.append(reference)
-            except httpx.TransportError as problem:
-                self.seen[f"{protocol}: {type(problem).__name__}"] += 1
-            except Exception as problem:
-                self.surprises.append(f"{protocol} at {endpoint}: {problem!r}")
+        with PROTOCOLS[protocol](self.place) as ask:
+            for number in itertools.count():
+                if self.stopping.wait(PACE_S):
+                    return
+                self.ask_one(ask, protocol, endpoint, f"{protocol}/{endpoint}/{number}")
+
+    def ask_one(self, ask: Ask, protocol: str, endpoint: str, reference: str) -> None:
+        try:
+            self.answered.append((endpoint, ask(endpoint, reference), reference))
+            self.answered_at[protocol, endpoint] = time.monotonic()
+        except Refused as problem:
+            self.seen[f"{protocol}: {problem}"] += 1
+            if not problem.retried:
+                self.surprises.append(f"{protocol} at {endpoint}: {problem}")
+            elif str(problem).startswith("HTTP"):
+                self.refused.append(reference)
+        except httpx.TransportError as problem:
+            self.seen[f"{protocol}: {type(problem).__name__}"] += 1
+        except Exception as problem:
+            self.surprises.append(f"{protocol} at {endpoint}: {problem!r}")
 
     def switch(self) -> None:
         endpoint = ENDPOINTS[self.done["switch"] // 2 % 2]
@@ -369,6 +379,8 @@ def serving(folder: Path) -> Iterator[Place]:
         finally:
             server.terminate()
             server.wait(60)
+            if server.stdout is not None:
+                server.stdout.close()
 
 
 def prepare(place: Place) -> None:
@@ -391,7 +403,8 @@ def prepare(place: Place) -> None:
 
 def _answers(place: Place, protocol: str, endpoint: str) -> bool:
     try:
-        return bool(PROTOCOLS[protocol](place)(endpoint, f"{protocol}/{endpoint}/first"))
+        with PROTOCOLS[protocol](place) as ask:
+            return bool(ask(endpoint, f"{protocol}/{endpoint}/first"))
     except (Refused, httpx.TransportError) as problem:
         if isinstance(problem, Refused) and not problem.retried:
             sys.exit(f"{endpoint} by {protocol}: {problem}")
