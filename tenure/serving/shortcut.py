@@ -62,6 +62,7 @@ class Shortcut(HttpToolsProtocol):
             and parser.get_http_version() == "1.1"
             and not parser.should_upgrade()
             and self._prompt.wants(self.url)
+            and not any(name == b"content-length" and _is_long(value) for name, value in self.headers)
         ):
             self._parts, self._size = [], 0
         else:
@@ -123,3 +124,8 @@ class Shortcut(HttpToolsProtocol):
         said.append(b"content-length: %d\r\n\r\n" % len(reply.body))
         said.append(reply.body)
         self.transport.write(b"".join(said))
+
+
+def _is_long(content_length: bytes) -> bool:
+    """Whether a body is announced that goes the long way, where one that is too long is refused before it is read."""
+    return len(content_length) > 5 or not content_length.isdigit() or int(content_length) > SHORT_BYTES

@@ -32,7 +32,7 @@ def test_a_file_is_read_from_json_and_from_a_mapping():
         ({"prediction": {"positive": "late"}}, "prediction.outcome", "required"),
         ({"monitors": {"accuracy": {"at_least": 1.4}}}, "monitors.accuracy.at_least", "<= 1"),
         ({"owner": 3}, "owner", "expected 'str', got 'int'"),
-        ({"zzzzzz": 3}, "zzzzzz", "Known keys: action, approval"),
+        ({"zzzzzz": 3}, "zzzzzz", "Known keys: action, alerts, approval"),
     ],
 )
 def test_a_problem_is_told_with_its_path(changed: dict[str, object], where: str, said: str):

@@ -131,6 +131,15 @@ def test_each_request_takes_its_way_with_its_whole_body(sent: bytes, said: bytes
     asyncio.run(ask())
 
 
+def test_a_body_that_is_announced_as_long_is_not_waited_for() -> None:
+    async def ask() -> None:
+        async with lines() as line:
+            line.send(b"POST /short HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n")
+            await line.until(lambda: bool(line.state.connections) and line.served.cycle is not None)
+
+    asyncio.run(ask())
+
+
 def test_a_client_that_waits_to_be_told_to_go_on_is_told() -> None:
     async def ask() -> None:
         async with lines() as line:

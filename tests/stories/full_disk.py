@@ -23,7 +23,7 @@ from tenure.batch.results import Results
 from tenure.batch.sources import open_files
 from tenure.deploy import compiling
 from tenure.errors import Unavailable
-from tenure.monitor import batches, compaction
+from tenure.monitor import batch_files, compaction
 from tenure.records.base import Instant
 from tenure.records.forms import FormResult
 from tenure.records.frames import OutcomeFrame
@@ -149,7 +149,7 @@ def batch(disk: Path) -> None:
         wanted, found = (pq.read_table(path) for path in (scene.path("expected.parquet"), disk / "out.parquet"))
         assert found.drop_columns("prediction_id").equals(wanted.drop_columns("prediction_id"))
         assert sorted(path.name for path in disk.iterdir()) == ["out.parquet"]
-        batches.processes.close()
+        batch_files.processes.close()
         ground.database.close()
 
 
