@@ -9,6 +9,7 @@ clients that do not read their answers, old versions of HTTP.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from functools import partial
 from typing import Any, Protocol, cast
 
@@ -36,12 +37,32 @@ class Prompt(Protocol):
         ...
 
 
-class _Held:
-    """Stands where uvicorn has the request that is being answered, until its reply is there."""
+MOST_HELD = 64
+"""Replies that one connection may wait for; whoever sends more before it has them goes the long way, and waits."""
 
-    response_complete = False
-    disconnected = False
-    keep_alive = True
+
+class _Now:
+    """What a reply waits for that only waits for its turn."""
+
+    def done(self) -> bool:
+        return True
+
+    def exception(self) -> None:
+        return None
+
+
+_DONE = cast("asyncio.Future[None]", _Now())
+
+
+class _Held:
+    """Stands where uvicorn has the request that is being answered, until the replies before it have left."""
+
+    def __init__(self) -> None:
+        self.pending: deque[Pending] = deque()
+        self.response_complete = False
+        self.disconnected = False
+        self.keep_alive = True
+
     message_event = asyncio.Event()  # which uvicorn sets at a disconnection; nobody waits for it here
 
 
@@ -52,9 +73,9 @@ class Shortcut(HttpToolsProtocol):
     _size = 0
 
     def on_headers_complete(self) -> None:
-        parser, cycle = self.parser, self.cycle
+        parser, cycle = self.parser, cast(Any, self.cycle)
         if (
-            (cycle is None or cycle.response_complete)
+            (cycle is None or cycle.response_complete or (type(cycle) is _Held and self._may_follow(cycle)))
             and not self.flow.write_paused
             and not self.expect_100_continue
             and parser.get_method() == b"POST"
@@ -80,14 +101,9 @@ class Shortcut(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         if self._parts is not None:
             reply = self._prompt.at_once(self.url, self.headers, b"".join(self._parts))
-            if type(reply) is Reply:
+            if reply is not None:
                 self._parts = None
-                self._say(reply)
-                self.on_response_complete()
-                return
-            if type(reply) is Pending:
-                self._parts = None
-                self._hold(reply)
+                self._take(reply)
                 return
             self._go_the_long_way()
         super().on_message_complete()
@@ -102,17 +118,38 @@ class Shortcut(HttpToolsProtocol):
         for part in parts:
             super().on_body(part)
 
-    def _hold(self, pending: Pending) -> None:
-        held = _Held()
-        self.cycle = cast(Any, held)  # what comes next on this connection waits for it, and a shutdown does too
-        pending.done.add_done_callback(partial(self._say_held, held, pending))
+    def _may_follow(self, held: _Held) -> bool:
+        """Whether one more request of a client that does not wait for its answers may take the short way."""
+        return len(held.pending) < MOST_HELD and not self.pipeline and not held.disconnected
 
-    def _say_held(self, held: _Held, pending: Pending, done: asyncio.Future[None]) -> None:
+    def _take(self, reply: Reply | Pending) -> None:
+        """Say a reply once it may leave and all those before it have left."""
+        cycle = cast(Any, self.cycle)
+        held: _Held | None = cycle if type(cycle) is _Held and not cycle.response_complete else None
+        if held is None and type(reply) is Reply:
+            self._say(reply)
+            self.on_response_complete()
+            return
+        if held is None:
+            held = _Held()
+            self.cycle = cast(Any, held)  # what goes the long way waits for it, and a shutdown does too
+        pending = reply if isinstance(reply, Pending) else Pending(_DONE, reply)
+        held.pending.append(pending)
+        if pending.done is not _DONE:
+            pending.done.add_done_callback(partial(self._say_held, held))
+
+    def _say_held(self, held: _Held, _done: asyncio.Future[None]) -> None:
+        """Say what may leave by now, in the order of the requests."""
+        while held.pending and held.pending[0].done.done():
+            done, reply = held.pending.popleft()
+            problem = done.exception()
+            if not held.disconnected:
+                self._say(reply if problem is None else self._prompt.failed(problem))
+        if held.pending or held.response_complete:
+            return
         held.response_complete = True
         if held.disconnected:
             return
-        problem = done.exception()
-        self._say(pending.reply if problem is None else self._prompt.failed(problem))
         if not held.keep_alive:
             self.transport.close()
         self.on_response_complete()

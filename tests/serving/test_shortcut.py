@@ -12,7 +12,7 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from tenure.serving.answers import TEXT, Headers, Pending, Reply, answer
-from tenure.serving.shortcut import SHORT_BYTES, Shortcut
+from tenure.serving.shortcut import MOST_HELD, SHORT_BYTES, Shortcut
 
 
 class App:
@@ -164,6 +164,35 @@ def test_answers_come_in_the_order_of_the_requests() -> None:
             said += [await line.answer() for _ in range(3)]
             said += [await line.answer() for _ in range(2)]
             assert [one.rpartition(b" ")[2] for one in said] == bodies
+
+    asyncio.run(ask())
+
+
+def test_a_client_that_does_not_wait_for_its_answers_has_them_in_its_order() -> None:
+    async def ask() -> None:
+        async with lines() as line:
+            paths = [*["/short/later"] * 3, *["/short"] * 2, "/other", "/short"]
+            bodies = [b"%d" % number for number in range(len(paths))]
+            line.send(*(request(path, body) for path, body in zip(paths, bodies, strict=True)))
+            await line.until(lambda: len(line.app.pending) == 3)
+            for place in (2, 0, 1):
+                line.app.pending[place].set_result(None)
+            said = [await line.answer() for _ in paths]
+            assert [one.rpartition(b" ")[2] for one in said] == bodies
+            assert {one.partition(b" ")[0] for one in said[:5]} == {b"short"}
+
+    asyncio.run(ask())
+
+
+def test_who_sends_too_much_at_once_waits_for_the_answers() -> None:
+    async def ask() -> None:
+        async with lines() as line:
+            line.send(*(request("/short/later", b"%d" % number) for number in range(MOST_HELD + 9)))
+            await line.until(lambda: len(line.app.pending) == MOST_HELD)
+            for one in line.app.pending:
+                one.set_result(None)
+            said = [await line.answer() for _ in range(MOST_HELD + 9)]
+            assert said[MOST_HELD - 1 : MOST_HELD + 1] == [b"short %d" % (MOST_HELD - 1), b"long %d" % MOST_HELD]
 
     asyncio.run(ask())
 
