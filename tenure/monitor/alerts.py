@@ -27,7 +27,6 @@ SEVERITY: dict[MonitorKind, Severity] = {
     "harm": "critical",
     "estimate": "warning",
     "label_lag": "warning",
-    "slo": "critical",
 }
 
 

@@ -9,9 +9,7 @@ from tenure.records.changes import Reason
 
 AlertState = Literal["pending", "firing", "acknowledged", "resolved"]
 Severity = Literal["note", "warning", "critical"]
-MonitorKind = Literal[
-    "drift", "accuracy", "calibration", "data_quality", "latency", "harm", "estimate", "label_lag", "slo"
-]
+MonitorKind = Literal["drift", "accuracy", "calibration", "data_quality", "latency", "harm", "estimate", "label_lag"]
 
 
 class Evidence(Record):

@@ -115,6 +115,8 @@ class ServiceFigures(Record):
     """How a version served at an endpoint in the last `seconds`; latencies in milliseconds, None without a request.
 
     CPU seconds and memory are those of the version's own process, as it is now; None where the gateway answers itself.
+    `queue_ms`: how long a request waited for that process on average, since it started. Bytes of bodies (`sent`) and of
+    answers (`said`) are of the last `seconds`, as rows are.
     """
 
     endpoint: str
@@ -129,6 +131,9 @@ class ServiceFigures(Record):
     p99_ms: float | None
     cpu_s: float | None
     rss_bytes: int | None
+    queue_ms: float | None = None
+    sent_bytes: int = 0
+    said_bytes: int = 0
 
 
 class GatewayStatus(Record):

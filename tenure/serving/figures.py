@@ -36,7 +36,9 @@ class Served:
         self.rows = 0
         self.sent_bytes = 0
         self.said_bytes = 0
-        self.past: deque[tuple[float, list[int], int]] = deque([(time.monotonic(), [0] * BUCKETS, 0)], maxlen=KEPT)
+        self.past: deque[tuple[float, list[int], int, int, int]] = deque(
+            [(time.monotonic(), [0] * BUCKETS, 0, 0, 0)], maxlen=KEPT
+        )
 
     def answered(self, latency_us: int, rows: int, sent_bytes: int, said_bytes: int) -> None:
         self.latency[bucket(latency_us)] += 1
@@ -47,7 +49,7 @@ class Served:
 
     def remember(self) -> None:
         """Keep how it stands, so that `lately` has something to compare with. Called every few seconds."""
-        self.past.append((time.monotonic(), list(self.latency), self.rows))
+        self.past.append((time.monotonic(), list(self.latency), self.rows, self.sent_bytes, self.said_bytes))
 
 
 class Figures:
@@ -99,9 +101,12 @@ def percentile_ms(counts: Sequence[int], share: float) -> float | None:
     return BOUNDS_S[-1] * 1000
 
 
-def lately(served: Served, errors: int, pid: int | None) -> ServiceFigures:
-    """How a release served within the last minute or so, and what its process takes now."""
-    since, before, rows = served.past[0]
+def lately(served: Served, errors: int, pid: int | None, queue: tuple[float, int] = (0.0, 0)) -> ServiceFigures:
+    """How a release served within the last minute or so, and what its process takes now.
+
+    `queue`: seconds that requests waited for that process since it started, and how many they were.
+    """
+    since, before, rows, sent_bytes, said_bytes = served.past[0]
     counts = [now - then for now, then in zip(served.latency, before, strict=True)]
     usage = process_usage(pid) if pid else None
     return ServiceFigures(
@@ -117,6 +122,9 @@ def lately(served: Served, errors: int, pid: int | None) -> ServiceFigures:
         p99_ms=percentile_ms(counts, 0.99),
         cpu_s=usage[0] if usage else None,
         rss_bytes=usage[1] if usage else None,
+        queue_ms=queue[0] / queue[1] * 1000 if queue[1] else None,
+        sent_bytes=served.sent_bytes - sent_bytes,
+        said_bytes=served.said_bytes - said_bytes,
     )
 
 

@@ -47,7 +47,7 @@ from tenure.serving.journal import Journal
 from tenure.serving.lookups import Lookups, Tables, asked_for
 from tenure.serving.protocols import mlflow, v2, v2_rest
 from tenure.serving.quotas import Quotas
-from tenure.serving.scorers import Fetch
+from tenure.serving.scorers import Fetch, Scorer
 from tenure.serving.scoring import PrincipalOf, Scoring, headers_of
 from tenure.settings import Settings
 
@@ -347,7 +347,9 @@ class Gateway:
             for arm in endpoint.answering:
                 served = scoring.figures.served.get((endpoint.name, arm.release.release_id))
                 if served is not None:
-                    found.append(figures.lately(served, errors[endpoint.name], getattr(arm.scorer, "pid", None)))
+                    scorer = arm.scorer if isinstance(arm.scorer, Scorer) else None
+                    queue = (scorer.queue_s, scorer.batched) if scorer else (0.0, 0)
+                    found.append(figures.lately(served, errors[endpoint.name], scorer.pid if scorer else None, queue))
         return found
 
     async def _live(self, receive: Receive, send: Send) -> None:

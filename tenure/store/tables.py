@@ -788,15 +788,6 @@ alert_notices = Table(
     _text("message_id", null=True),
     _text("problem", null=True),
 )
-service_samples = Table(
-    "service_samples",
-    metadata,
-    _text("gateway", key=True),
-    _text("endpoint", key=True),
-    _number("at", key=True),
-    _text("body"),  # JSON: what the gateway had counted by then, as records.service.Counted
-    Index("ix_service_samples_by_endpoint", "endpoint", "at"),
-)
 
 # --- retrain ----------------------------------------------------------------------------------------------------
 

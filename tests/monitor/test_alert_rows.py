@@ -96,7 +96,7 @@ def test_a_name_with_quotes_does_not_leave_its_place(traffic: Traffic) -> None:
 def test_an_alert_without_rows_says_so(traffic: Traffic) -> None:
     proof = Evidence(measure="burn_rate", value=20.0, threshold=14.4, direction="above")
     bare = Alert(
-        alert_id="bare", endpoint=ENDPOINT, monitor="slo", subject="availability", state="firing", severity="critical",
+        alert_id="bare", endpoint=ENDPOINT, monitor="latency", subject="p99", state="firing", severity="critical",
         message="-", evidence=proof, event_at=0, opened_at=0, changed_at=0,
     )  # fmt: skip
     traffic.ground.database.write(lambda tx: stored.put(tx, bare))

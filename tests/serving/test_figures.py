@@ -77,3 +77,14 @@ def test_counting_a_request_takes_about_a_microsecond() -> None:
 @pytest.mark.parametrize("latency_us", [0, 1, 2, 3])
 def test_the_shortest_latencies_have_a_place(latency_us: int) -> None:
     assert 0 <= bucket(latency_us) < 8
+
+
+def test_the_queue_is_told_as_a_mean_and_bytes_as_those_of_lately() -> None:
+    served = figures.Served("fraud", 1, "champion")
+    served.answered(1500, 2, 100, 40)
+    served.past.clear()
+    served.remember()
+    served.answered(1500, 2, 70, 30)
+    told = figures.lately(served, 0, None, (0.5, 250))
+    assert (told.queue_ms, told.sent_bytes, told.said_bytes, told.rows) == (2.0, 70, 30, 2)
+    assert figures.lately(served, 0, None).queue_ms is None

@@ -38,6 +38,7 @@ PATHS = [
     "/runs",
     "/endpoints/flight-delay",
     "/alerts",
+    "/alerts/0190b5a0-0000-7000-8000-000000000001",
     "/audit",
     "/audit/7",
     "/models/flight-delay/as-of?at=2100-01-01",

@@ -1,4 +1,4 @@
-"""Alerts may be muted, channels are told of them, and gateways' counts are kept over time."""
+"""Alerts may be muted, and channels are told of them."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -36,12 +36,3 @@ def upgrade() -> None:
         sa.Column("problem", TEXT, nullable=True),
         sa.PrimaryKeyConstraint("alert_id", "step", "channel", name="pk_alert_notices"),
     )
-    op.create_table(
-        "service_samples",
-        sa.Column("gateway", TEXT, nullable=False),
-        sa.Column("endpoint", TEXT, nullable=False),
-        sa.Column("at", sa.BigInteger(), nullable=False),
-        sa.Column("body", TEXT, nullable=False),
-        sa.PrimaryKeyConstraint("gateway", "endpoint", "at", name="pk_service_samples"),
-    )
-    op.create_index("ix_service_samples_by_endpoint", "service_samples", ["endpoint", "at"])
