@@ -180,3 +180,4 @@ def _from_csv(body: bytes, asked: Asked) -> pa.Table:
 
 if __name__ == "__main__":
     main()
+    confined.leave()

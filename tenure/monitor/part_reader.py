@@ -140,3 +140,4 @@ def ids_of(batch_id: str, numbers: Any) -> Any:
 
 if __name__ == "__main__":
     main()
+    confined.leave()

@@ -17,7 +17,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO, Self
+from typing import BinaryIO, NoReturn, Self
 
 ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "LANG", "LC_ALL")
 """What of the server's environment the process is given: where its libraries are, and no secret."""
@@ -204,6 +204,16 @@ def question() -> bytes:
     waiting = selectors.DefaultSelector()
     waiting.register(sys.stdin.buffer, selectors.EVENT_READ)
     return sys.stdin.buffer.readline() if waiting.select(timeout=IDLE_S) else b""
+
+
+def leave() -> NoReturn:
+    """In the process: end well once all is said, without the interpreter's own end.
+
+    A thread of Arrow that read ahead may still wait for the interpreter's lock; at that end it would be unwound through
+    C++ that does not allow it, which aborts a process whose work was done.
+    """
+    sys.stdout.flush()
+    os._exit(0)
 
 
 def confine(memory_bytes: int, cpu_s: int) -> None:

@@ -152,3 +152,4 @@ def _say(said: Said) -> None:
 
 if __name__ == "__main__":
     main()
+    confined.leave()

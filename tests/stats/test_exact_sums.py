@@ -35,12 +35,13 @@ def test_mean_and_deviations_are_those_of_exact_fractions(values: np.ndarray) ->
     exact = [Fraction(value) for value in values.tolist()]
     mean = sum(exact) / len(exact)
     spread = sum((value - mean) ** 2 for value in exact)
-    unit = 2.0**grid.exponent
-    assert abs(mean_of(sums, grid) - float(mean)) <= unit + abs(float(mean)) * 2**-53
-    reach = max(abs(float(value) - float(mean)) for value in exact)
-    assert abs(squared_deviations_of(sums, grid) - float(spread)) <= 4 * len(exact) * unit * (
-        reach + unit
-    ) + 1e-15 * float(spread)
+    unit = Fraction(2) ** grid.exponent
+    assert abs(Fraction(mean_of(sums, grid)) - mean) <= unit + abs(mean) * Fraction(2) ** -53
+    reach = max(abs(value - mean) for value in exact)
+    assert (
+        abs(Fraction(squared_deviations_of(sums, grid)) - spread)
+        <= 4 * len(exact) * unit * (reach + unit) + spread * Fraction(2) ** -52
+    )
 
 
 @pytest.mark.parametrize("scale", [1.0, 1e-3, 1e3, 1e6])
