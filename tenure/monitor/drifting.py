@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import msgspec
 import numpy as np
 
 from tenure.monitor import drift_words
@@ -80,6 +82,15 @@ def report(what: Judgeable, profile: Profile, baseline: Profile, monitors: Monit
         decided_yes=yes,
         decided=decided,
     )
+
+
+def digest_of(what: Judgeable, profile: Profile, baseline: Profile, monitors: Monitors, beside: Beside) -> str:
+    """Of all that a report is made of. Outcomes that come late change nothing of it; more rows change the profile."""
+    yes = None if what.action is None else int(np.count_nonzero(what.action))
+    columns = {name: values.dtype.kind for name, values in what.rows.columns.items()}
+    window = (what.start_at, what.end_at, len(what.rows), what.whole, yes, columns, profile)
+    made_of = msgspec.json.encode((window, baseline, monitors, beside), order="deterministic")
+    return hashlib.sha256(made_of).hexdigest()
 
 
 def state_of(report: DriftReport) -> DriftState:

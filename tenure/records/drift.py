@@ -119,7 +119,8 @@ class Together(Record):
 
 class DriftReport(Record):
     """Of one window of one version. `together_reason` says why there is no test of all columns at once.
-    `decided_yes` of `decided` rows led to an action."""
+    `decided_yes` of `decided` rows led to an action. `made_of` is the digest of all that it was made of: while that is
+    the same, so is the report."""
 
     endpoint: str
     model: str
@@ -137,3 +138,4 @@ class DriftReport(Record):
     together_reason: str = ""
     decided_yes: int = 0
     decided: int = 0
+    made_of: str = ""

@@ -74,5 +74,5 @@ def share_difference_p(count: int, n: int, other_count: int, other_n: int) -> fl
         expected = hits * n / total
         spread = math.sqrt(expected * (other_n / total) * ((total - hits) / (total - 1)))
         return min(1.0, 2 * float(special.ndtr(-max(abs(count - expected) - 0.5, 0.0) / spread)))
-    law = stats.hypergeom(total, hits, n)
-    return min(1.0, 2 * min(float(law.cdf(count)), float(law.sf(count - 1))))
+    law = (total, hits, n)
+    return min(1.0, 2 * min(float(stats.hypergeom.cdf(count, *law)), float(stats.hypergeom.sf(count - 1, *law))))

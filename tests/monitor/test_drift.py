@@ -20,7 +20,7 @@ from tenure.store import drift_reports
 
 from .test_judging import rows_of
 from .test_watch import baseline, days, file_with, found, open_alerts
-from .year import ENDPOINT, MODEL, START, Traffic, profile_of
+from .year import ENDPOINT, MODEL, START, Traffic, ids, profile_of
 
 RNG = np.random.default_rng(1)
 TRAINED = profile_of(
@@ -261,6 +261,32 @@ def test_all_columns_at_once_are_compared_with_the_first_window(traffic: Traffic
     classifier = second.together[0]
     assert (classifier.name, classifier.state, classifier.telling[0].column) == ("domain_classifier", "breach", "temp")
     assert open_alerts(traffic)["drift", "all columns together (classifier)"] == "firing"
+
+
+def test_a_report_is_made_again_when_rows_come_late_and_not_when_outcomes_do(traffic: Traffic) -> None:
+    traffic.apply(file_with())
+    baseline(traffic)
+    rows = {"columns": {"temp": RNG.normal(size=200).tolist()}, "score": RNG.random(200).tolist()}
+    made = traffic.predict(**rows, event_at=START)
+    days(traffic, 1, 8)
+    traffic.look()
+    traffic.judge()
+    (report,) = reports(traffic)
+    marked = msgspec.structs.replace(report, together_reason="as it was first made")
+    traffic.ground.database.write(lambda tx: drift_reports.put(tx, marked))
+
+    traffic.tell(ids(made), [1.0] * 200)
+    traffic.look()
+    traffic.judge()
+    assert found(traffic)[0].outcomes == 6 * 300 + 200
+    assert reports(traffic) == [marked]
+
+    traffic.predict(**rows, event_at=START)
+    traffic.look()
+    traffic.judge()
+    (again,) = reports(traffic)
+    assert again.rows == report.rows + 200
+    assert again.together_reason == report.together_reason
 
 
 def test_an_alert_about_the_schema_is_resolved_when_the_column_is_back(traffic: Traffic) -> None:
