@@ -37,13 +37,18 @@ class Stored:
     def __init__(self, ground: Ground, *, solo: bool) -> None:
         self._ground = ground
         self._solo = solo
-        self._kept: dict[bytes, _Kept] = {}
+        self._kept: dict[str, _Kept] = {}
+        self._kept_until = Instant(0)
         self._opening = threading.Lock()
         self._epochs: EpochReader | None = None
 
     def at_hand(self, secret: str, now: Instant) -> Principal | None:
-        """Who shows a token, when that was found out a moment ago; None when the database must be asked."""
-        kept = self._kept.get(_digest(secret))
+        """Who shows a token, when that was found out a moment ago; None when the database must be asked.
+
+        Looked up by the secret itself, which is in this memory with every request: its digest costs a training loop as
+        much as all else that is asked of it here.
+        """
+        kept = self._kept.get(secret)
         if kept is None or now >= kept.until or kept.epoch != self._epoch():
             return None
         return kept.principal
@@ -52,17 +57,22 @@ class Stored:
         """Who shows a token. Asks the database. Raises NotSignedIn."""
         from tenure.manage import tokens
 
-        digest, epoch = _digest(secret), self._epoch()
-        found = self._ground.database.read(lambda tx: tokens.find(tx, digest.hex(), now, solo=self._solo))
+        epoch = self._epoch()
+        found = self._ground.database.read(lambda tx: tokens.find(tx, _digest(secret), now, solo=self._solo))
         if found is None:
             raise NotSignedIn(UNKNOWN)
         token, principal = found
         if tokens.uses_to_note(token, now):
             self._ground.database.write(lambda tx: tokens.note_use(tx, token, now))
-        if len(self._kept) >= KEPT_AT_MOST:
-            self._kept.clear()
-        self._kept[digest] = _Kept(principal, Instant(min(now + KEPT_US, token.expires_at)), epoch)
+        self._keep(secret, principal, min(now + KEPT_US, token.expires_at), epoch, now)
         return principal
+
+    def _keep(self, secret: str, principal: Principal, until: int, epoch: int, now: Instant) -> None:
+        """Remember who shows it. What was kept is forgotten together, so that no secret stays for long."""
+        if now >= self._kept_until or len(self._kept) >= KEPT_AT_MOST:
+            self._kept.clear()
+            self._kept_until = Instant(now + KEPT_US)
+        self._kept[secret] = _Kept(principal, Instant(until), epoch)
 
     def _epoch(self) -> int:
         if self._epochs is None:
@@ -87,11 +97,11 @@ class Published:
 
     def find(self, secret: str, now: Instant) -> Principal:
         """Who shows a token. Raises NotSignedIn."""
-        routed = self._tokens.get(_digest(secret).hex())
+        routed = self._tokens.get(_digest(secret))
         if routed is None or now >= routed.expires_at:
             raise NotSignedIn(UNKNOWN)
         return routed.principal
 
 
-def _digest(secret: str) -> bytes:
-    return hashlib.sha256(secret.encode()).digest()
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
