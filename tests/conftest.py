@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import socket
 import ssl
@@ -53,6 +54,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return min((at for name, at in places.items() if item.nodeid.startswith(name)), default=len(LONG))
 
     items.sort(key=place)
+
+
+def pytest_collection_finish() -> None:
+    """What imports made stays for good: no collection of garbage looks at it again, as in control itself."""
+    gc.freeze()
 
 
 def missing(what: str) -> NoReturn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,9 +57,15 @@ def journal_folder(ground: Ground) -> Path:
 
 
 def lake_of(ground: Ground) -> Lake:
+    """One for a folder, since it keeps what it read last."""
+    return _lake(ground.settings.folder / "lake", ground.settings.journal_fsync)
+
+
+@lru_cache(4)
+def _lake(folder: Path, fsync: bool) -> Lake:
     from tenure.store.lake import Lake  # here, since it brings numpy
 
-    return Lake(ground.settings.folder / "lake", fsync=ground.settings.journal_fsync)
+    return Lake(folder, fsync=fsync)
 
 
 def size_of(segment: Segment) -> int:

@@ -17,6 +17,8 @@ LEAST_WEIGHT, GREATEST_WEIGHT = 0.001, 20.0
 
 TREES = 60
 MOST_LEARNT = 20_000
+LEARNT_FOR_EACH, LEAST_LEARNT = 5, 2_000
+"""Reference rows to learn from for each current row: what tells both apart is known as well as the fewer tell it."""
 
 
 class Weights(NamedTuple):
@@ -42,13 +44,15 @@ def density_ratio(
     rng
         Chooses the halves; the same seed gives the same weights.
     most
-        Reference rows that the two classifiers learn from together; all are weighted.
+        Reference rows that the two classifiers learn from together, no more than five for each current row; all are
+        weighted.
 
     Source: Białek et al. (2024), arXiv:2401.08348, section 3; Sugiyama, Suzuki & Kanamori (2012) for the ratio by
     classification; Kish (1965) for the effective size.
     """
     if min(len(reference), len(current)) < 2:
         raise ValueError(f"Both samples must have at least 2 rows. Got {len(reference)} and {len(current)}.")
+    most = min(most, max(LEARNT_FOR_EACH * len(current), LEAST_LEARNT))
     codes = np.concatenate([reference, current])
     is_current = np.arange(len(codes)) >= len(reference)
     half = np.concatenate([_halves(len(reference), rng), _halves(len(current), rng)])

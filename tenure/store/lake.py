@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from bisect import bisect_left, bisect_right
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,9 @@ from tenure.store.lake_files import Kind, LakeFile
 FEATURE_PREFIX = "f_"
 ROW_GROUP_ROWS = 8_192
 GROUPS_AT_ONCE = 32
+KEPT_BYTES = 32 * 1024 * 1024
+KEPT_AT_MOST = KEPT_BYTES // 8
+"""Of one reading: what is larger takes so long to compute with that reading it again does not matter."""
 Table = Any
 """A pyarrow.Table; pyarrow comes without types and is imported where it is used, since it is heavy."""
 
@@ -36,6 +41,7 @@ class Lake:
     def __init__(self, root: Path, *, fsync: bool = False) -> None:
         self.root = root
         self._fsync = fsync
+        self._kept = _Kept()
 
     def write(self, endpoint: str, kind: Kind, name: str, table: Table) -> list[LakeFile]:
         """Write a table, one file a UTC date of its rows, and say what to register: nothing for a table without rows.
@@ -70,7 +76,7 @@ class Lake:
         """
         import pyarrow as pa
 
-        parts = [self._read(file, columns, from_at, until_at) for file in files]
+        parts = [self._kept_or_read(file, columns, from_at, until_at) for file in files]
         filled = [part for part in parts if part.num_rows] or parts[:1]
         return pa.concat_tables(_alike(filled), promote_options="default") if filled else pa.table({})
 
@@ -119,6 +125,17 @@ class Lake:
             raise
         return hashlib.sha256(written).hexdigest()
 
+    def _kept_or_read(
+        self, file: LakeFile, columns: Sequence[str] | None, from_at: int | None, until_at: int | None
+    ) -> Table:
+        """Windows are judged one after the other, and each looks back at the same ones before it."""
+        key = (file.path, file.sha256, None if columns is None else tuple(columns), from_at, until_at)
+        table = self._kept.get(key)
+        if table is None:
+            table = self._read(file, columns, from_at, until_at)
+            self._kept.keep(key, table)
+        return table
+
     def _read(self, file: LakeFile, columns: Sequence[str] | None, from_at: int | None, until_at: int | None) -> Table:
         import pyarrow.parquet as pq
 
@@ -135,6 +152,33 @@ class Lake:
             table = opened.read_row_groups(groups, columns=read, use_threads=False)
             table = table.filter(_mask_between(table.column("event_at"), from_at, until_at))
             return table if wanted is None else table.select(wanted)
+
+
+class _Kept:
+    """What was read a short while ago, of files that never change; the oldest makes room. For any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._tables: OrderedDict[object, Table] = OrderedDict()
+        self._bytes = 0
+
+    def get(self, key: object) -> Table | None:
+        with self._lock:
+            if key in self._tables:
+                self._tables.move_to_end(key)
+            return self._tables.get(key)
+
+    def keep(self, key: object, table: Table) -> None:
+        size = table.nbytes
+        if size > KEPT_AT_MOST:
+            return
+        with self._lock:
+            if key not in self._tables:
+                self._tables[key] = table
+                self._bytes += size
+            while self._bytes > KEPT_BYTES:
+                _, oldest = self._tables.popitem(last=False)
+                self._bytes -= oldest.nbytes
 
 
 def instants(column: Any) -> np.ndarray[Any, np.dtype[np.int64]]:
