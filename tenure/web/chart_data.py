@@ -27,7 +27,7 @@ class Look(Record):
 class EndpointStory(Record):
     """What happened at an endpoint: its windows in the order of event time, and what they are held against.
 
-    `metric` is the measure that the chart of accuracy shows, `held` where it must not lie beyond, as promised;
+    `metric` is the measure that the chart of accuracy shows, `held` where what is drawn must not lie beyond;
     `baselines`: what each version was approved with, in that measure.
     """
 

@@ -152,12 +152,12 @@ def estimates(story: EndpointStory, look: Look) -> list[alt.Chart]:
     ]
 
 
-def promised(story: EndpointStory, look: Look) -> list[alt.Chart]:
+def promised(story: EndpointStory, look: Look, unit: str = "") -> list[alt.Chart]:
     """A rule where the measure must not lie beyond, as the model's file says; one on each side when 0 is best."""
     if story.held is None or not story.windows:
         return []
     heights = [story.held, -story.held] if BETTER[story.metric] == "zero" else [story.held]
-    rows = [{"y": height, "told": shown_metric.told(story.metric, height)} for height in heights]
+    rows = [{"y": height, "told": f"{wording.figure(height)}{unit}"} for height in heights]
     rule = alt.Chart(data(rows)).mark_rule(color=COLOURS[look.theme].critical, strokeDash=[4, 3])
     return [rule.encode(y="y:Q", tooltip=tooltip(told="promised"))]
 

@@ -123,7 +123,7 @@ def value(story: EndpointStory, look: Look) -> Drawn:
 
 
 def latency(story: EndpointStory, look: Look) -> Drawn:
-    """The median answer (p50) and the slowest in a hundred (p99), in milliseconds."""
+    """The median answer (p50) and the slowest in a hundred (p99), in milliseconds, against what is allowed."""
     colours = COLOURS[look.theme]
     rows = [
         {**parts.when(window), "measure": name, "line": f"{name} v{window.version}", "ms": ms, "told": f"{ms:.2f} ms"}
@@ -141,6 +141,7 @@ def latency(story: EndpointStory, look: Look) -> Drawn:
         *parts.version_changes(story, look),
         base.mark_line().encode(detail="line:N"),
         points.encode(tooltip=tooltip("window", "version", "measure", told="latency")),
+        *parts.promised(story, look, " ms"),
     ]
     return finished(alt.layer(*layers), look)
 

@@ -51,6 +51,9 @@ def story(tx: Transaction, name: str, chart: str) -> EndpointStory:
         return EndpointStory(endpoint=name, windows=[], detectors=harms.shown(tx, name))
     seen, file = of_time(tx, name), file_of(tx, model)
     monitors = file.monitors if file else Monitors()
+    if chart == "latency":
+        allowed = monitors.latency.p99_ms if monitors.latency else None
+        return EndpointStory(endpoint=name, windows=seen, held=allowed)
     if chart != "accuracy":
         return EndpointStory(endpoint=name, windows=seen, floor=monitors.psi_floor)
     metric = shown_metric.shown(file, seen)

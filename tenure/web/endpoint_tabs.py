@@ -194,7 +194,7 @@ def _service(known: Known) -> Mark:
         + (f"; {wording.figure(allowed.p99_ms)} ms allowed.{up}" if allowed else f".{up}")
     )
     if allowed is None:
-        return Mark(tone="ok", word="ok", words=words) if serving else Mark(tone="quiet", word="not known", words=words)
+        return Mark(tone="ok" if serving else "quiet", word="ok" if serving else "nothing promised", words=words)
     return _mark(latest.latency_state, "too slow", words)
 
 

@@ -147,6 +147,11 @@ def test_accuracy_shows_the_measure_of_the_task_against_what_is_promised(
     assert not any(samples.make_alert().message == row.get("told") for row in rows), "an alert about another measure"
 
 
+def test_latency_is_drawn_against_what_is_allowed() -> None:
+    rows = rows_of(spec_of("latency", msgspec.structs.replace(STORY, held=7.5)))
+    assert [(row["y"], row["told"]) for row in rows if "y" in row] == [(7.5, "7.5 ms")]
+
+
 def test_shadows_answer_nobody_and_so_make_no_traffic() -> None:
     drawn = [row for row in rows_of(spec_of("traffic")) if "top" in row]
     assert len({row["from"] for row in drawn}) == 47
