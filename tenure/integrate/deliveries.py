@@ -8,10 +8,8 @@ id, is sent again.
 
 from __future__ import annotations
 
-import logging
 import random
 import threading
-import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
@@ -22,6 +20,7 @@ from tenure.build.announcements import example, message, written
 from tenure.build.webhook_addresses import Allowed
 from tenure.errors import TooMany
 from tenure.integrate.answers import Answer
+from tenure.integrate.rounds import ROUND_S, Receiver, Round, Rounds, line_to
 from tenure.records.base import DAY_US, HOUR_US, SECOND_US, Instant
 from tenure.records.webhooks import Attempt, Message, MessageState, Webhook, WebhookTested
 from tenure.store import audit, outbox, sealing
@@ -29,30 +28,21 @@ from tenure.store import webhooks as kept
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
 
-log = logging.getLogger("tenure.webhooks")
-
 MOST_ATTEMPTS = 10
 FIRST_WAIT_S = 5.0
 WAIT_FACTOR = 3.0
 LONGEST_WAIT_S = 6 * 3600.0
 GONE = 410
 
-MOST_ROUNDS = 16
 ROUND_MESSAGES = 20
-ROUND_S = 20.0
 LEASE_SPARE_S = 60.0
 LOOKED_AT = 400
 FORGOTTEN_AT_ONCE = 500
 MOST_TESTS = 4
-STOP_S = 2.0
 
 NOT_TRIED = "Not sent: its receiver had not answered the message before it."
 SEALED = "The secret cannot be opened with this server's key, and nothing leaves unsigned. Set the secret anew."
 _tests = threading.BoundedSemaphore(MOST_TESTS)
-
-
-class CannotSend(Exception):
-    """Nothing can be sent to a receiver. Its text is for people."""
 
 
 class Tried(NamedTuple):
@@ -64,14 +54,6 @@ class Tried(NamedTuple):
     problem: str | None
     took_ms: int
     retry_after_s: float = 0.0
-
-
-class Receiver(NamedTuple):
-    """Where a webhook's messages go. With a `problem` none can be sent at all."""
-
-    url: str
-    secret: str | None
-    problem: str | None = None
 
 
 def next_attempt(attempt: int, jitter: float = 0.5) -> float:
@@ -114,54 +96,38 @@ Send = Callable[[Message, int], Answer]
 """Sends a message at an instant (µs) and says what came of it; whatever goes wrong is an answer too."""
 
 
-class Round(threading.Thread):
-    """A few messages to one receiver, sent one after the other by a thread of their own.
-
-    Once nobody answers, the rest is not tried: it would wait as long for the same answer. `line` says how one is sent.
-    """
+class MessageRound(Round):
+    """A few messages to one receiver. Once nobody answers, the rest is not tried: it would wait as long for the same
+    answer. `line` says how one is sent."""
 
     def __init__(self, messages: list[Message], *, limit_s: float, now: Instant) -> None:
-        super().__init__(name="tenure-message", daemon=True)
+        super().__init__("tenure-message", messages[0].webhook_id, now)
         self.webhook_id = messages[0].webhook_id
         self.messages = messages
         self.leased_until = leased_until(now, limit_s)
         self.tried: list[Tried] = []
-        self.stopping = threading.Event()
         self._limit_s = limit_s
-        self._now, self._begun = now, time.monotonic()
 
     def line(self) -> AbstractContextManager[Send]:
         """What sends this round's messages, while it is open. Raises CannotSend when none can be sent at all."""
         raise NotImplementedError
 
-    def run(self) -> None:
-        try:
-            with self.line() as send:
-                for one in self.messages:
-                    if self.stopping.is_set() or time.monotonic() - self._begun > ROUND_S:
-                        return
-                    at = self._at()
-                    answer = send(one, at)
-                    self.tried.append(
-                        Tried(one, at, answer.status, answer.problem, answer.took_ms, answer.retry_after_s)
-                    )
-                    if answer.status is None:
-                        return
-        except CannotSend as problem:
-            self._fail(str(problem))
-        except Exception:
-            log.exception("unforeseen failure while sending to %s", self.webhook_id)
-            self._fail("The server failed at sending this; its log says why.")
+    def send_all(self) -> None:
+        with self.line() as send:
+            for one in self.messages:
+                if self.over():
+                    return
+                at = self.at()
+                answer = send(one, at)
+                self.tried.append(Tried(one, at, answer.status, answer.problem, answer.took_ms, answer.retry_after_s))
+                if answer.status is None:
+                    return
 
-    def _fail(self, problem: str) -> None:
-        """Note that the next message could not be sent at all."""
-        self.tried.append(Tried(self.messages[len(self.tried)], self._at(), None, problem, 0))
-
-    def _at(self) -> int:
-        return self._now + int((time.monotonic() - self._begun) * SECOND_US)
+    def fail(self, problem: str) -> None:
+        self.tried.append(Tried(self.messages[len(self.tried)], self.at(), None, problem, 0))
 
 
-class WebhookRound(Round):
+class WebhookRound(MessageRound):
     """Messages to one webhook."""
 
     def __init__(
@@ -174,18 +140,13 @@ class WebhookRound(Round):
     def line(self) -> Iterator[Send]:
         from tenure.integrate import receivers  # with its HTTP client: a worker without webhooks does without
 
-        if self._receiver.problem is not None:
-            raise CannotSend(self._receiver.problem)
-        try:
-            with receivers.Line(self._receiver.url, self._allowed, self._limit_s) as line:
+        with line_to(self._receiver, self._allowed, self._limit_s) as line:
 
-                def send(one: Message, at: int) -> Answer:
-                    headers = receivers.headers_of(one.message_id, one.body, self._receiver.secret, at // SECOND_US)
-                    return line.post(headers, one.body.encode())
+            def send(one: Message, at: int) -> Answer:
+                headers = receivers.headers_of(one.message_id, one.body, self._receiver.secret, at // SECOND_US)
+                return line.post(headers, one.body.encode())
 
-                yield send
-        except receivers.Unreachable as problem:
-            raise CannotSend(str(problem)) from None
+            yield send
 
 
 class Sender:
@@ -195,7 +156,7 @@ class Sender:
 
     def __init__(self, jitter: Callable[[], float] = random.random) -> None:
         self._jitter = jitter
-        self._rounds: list[Round] = []
+        self._rounds: Rounds[MessageRound] = Rounds()
         self._forget_at = 0
 
     def send_due(self, ground: Ground, now: Instant) -> bool:
@@ -210,22 +171,15 @@ class Sender:
 
     def stop(self, ground: Ground, now: Instant) -> None:
         """Let what is being sent come to its end, for a moment, and settle it. The rest is sent again later."""
-        until = time.monotonic() + STOP_S
-        for one in self._rounds:
-            one.stopping.set()
-        for one in self._rounds:
-            if one.ident is not None:
-                one.join(max(0.0, until - time.monotonic()))
+        self._rounds.stop()
         self._settle_ended(ground, now)
 
     def _settle_ended(self, ground: Ground, now: Instant) -> bool:
-        ended = [one for one in self._rounds if not one.is_alive()]
-        for one in ended:
-            ground.database.write(partial(self._settle, ended=one, now=now))
-            self._rounds.remove(one)
-        return bool(ended)
+        return self._rounds.settle_ended(
+            lambda ended: ground.database.write(partial(self._settle, ended=ended, now=now))
+        )
 
-    def _settle(self, tx: Transaction, ended: Round, now: Instant) -> None:
+    def _settle(self, tx: Transaction, ended: MessageRound, now: Instant) -> None:
         tried = list(ended.tried)
         rest = ended.messages[len(tried) :]
         if tried and tried[-1].status is None:
@@ -241,7 +195,7 @@ class Sender:
             outbox.settle(tx, one.message, ended.leased_until, state, due_at, attempt)
 
     def _start_rounds(self, ground: Ground, now: Instant) -> bool:
-        places = MOST_ROUNDS - len(self._rounds)
+        places = self._rounds.places()
         busy = {one.webhook_id for one in self._rounds}
         if places <= 0:
             return False
@@ -252,11 +206,12 @@ class Sender:
         if not chosen:
             return False
         for one in ground.database.write(lambda tx: self._leased(tx, ground, chosen, now)):
-            self._rounds.append(one)
-            one.start()
+            self._rounds.start(one)
         return True
 
-    def _leased(self, tx: Transaction, ground: Ground, chosen: dict[str, list[Message]], now: Instant) -> list[Round]:
+    def _leased(
+        self, tx: Transaction, ground: Ground, chosen: dict[str, list[Message]], now: Instant
+    ) -> list[MessageRound]:
         """Rounds of what is ours now. What is for a receiver that is disabled or gone by now is given up."""
         ids = [one.message_id for messages in chosen.values() for one in messages]
         mine = outbox.lease(tx, ids, now, leased_until(now, ground.settings.webhook_timeout_s))
@@ -273,12 +228,12 @@ class Sender:
 
     def _maker(
         self, tx: Transaction, ground: Ground, chosen: Collection[str], now: Instant
-    ) -> Callable[[str, list[Message]], Round | None]:
+    ) -> Callable[[str, list[Message]], MessageRound | None]:
         """What makes a round of a destination's messages; None for one that is not there any more."""
         allowed = webhook_addresses.allowed_of(ground.settings.webhook_allow)
         in_service = kept.in_service(tx, chosen)
 
-        def made(webhook_id: str, messages: list[Message]) -> Round | None:
+        def made(webhook_id: str, messages: list[Message]) -> MessageRound | None:
             if webhook_id not in in_service:
                 return None
             receiver = receiver_of(ground, webhook_id, *in_service[webhook_id])

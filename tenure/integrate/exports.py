@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import logging
 import random
-import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Literal, NamedTuple
@@ -20,8 +18,9 @@ from typing import Literal, NamedTuple
 from tenure.build import webhook_addresses
 from tenure.build.webhook_addresses import Allowed
 from tenure.deploy.exports import owner_of
-from tenure.integrate.deliveries import Receiver, next_attempt, receiver_of
+from tenure.integrate.deliveries import next_attempt, receiver_of
 from tenure.integrate.events import Event, events_of
+from tenure.integrate.rounds import Receiver, Round, Rounds, line_to
 from tenure.records.base import SECOND_US, Instant
 from tenure.records.exports import Export
 from tenure.records.frames import Frame
@@ -35,10 +34,7 @@ MOST_WAITING = 10_000
 MOST_WAITING_BYTES = 8 * 1024 * 1024
 MOST_ATTEMPTS = 10
 LONGEST_WAIT_S = 300.0
-MOST_ROUNDS = 16
 ROUND_EVENTS = 5_000
-ROUND_S = 20.0
-STOP_S = 2.0
 LATER = (408, 425, 429)
 """What a receiver answers that wants the event, but not now; as any status from 500 on."""
 
@@ -106,39 +102,31 @@ class Backlog:
             self.dropped += 1
 
 
-class Round(threading.Thread):
-    """Some events to one receiver, one after the other over one connection, until one is wanted later."""
+class EventRound(Round):
+    """Some events to one receiver, over one connection, until one is wanted later."""
 
     def __init__(self, backlog: Backlog, receiver: Receiver, allowed: Allowed, *, limit_s: float, now: Instant) -> None:
-        super().__init__(name="tenure-export", daemon=True)
+        super().__init__("tenure-export", f"the receiver of endpoint {backlog.export.endpoint!r}", now)
         self.backlog, self.events = backlog, backlog.take()
         self.tried: list[Tried] = []
-        self.stopping = threading.Event()
         self._receiver, self._allowed, self._limit_s = receiver, allowed, limit_s
-        self._now, self._begun = now, time.monotonic()
 
-    def run(self) -> None:
+    def send_all(self) -> None:
         from tenure.integrate import receivers  # with its HTTP client: a worker without exports does without
 
-        if self._receiver.problem is not None:
-            self.tried.append(Tried(None, self._receiver.problem))
-            return
-        try:
-            with receivers.Line(self._receiver.url, self._allowed, self._limit_s) as line:
-                for one in self.events:
-                    if self.stopping.is_set() or time.monotonic() - self._begun > ROUND_S:
-                        return
-                    at_s = self._now // SECOND_US + int(time.monotonic() - self._begun)
-                    headers = receivers.headers_of(one.message_id, one.body.decode(), self._receiver.secret, at_s)
-                    answer = line.post([*headers, *one.headers], one.body)
-                    self.tried.append(Tried(answer.status, answer.problem, answer.retry_after_s))
-                    if outcome(answer.status) == "again":
-                        return
-        except receivers.Unreachable as problem:
-            self.tried.append(Tried(None, str(problem)))
-        except Exception:
-            log.exception("unforeseen failure while exporting for the endpoint %s", self.backlog.export.endpoint)
-            self.tried.append(Tried(None, "The server failed at sending this; its log says why."))
+        with line_to(self._receiver, self._allowed, self._limit_s) as line:
+            for one in self.events:
+                if self.over():
+                    return
+                signed_at_s = self.at() // SECOND_US
+                headers = receivers.headers_of(one.message_id, one.body.decode(), self._receiver.secret, signed_at_s)
+                answer = line.post([*headers, *one.headers], one.body)
+                self.tried.append(Tried(answer.status, answer.problem, answer.retry_after_s))
+                if outcome(answer.status) == "again":
+                    return
+
+    def fail(self, problem: str) -> None:
+        self.tried.append(Tried(None, problem))
 
 
 class Exporter:
@@ -147,7 +135,7 @@ class Exporter:
     def __init__(self, jitter: Callable[[], float] = random.random) -> None:
         self._jitter = jitter
         self._backlogs: dict[str, Backlog] = {}
-        self._rounds: list[Round] = []
+        self._rounds: Rounds[EventRound] = Rounds()
         self._begun = False
 
     def choose(self, ground: Ground, frames: list[Frame]) -> list[Chosen]:
@@ -189,11 +177,7 @@ class Exporter:
 
     def stop(self, ground: Ground, now: Instant) -> None:
         """Let what is being sent come to its end, for a moment, and settle it. The rest is dropped."""
-        until = time.monotonic() + STOP_S
-        for one in self._rounds:
-            one.stopping.set()
-        for one in self._rounds:
-            one.join(max(0.0, until - time.monotonic()))
+        self._rounds.stop()
         self._settle_ended(ground, now)
 
     def _begin(self, ground: Ground) -> None:
@@ -228,13 +212,12 @@ class Exporter:
             for endpoint, held in self._backlogs.items()
             if held.events and held.due_at <= now and endpoint not in sending
         ]
-        due = sorted(due, key=lambda held: held.due_at)[: MOST_ROUNDS - len(self._rounds)]
+        due = sorted(due, key=lambda held: held.due_at)[: self._rounds.places()]
         allowed, limit_s = _means(ground)
         for held in due:
             endpoint = held.export.endpoint
             receiver = receiver_of(ground, owner_of(endpoint), held.export.url, found[endpoint][1])
-            self._rounds.append(Round(held, receiver, allowed, limit_s=limit_s, now=now))
-            self._rounds[-1].start()
+            self._rounds.start(EventRound(held, receiver, allowed, limit_s=limit_s, now=now))
         return bool(due)
 
     def _tell_dropped(self, ground: Ground) -> None:
@@ -250,13 +233,9 @@ class Exporter:
             held.dropped = 0
 
     def _settle_ended(self, ground: Ground, now: Instant) -> bool:
-        ended = [one for one in self._rounds if not one.is_alive()]
-        for one in ended:
-            self._settle(ground, one, now)
-            self._rounds.remove(one)
-        return bool(ended)
+        return self._rounds.settle_ended(lambda ended: self._settle(ground, ended, now))
 
-    def _settle(self, ground: Ground, ended: Round, now: Instant) -> None:
+    def _settle(self, ground: Ground, ended: EventRound, now: Instant) -> None:
         """Count what was sent and refused; what is wanted later waits, or is given up after ten attempts."""
         held, tried = ended.backlog, ended.tried
         outcomes = [outcome(one.status) for one in tried]

@@ -19,7 +19,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from tenure.integrate import pictures
 from tenure.integrate.answers import Answer
-from tenure.integrate.deliveries import CannotSend
+from tenure.integrate.rounds import CannotSend
 from tenure.records.base import moment_of
 from tenure.records.incidents import Told
 from tenure.records.webhooks import Message

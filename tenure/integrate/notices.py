@@ -13,7 +13,8 @@ from contextlib import contextmanager
 import msgspec
 
 from tenure.integrate.answers import Answer
-from tenure.integrate.deliveries import CannotSend, Round, Send, Sender
+from tenure.integrate.deliveries import MessageRound, Send, Sender
+from tenure.integrate.rounds import CannotSend
 from tenure.records.base import Instant
 from tenure.records.incidents import Told
 from tenure.records.webhooks import Message
@@ -28,7 +29,7 @@ class _Body(msgspec.Struct):
     data: Told
 
 
-class NoticeRound(Round):
+class NoticeRound(MessageRound):
     """Messages to one channel. `url` may name a variable of the environment that holds it."""
 
     def __init__(self, messages: list[Message], url: str, *, limit_s: float, now: Instant) -> None:
@@ -59,11 +60,11 @@ class NoticeSender(Sender):
 
     def _maker(
         self, tx: Transaction, ground: Ground, chosen: Collection[str], now: Instant
-    ) -> Callable[[str, list[Message]], Round | None]:
+    ) -> Callable[[str, list[Message]], MessageRound | None]:
         del tx, chosen
         known = ground.settings.alert_channels
 
-        def made(name: str, messages: list[Message]) -> Round | None:
+        def made(name: str, messages: list[Message]) -> MessageRound | None:
             limit_s = ground.settings.webhook_timeout_s
             return NoticeRound(messages, known[name], limit_s=limit_s, now=now) if name in known else None
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from tenure.deploy import endpoints
 from tenure.errors import NotFound
 from tenure.records.drift import DriftReport
@@ -26,8 +24,16 @@ def search(
 ) -> list[Window]:
     """Windows of an endpoint, latest first; without their profiles unless asked for. Raises NotFound."""
     endpoints.get(tx, endpoint)
-    found = stored.search(tx, endpoint, version=version, role=role, from_at=from_at, until_at=until_at, limit=limit)
-    return found if profiles else [msgspec.structs.replace(window, profile=None) for window in found]
+    return stored.search(
+        tx,
+        endpoint,
+        version=version,
+        role=role,
+        from_at=from_at,
+        until_at=until_at,
+        limit=limit,
+        bare=not profiles,
+    )
 
 
 def drift(

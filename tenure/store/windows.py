@@ -16,6 +16,15 @@ _column = tables.windows.c
 _decoder = msgspec.msgpack.Decoder(Window)
 
 
+class _Unread(Window):
+    """A window whose profile stays as it is stored: it is most of the bytes, and of the time that reading takes."""
+
+    profile: msgspec.Raw = msgspec.Raw(b"")  # type: ignore[assignment]  # of another kind on purpose, and gone at once
+
+
+_bare_decoder = msgspec.msgpack.Decoder(_Unread)
+
+
 def put(tx: Transaction, window: Window, now: Instant) -> None:
     """Store a window, in place of what was judged of it before."""
     values = {"body": msgspec.msgpack.encode(window), "judged_at": now}
@@ -53,8 +62,12 @@ def search(
     from_at: int | None = None,
     until_at: int | None = None,
     limit: int = 100,
+    bare: bool = False,
 ) -> list[Window]:
-    """Windows of an endpoint, latest first: of one version, of one role, that begin in [from_at, until_at)."""
+    """Windows of an endpoint, latest first: of one version, of one role, that begin in [from_at, until_at).
+
+    `bare` ones come without their profile, in a fraction of the time: for who shows figures over time.
+    """
     query = sa.select(_column.body).where(_column.endpoint == endpoint)
     if version is not None:
         query = query.where(_column.release_version == version)
@@ -65,7 +78,8 @@ def search(
     if until_at is not None:
         query = query.where(_column.start_at < until_at)
     query = query.order_by(_column.start_at.desc(), _column.role, _column.release_version.desc()).limit(limit)
-    return [_decoder.decode(body) for body in tx.execute(query).scalars()]
+    read = _bare if bare else _decoder.decode
+    return [read(body) for body in tx.execute(query).scalars()]
 
 
 def following(tx: Transaction, endpoint: str, version: int, role: str, from_at: int, limit: int) -> list[Window]:
@@ -103,3 +117,8 @@ def last_judged_at(tx: Transaction, endpoint: str) -> Instant | None:
         sa.select(sa.func.max(_column.judged_at)).where(_column.endpoint == endpoint)
     ).scalar()
     return None if latest is None else Instant(latest)
+
+
+def _bare(body: bytes) -> Window:
+    read = _bare_decoder.decode(body)
+    return Window(**{**{name: getattr(read, name) for name in Window.__struct_fields__}, "profile": None})

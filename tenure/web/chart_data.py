@@ -7,6 +7,7 @@ from typing import Literal
 from tenure.records.alerts import Alert
 from tenure.records.base import Record
 from tenure.records.harm import Detector
+from tenure.records.measured import Metric
 from tenure.records.profiles import Profile
 from tenure.records.windows import Interval, Window
 
@@ -26,7 +27,8 @@ class Look(Record):
 class EndpointStory(Record):
     """What happened at an endpoint: its windows in the order of event time, and what they are held against.
 
-    `baselines`: each version's accuracy when it was approved.
+    `metric` is the measure that the chart of accuracy shows, `held` where what is drawn must not lie beyond;
+    `baselines`: what each version was approved with, in that measure.
     """
 
     endpoint: str
@@ -35,6 +37,8 @@ class EndpointStory(Record):
     alerts: list[Alert] = []
     floor: float = 0.1
     detectors: list[Detector] = []
+    metric: Metric = "roc_auc"
+    held: float | None = None
 
 
 class Distributions(Record):

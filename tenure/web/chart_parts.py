@@ -6,8 +6,9 @@ from typing import Any
 
 import altair as alt
 
+from tenure.records.measured import BETTER, Figure
 from tenure.records.windows import Interval, Window
-from tenure.web import wording
+from tenure.web import shown_metric, wording
 from tenure.web.chart_data import EndpointStory, Look
 from tenure.web.chart_looks import COLOURS, NARROW, Colours, config
 
@@ -36,7 +37,9 @@ def data(rows: list[Row]) -> alt.InlineData:
 def time(field: str, look: Look) -> alt.X:
     """A time axis in UTC."""
     scale = alt.Scale(type="utc", nice=False, padding=8)
-    axis = alt.Axis(tickCount=4 if look.width <= NARROW else 9, labelSeparation=12, labelExpr=TIME_LABEL)
+    axis = alt.Axis(
+        tickCount=4 if look.width <= NARROW else 9, labelSeparation=12, labelExpr=TIME_LABEL, labelBound=True
+    )
     return alt.X(f"{field}:T", title=None, scale=scale, axis=axis)
 
 
@@ -60,14 +63,14 @@ def when(window: Window) -> Row:
     }
 
 
-def measured(window: Window, interval: Interval, form: str) -> Row:
+def measured(window: Window, interval: Interval | Figure, told: str) -> Row:
     """A window's place and one of its figures with the interval, as numbers and in words."""
     return {
         **when(window),
         "value": interval.value,
         "low": interval.low,
         "high": interval.high,
-        "told": wording.interval(interval, form),
+        "told": told,
         "known": f"{wording.count(window.outcomes)} of {wording.count(window.predictions)}",
         "provisional": window.provisional,
     }
@@ -122,6 +125,43 @@ def band_and_line(rows: list[Row], look: Look, form: str, measure: str) -> list[
     return layers
 
 
+def estimates(story: EndpointStory, look: Look) -> list[alt.Chart]:
+    """What was thought of each window before its outcomes came, with its interval, and the truth where it is known."""
+    colours = COLOURS[look.theme]
+    rows = [
+        {
+            **when(window),
+            "value": told.value,
+            "low": told.low,
+            "high": told.high,
+            "told": shown_metric.with_interval(told, story.metric),
+            "truth": shown_metric.told(story.metric, told.truth),
+        }
+        for window in story.windows
+        if (told := shown_metric.estimate_of(window, story.metric)) is not None
+    ]
+    if not rows:
+        return []
+    base = alt.Chart(data(rows)).encode(x=time("mid", look), detail="series:N")
+    y = alt.Y("value:Q", title=None)
+    points = base.mark_point(filled=True, color=colours.contrast, size=8 if look.width <= NARROW else 16, opacity=1)
+    return [
+        base.mark_area(color=colours.contrast, opacity=0.1, line=False).encode(y=alt.Y("low:Q", title=None), y2="high"),
+        base.mark_line(color=colours.contrast, strokeDash=[5, 3], strokeWidth=1.25).encode(y=y),
+        points.encode(y=y, tooltip=tooltip("window", "version", told="estimated", truth="came true")),
+    ]
+
+
+def promised(story: EndpointStory, look: Look, unit: str = "") -> list[alt.Chart]:
+    """A rule where the measure must not lie beyond, as the model's file says; one on each side when 0 is best."""
+    if story.held is None or not story.windows:
+        return []
+    heights = [story.held, -story.held] if BETTER[story.metric] == "zero" else [story.held]
+    rows = [{"y": height, "told": f"{wording.figure(height)}{unit}"} for height in heights]
+    rule = alt.Chart(data(rows)).mark_rule(color=COLOURS[look.theme].critical, strokeDash=[4, 3])
+    return [rule.encode(y="y:Q", tooltip=tooltip(told="promised"))]
+
+
 def baselines(story: EndpointStory, look: Look) -> list[alt.Chart]:
     """What each version was approved with, as a dashed rule over the time in which it answered."""
     colours = COLOURS[look.theme]
@@ -129,9 +169,9 @@ def baselines(story: EndpointStory, look: Look) -> list[alt.Chart]:
     for version, baseline in story.baselines.items():
         times = [window for window in story.windows if window.version == version and window.role in ANSWERING]
         if times and baseline.value is not None:
-            label = f"v{version} approved with {baseline.value:.3f}"
+            words = f"approved with {shown_metric.told(story.metric, baseline.value)}"
             ends = {"from": times[0].start_at // 1000, "to": times[-1].end_at // 1000}
-            rows.append({**ends, "y": baseline.value, "told": label, "label": f"approved with {baseline.value:.3f}"})
+            rows.append({**ends, "y": baseline.value, "told": f"v{version} {words}", "label": words})
     if not rows:
         return []
     base = alt.Chart(data(rows)).encode(x=time("from", look), y="y:Q")
@@ -169,7 +209,7 @@ def alert_marks(story: EndpointStory, monitors: tuple[str, ...], look: Look) -> 
             "told": alert.message,
         }
         for alert in story.alerts
-        if alert.monitor in monitors
+        if alert.monitor in monitors and alert.evidence.measure == story.metric
     ]
     if not rows:
         return []

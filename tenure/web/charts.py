@@ -11,8 +11,9 @@ from typing import Any
 
 import altair as alt
 
+from tenure.records.measured import NAMES
 from tenure.web import chart_parts as parts
-from tenure.web import wording
+from tenure.web import shown_metric, wording
 from tenure.web.chart_columns import columns, scores
 from tenure.web.chart_data import Curves, Distributions, EndpointStory, Look, Parallels, Scatter
 from tenure.web.chart_harm import harm
@@ -49,15 +50,23 @@ def traffic(story: EndpointStory, look: Look) -> Drawn:
 
 
 def accuracy(story: EndpointStory, look: Look) -> Drawn:
-    """AUC per window with its interval as a band, against what each version was approved with.
+    """The story's measure per window with its interval as a band, against what each version was approved with and what
+    is promised; what was estimated before the outcomes came lies beside it.
 
     Versions in the shadow are dashed, windows whose outcomes are still coming are hollow, alerts are triangles.
     """
-    rows = [parts.measured(window, window.roc_auc, "{:.3f}") for window in story.windows]
+    metric = story.metric
+    rows = [
+        parts.measured(window, figure, shown_metric.with_interval(figure, metric))
+        for window in story.windows
+        for figure in [shown_metric.figure_of(window, metric)]
+    ]
     layers = [
         *parts.version_changes(story, look),
-        *parts.band_and_line(rows, look, ".2f", "AUC"),
+        *parts.estimates(story, look),
+        *parts.band_and_line(rows, look, NUMBER if metric in shown_metric.UNBOUNDED else ".2f", NAMES[metric]),
         *parts.baselines(story, look),
+        *parts.promised(story, look),
         *parts.alert_marks(story, ("accuracy",), look),
     ]
     return finished(alt.layer(*layers), look, height=280)
@@ -68,7 +77,7 @@ def calibration(story: EndpointStory, look: Look) -> Drawn:
     colours = COLOURS[look.theme]
     rows = [
         {
-            **parts.measured(window, window.event_rate, "{:.1%}"),
+            **parts.measured(window, window.event_rate, wording.interval(window.event_rate, "{:.1%}")),
             "predicted": window.mean_score,
             "expected": wording.percent(window.mean_score, 1),
         }
@@ -93,7 +102,12 @@ def value(story: EndpointStory, look: Look) -> Drawn:
     """Value per window, in the unit of the model's value expression, with its interval as a whisker."""
     colours = COLOURS[look.theme]
     windows = [window for window in story.windows if window.role in ANSWERING and window.value.value is not None]
-    rows = parts.side_by_side([{**parts.measured(window, window.value, "{:,.0f}"), "zero": 0} for window in windows])
+    rows = parts.side_by_side(
+        [
+            {**parts.measured(window, window.value, wording.interval(window.value, "{:,.0f}")), "zero": 0}
+            for window in windows
+        ]
+    )
     base = alt.Chart(data(rows))
     bars = base.mark_rect(fillOpacity=0.85, stroke=colours.paper, strokeWidth=1).encode(
         x=time("from", look),
@@ -109,7 +123,7 @@ def value(story: EndpointStory, look: Look) -> Drawn:
 
 
 def latency(story: EndpointStory, look: Look) -> Drawn:
-    """The median answer (p50) and the slowest in a hundred (p99), in milliseconds."""
+    """The median answer (p50) and the slowest in a hundred (p99), in milliseconds, against what is allowed."""
     colours = COLOURS[look.theme]
     rows = [
         {**parts.when(window), "measure": name, "line": f"{name} v{window.version}", "ms": ms, "told": f"{ms:.2f} ms"}
@@ -127,6 +141,7 @@ def latency(story: EndpointStory, look: Look) -> Drawn:
         *parts.version_changes(story, look),
         base.mark_line().encode(detail="line:N"),
         points.encode(tooltip=tooltip("window", "version", "measure", told="latency")),
+        *parts.promised(story, look, " ms"),
     ]
     return finished(alt.layer(*layers), look)
 

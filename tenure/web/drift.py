@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Annotated, Any
 
-from litestar import Response, get
+from litestar import Request, Response, get
+from litestar.params import QueryParameter
 
 from tenure.access import ENDPOINT
-from tenure.deploy import endpoints
 from tenure.monitor import windows
 from tenure.records.base import Record
 from tenure.records.drift import ColumnDrift, Comparison, DriftReport
 from tenure.records.model_files import Against
 from tenure.records.people import Permission, Principal
 from tenure.records.routing import ReleaseRole
-from tenure.store import drift_reports
+from tenure.store import drift_reports, profiles
+from tenure.store import windows as drift_windows
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
-from tenure.web.page import link, part, show
+from tenure.web.endpoints import tab
+from tenure.web.page import link, part
 
 WIDTH, HEIGHT = 120.0, 24.0
 SHOWN = 6
@@ -97,6 +99,7 @@ SORTS: dict[str, Callable[[DriftLine], Any]] = {
     include_in_schema=False,
 )
 def page(
+    request: Request[Any, Any, Any],
     ground: Ground,
     principal: Principal,
     name: str,
@@ -106,36 +109,45 @@ def page(
     version: int | None = None,
     role: ReleaseRole = "champion",
     start_at: int | None = None,
-) -> Response[str]:
-    """Every column with every statistic, the worst first."""
+    every: Annotated[bool, QueryParameter(name="all")] = False,
+) -> Response[Any]:
+    """Columns over time, and of one window every column with every statistic, the worst first.
 
-    def load(tx: Transaction) -> dict[str, Any]:
-        report = windows.drift(tx, name, version=version, role=role, start_at=start_at)
+    Raises NotFound for a window that is asked for and was not compared; without one, the latest may be missing.
+    """
+
+    def load(tx: Transaction, _head: dict[str, Any]) -> dict[str, Any]:
         query = {"version": version, "role": role if role != "champion" else None, "start_at": start_at}
+        if any(query.values()):
+            report: DriftReport | None = windows.drift(tx, name, version=version, role=role, start_at=start_at)
+        else:
+            report = drift_reports.get(tx, name, role="champion")
         return {
-            "endpoint": endpoints.get(tx, name),
-            "drift": panel(report, against, sort, down, **query),
+            "drift": panel(report, against, sort, down, every=every, **query) if report else None,
+            "has_baseline": has_baseline(tx, name),
             "names": NAMES,
+            "every": every,
             "against": AGAINST,
         }
 
-    return show(ground, principal, "drift.html", load, current="models")
+    return tab(request, ground, principal, name, "drift", load)
 
 
-def latest(tx: Transaction, name: str) -> DriftPanel | None:
-    """The worst columns of the champion's latest window; None before there is one with a baseline."""
-    report = drift_reports.get(tx, name, role="champion")
-    if report is None:
-        return None
-    found = panel(report)
-    return DriftPanel(**{**{one: getattr(found, one) for one in found.__struct_fields__}, **_first(found)})
+def has_baseline(tx: Transaction, name: str) -> bool:
+    """Whether there is something to compare the latest window's columns with."""
+    latest = drift_windows.search(tx, name, role="champion", limit=1, bare=True)
+    return bool(latest) and profiles.get(tx, latest[0].model, latest[0].version) is not None
 
 
-def panel(report: DriftReport, against: str = "", sort: str = "", down: bool = True, **query: object) -> DriftPanel:
+def panel(
+    report: DriftReport, against: str = "", sort: str = "", down: bool = True, *, every: bool = False, **query: object
+) -> DriftPanel:
     """A comparison as it is shown. Without a known reference it is the first; without an order, the worst first."""
     chosen = next((one for one in report.comparisons if one.against == against), report.comparisons[0])
     path = f"/endpoints/{part(report.endpoint)}/drift"
-    lines = [_line(one) for one in chosen.columns]
+    lines = _sorted([_line(one) for one in chosen.columns], sort, down)
+    shown = lines if every else lines[:SHOWN]
+    query = {**query, "all": "true" if every else None}
     links = {
         name: link(
             path, **query, against=chosen.against, sort=name, down=str(not down if name == sort else True).lower()
@@ -145,7 +157,7 @@ def panel(report: DriftReport, against: str = "", sort: str = "", down: bool = T
     return DriftPanel(
         report=report,
         comparison=chosen,
-        lines=_sorted(lines, sort, down),
+        lines=shown,
         others=[
             (AGAINST[one.against], link(path, **query, against=one.against), one is chosen)
             for one in report.comparisons
@@ -153,13 +165,9 @@ def panel(report: DriftReport, against: str = "", sort: str = "", down: bool = T
         headings=links,
         sort=sort if sort in SORTS else "",
         down=down,
-        more=0,
-        path=link(path, **query),
+        more=len(lines) - len(shown),
+        path=link(path, **{**query, "against": chosen.against if against else None, "sort": sort, "all": "true"}),
     )
-
-
-def _first(found: DriftPanel) -> dict[str, Any]:
-    return {"lines": found.lines[:SHOWN], "more": max(len(found.lines) - SHOWN, 0)}
 
 
 def _sorted(lines: Sequence[DriftLine], sort: str, down: bool) -> list[DriftLine]:

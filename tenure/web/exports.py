@@ -34,7 +34,7 @@ def set_export(ground: Ground, principal: Principal, name: str, data: Form) -> R
         secret=data.get("secret") or None,
     )
     ground.database.write(lambda tx: exports.set_export(tx, name, asked, means, by=principal.name, now=now))
-    return Redirect(f"/endpoints/{part(name)}#export", status_code=303)
+    return Redirect(f"/endpoints/{part(name)}/releases#export", status_code=303)
 
 
 def _share(data: dict[str, str]) -> float | str:

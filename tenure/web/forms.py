@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, TypedDict, TypeVar, Unpack
 
 import msgspec
-from litestar import Request
+from litestar import Request, Response
 from litestar.enums import RequestEncodingType
 from litestar.params import Body
 
 from tenure import access
 from tenure.errors import GateNotMet, InvalidInput, TenureError
+from tenure.records.people import Principal
+from tenure.store.database import Transaction
+from tenure.store.ground import Ground
+from tenure.web.page import Loaded, show
 
 Made = TypeVar("Made", bound=msgspec.Struct)
+Asked = Request[Any, Any, Any]
 Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
+
+
+class Sent(TypedDict, total=False):
+    """A form that a page answers: why it was refused, and what it held."""
+
+    refusal: TenureError | None
+    given: Mapping[str, str] | None
 
 
 def text(form: dict[str, str], field: str) -> str:
@@ -68,3 +80,21 @@ def answered(
         "failures": list(refusal.failures) if isinstance(refusal, GateNotMet) else [],
         "given": dict(given or {}),
     }
+
+
+def form_page(
+    request: Asked,
+    ground: Ground,
+    principal: Principal,
+    template: str,
+    load: Callable[[Transaction], Loaded],
+    *,
+    current: str,
+    **sent: Unpack[Sent],
+) -> Response[str]:
+    """A page with forms, filled with what `load` reads; it says of a form that was sent what was wrong with it."""
+
+    def read(tx: Transaction) -> Loaded:
+        return {**load(tx), **answered(request, sent.get("refusal"), sent.get("given"))}
+
+    return show(ground, principal, template, read, current=current, refusal=sent.get("refusal"))

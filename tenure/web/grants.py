@@ -10,9 +10,9 @@ from tenure.errors import TenureError
 from tenure.manage import grants
 from tenure.records.people import NewGrant, Permission, Principal
 from tenure.store.ground import Ground
-from tenure.web.forms import Form, record
+from tenure.web.forms import Asked, Form, record
 from tenure.web.page import part
-from tenure.web.people import Asked, one_page
+from tenure.web.people import one_page
 
 
 @post("/grants/give", permission=Permission.ADMINISTER, sync_to_thread=True, include_in_schema=False)

@@ -28,7 +28,7 @@ def set_journal(ground: Ground, principal: Principal, name: str, data: Form) -> 
     asked = record(SetJournal, reason=text(data, "reason"), journal=mode)
     ground.database.write(lambda tx: journaling.set_mode(tx, name, asked, by=principal.name, now=now))
     routing.publish(ground)
-    return Redirect(f"/endpoints/{part(name)}#journal", status_code=303)
+    return Redirect(f"/endpoints/{part(name)}/releases#journal", status_code=303)
 
 
 def _fraction(data: dict[str, str]) -> float | str:

@@ -88,7 +88,7 @@ def _number(said: str) -> int:
 
 
 def _back(name: str) -> Redirect:
-    return Redirect(f"/endpoints/{part(name)}#stop", status_code=303)
+    return Redirect(f"/endpoints/{part(name)}/releases#stop", status_code=303)
 
 
 handlers = [kill, lift, set_fallback]

@@ -117,7 +117,7 @@ def page_of(info: NodeInfo) -> str:
         "logged_model": f"/logged-models/{part(node.id)}",
         "model": f"/models/{part(node.id)}",
         "version": f"/models/{part(name)}/versions/{number}",
-        "release": f"/endpoints/{part(info.owner)}",
+        "release": f"/endpoints/{part(info.owner)}/releases",
         "endpoint": f"/endpoints/{part(node.id)}",
         "retraining": f"/retraining/{part(node.id)}",
     }

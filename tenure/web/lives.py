@@ -20,6 +20,8 @@ from tenure.records.windows import Window
 from tenure.settings import Settings
 from tenure.store import alerts, model_files, profiles, retraining_runs, windows
 from tenure.store.database import Transaction
+from tenure.web import shown_metric
+from tenure.web.shown_metric import ShownMetric
 
 BUILD, MANAGE, DEPLOY, MONITOR, RETRAIN = range(5)
 SHOWN = 60
@@ -70,6 +72,11 @@ class Known(Record):
         return [release for endpoint in self.endpoints for release in endpoint.health]
 
     @property
+    def metric(self) -> ShownMetric:
+        """The measure that is shown of it over time."""
+        return shown_metric.shown(self.file, self.answered)
+
+    @property
     def champion(self) -> int | None:
         """The version that answers: at an endpoint, else by its alias."""
         for endpoint in self.endpoints:
@@ -113,7 +120,7 @@ def _known(
     file: ModelFile | None,
     deployed: list[EndpointInfo],
 ) -> Known:
-    seen = windows.search(tx, deployed[0].name, limit=SHOWN * 2) if deployed else []
+    seen = windows.search(tx, deployed[0].name, limit=SHOWN * 2, bare=True) if deployed else []
     known = Known(
         name=name,
         model=model,
@@ -125,12 +132,13 @@ def _known(
         retrainings=retraining_runs.search(tx, model=name),
         baseline=None,
     )
-    return msgspec.structs.replace(known, baseline=_approved_with(tx, name, known.champion))
+    return msgspec.structs.replace(known, baseline=_approved_with(tx, known))
 
 
-def _approved_with(tx: Transaction, name: str, version: int | None) -> float | None:
-    stored = profiles.get(tx, name, version) if version else None
-    return stored.profile.judged.roc_auc if stored and stored.profile.judged else None
+def _approved_with(tx: Transaction, known: Known) -> float | None:
+    stored = profiles.get(tx, known.name, known.champion) if known.champion else None
+    approved = shown_metric.approved_with(stored.profile.judged, known.metric.metric) if stored else None
+    return approved.value if approved else None
 
 
 def urgent(alerts: Sequence[Alert]) -> list[Alert]:

@@ -19,7 +19,7 @@ from tenure.records.registry import ModelVersionInfo
 from tenure.store import changes, model_files, profiles
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
-from tenure.web import lives
+from tenure.web import lives, shown_metric
 from tenure.web.page import show
 
 SHOWN_APART = ("model", "purpose", "owner", "features")
@@ -66,6 +66,7 @@ def model_page(ground: Ground, principal: Principal, name: str) -> Response[str]
             "lines": [_line(tx, version) for version in known.versions],
             "applied": applied,
             "declared": _declared(applied.file) if applied else "",
+            "shown_estimates": any(shown_metric.estimate_of(one, known.metric.metric) for one in known.answered),
             "changes": [stored.change for stored in changes.search(tx, model=name, limit=50)],
             "firing": lives.urgent(known.alerts),
             "control_url": ground.settings.shown_url,

@@ -9,12 +9,14 @@ from litestar import Response, get
 from tenure.access import LISTED
 from tenure.manage import people
 from tenure.records.base import Record
+from tenure.records.measured import Figure
 from tenure.records.people import Permission, Principal
-from tenure.records.windows import Interval, Window
+from tenure.records.windows import Window
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
-from tenure.web import lives, sparklines
+from tenure.web import lives, shown_metric, sparklines
 from tenure.web.page import show
+from tenure.web.shown_metric import ShownMetric
 from tenure.web.sparklines import Column, Curve
 
 
@@ -31,8 +33,10 @@ class ModelGlance(Record):
     endpoints: list[str]
     firing: int
     latest: Window | None
-    auc: Interval | None
-    auc_curve: Curve | None
+    metric: ShownMetric
+    accuracy: Figure | None
+    accuracy_words: str
+    curve: Curve | None
     value: float | None
     value_columns: list[Column]
 
@@ -64,7 +68,11 @@ def _locked(tx: Transaction, ground: Ground, principal: Principal) -> list[str]:
 
 def _glance(known: lives.Known) -> ModelGlance:
     windows = known.answered
-    matured = [window for window in windows if not window.provisional and window.roc_auc.value is not None]
+    metric = known.metric
+    figures = [shown_metric.figure_of(window, metric.metric) for window in windows]
+    matured = [
+        one for window, one in zip(windows, figures, strict=True) if not window.provisional and one.value is not None
+    ]
     valued = [window for window in windows if window.value.value is not None]
     shown = windows[-lives.SHOWN :]
     return ModelGlance(
@@ -78,8 +86,10 @@ def _glance(known: lives.Known) -> ModelGlance:
         endpoints=[endpoint.name for endpoint in known.endpoints],
         firing=sum(1 for alert in known.alerts if alert.state == "firing"),
         latest=windows[-1] if windows else None,
-        auc=matured[-1].roc_auc if matured else None,
-        auc_curve=sparklines.curve([window.roc_auc for window in shown], known.baseline),
+        metric=metric,
+        accuracy=matured[-1] if matured else None,
+        accuracy_words=shown_metric.with_interval(matured[-1], metric.metric) if matured else "",
+        curve=sparklines.curve(figures[-lives.SHOWN :], known.baseline),
         value=sum(window.value.value or 0.0 for window in valued) if valued else None,
         value_columns=sparklines.columns([window.value.value for window in shown]),
     )

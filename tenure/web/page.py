@@ -19,6 +19,7 @@ from tenure.store import alerts, changes
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
 from tenure.web import statics, wording
+from tenure.web.alert_places import place
 from tenure.web.chart_data import WIDTHS
 from tenure.web.pictures import bundle_version
 
@@ -129,7 +130,7 @@ def _templates() -> jinja2.Environment:
     words = ("count", "short", "figure", "decimals", "percent", "interval", "plus_minus", "p_value", "instant", "date")
     more = ("day", "span", "duration", "size", "digest", "state", "plain", "of_ms")
     environment.filters.update({name: getattr(wording, name) for name in (*words, *more)})
-    environment.filters.update(part=part, iso=iso, package=lambda module: module.split(".")[0])
+    environment.filters.update(part=part, iso=iso, package=lambda module: module.split(".")[0], place=place)
     environment.tests["interval_like"] = wording.is_interval
     environment.globals.update(
         static=statics.url,

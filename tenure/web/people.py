@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
-from litestar import Request, Response, get, post
+from litestar import Response, get, post
 from litestar.response import Redirect
 
 from tenure.errors import Conflict, NotFound, TenureError
@@ -15,10 +15,8 @@ from tenure.records.people import NewPerson, Permission, Principal, Service
 from tenure.records.tokens import IssuedToken
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
-from tenure.web.forms import Form, answered, gate_of, names, record
-from tenure.web.page import part, show
-
-Asked = Request[Any, Any, Any]
+from tenure.web.forms import Asked, Form, Sent, form_page, gate_of, names, record
+from tenure.web.page import part
 
 
 @get("/people", permission=Permission.READ, sync_to_thread=True, include_in_schema=False)
@@ -85,9 +83,7 @@ def list_page(
     request: Asked,
     ground: Ground,
     principal: Principal,
-    *,
-    refusal: TenureError | None = None,
-    given: dict[str, str] | None = None,
+    **sent: Unpack[Sent],
 ) -> Response[str]:
     """Everybody, with the forms to add somebody for who administers."""
 
@@ -98,10 +94,9 @@ def list_page(
             "working": list(WORKING),
             "acting": principal.kind == "person" and principal.may(Permission.ADMINISTER),
             "issued": None,
-            **answered(request, refusal, given),
         }
 
-    return show(ground, principal, "people.html", load, current="people", refusal=refusal)
+    return form_page(request, ground, principal, "people.html", load, current="people", **sent)
 
 
 def one_page(
@@ -110,9 +105,8 @@ def one_page(
     principal: Principal,
     name: str,
     *,
-    refusal: TenureError | None = None,
     issued: IssuedToken | None = None,
-    given: dict[str, str] | None = None,
+    **sent: Unpack[Sent],
 ) -> Response[str]:
     """One person or service: roles held now and before, tokens, sessions."""
     now, administers = ground.clock(), principal.may(Permission.ADMINISTER)
@@ -134,10 +128,9 @@ def one_page(
             "acting": administers and principal.kind == "person",
             "now": now,
             "issued": issued,
-            **answered(request, refusal, given),
         }
 
-    return show(ground, principal, "person.html", load, current="people", refusal=refusal)
+    return form_page(request, ground, principal, "person.html", load, current="people", **sent)
 
 
 def _may(service: Service | None) -> list[str]:

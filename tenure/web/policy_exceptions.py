@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
-from litestar import Request, Response, get, post
+from litestar import Response, get, post
 from litestar.response import Redirect
 
 from tenure.errors import NotAllowed, TenureError
@@ -16,10 +16,9 @@ from tenure.records.policies import Decision, NewException
 from tenure.store import registered_models as kept_models
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
-from tenure.web.forms import Form, answered, gate_of, record, text
-from tenure.web.page import part, show
+from tenure.web.forms import Asked, Form, Sent, form_page, gate_of, record, text
+from tenure.web.page import part
 
-Asked = Request[Any, Any, Any]
 FIELDS = ("model", "subject", "owner", "reason", "expires")
 
 
@@ -103,14 +102,7 @@ def _to(exception_id: str) -> Redirect:
     return Redirect(f"/policy-exceptions/{part(exception_id)}", status_code=303)
 
 
-def _list(
-    request: Asked,
-    ground: Ground,
-    principal: Principal,
-    *,
-    refusal: TenureError | None = None,
-    given: dict[str, str] | None = None,
-) -> Response[str]:
+def _list(request: Asked, ground: Ground, principal: Principal, **sent: Unpack[Sent]) -> Response[str]:
     now = ground.clock()
 
     def load(tx: Transaction) -> dict[str, Any]:
@@ -120,22 +112,16 @@ def _list(
             "subjects": exceptions.subjects(tx, now),
             "today": moment_of(now).date().isoformat(),
             "may_ask": principal.may(Permission.MANAGE),
-            **answered(request, refusal, given),
         }
 
-    return show(ground, principal, "exceptions.html", load, current="policies", refusal=refusal)
+    return form_page(request, ground, principal, "exceptions.html", load, current="policies", **sent)
 
 
 def _one(
-    request: Asked,
-    ground: Ground,
-    principal: Principal,
-    exception_id: str,
-    *,
-    refusal: TenureError | None = None,
-    given: dict[str, str] | None = None,
+    request: Asked, ground: Ground, principal: Principal, exception_id: str, **sent: Unpack[Sent]
 ) -> Response[str]:
     now, signed_in = ground.clock(), principal.kind == "person"
+    sent["given"] = {"person": principal.name if signed_in else "", **(sent.get("given") or {})}
 
     def load(tx: Transaction) -> dict[str, Any]:
         one = exceptions.get(tx, exception_id, now)
@@ -145,10 +131,9 @@ def _one(
             "mine": principal.name in (one.requested_by, one.owner),
             "signed_in": signed_in,
             "may_revoke": principal.may(Permission.MANAGE),
-            **answered(request, refusal, {"person": principal.name if signed_in else "", **(given or {})}),
         }
 
-    return show(ground, principal, "exception.html", load, current="policies", refusal=refusal)
+    return form_page(request, ground, principal, "exception.html", load, current="policies", **sent)
 
 
 handlers = [list_page, ask, one_page, decide, revoke]

@@ -10,9 +10,9 @@ from tenure.errors import TenureError
 from tenure.manage import services, tokens
 from tenure.records.people import NewService, Permission, Principal
 from tenure.store.ground import Ground
-from tenure.web.forms import Form, names, record
+from tenure.web.forms import Asked, Form, names, record
 from tenure.web.page import part
-from tenure.web.people import Asked, list_page, one_page
+from tenure.web.people import list_page, one_page
 from tenure.web.tokens import new_token
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tenure.records.base import Record
+from tenure.records.measured import Figure
 from tenure.records.windows import Interval
 
 WIDTH = 200.0
@@ -28,7 +29,7 @@ class Column(Record):
     loss: bool
 
 
-def curve(measured: Sequence[Interval], baseline: float | None = None) -> Curve | None:
+def curve(measured: Sequence[Interval | Figure], baseline: float | None = None) -> Curve | None:
     """Values in their order with their intervals as a band. None when fewer than two are known."""
     known = [(index, one) for index, one in enumerate(measured) if one.value is not None]
     if len(known) < 2:

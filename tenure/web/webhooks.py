@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
-from litestar import Request, Response, get, post
+from litestar import Response, get, post
 from litestar.response import Redirect
 
 from tenure.build import webhooks
@@ -15,10 +15,9 @@ from tenure.records.webhooks import EVENTS, NewWebhook, WebhookChange, WebhookTe
 from tenure.store import outbox
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
-from tenure.web.forms import Form, answered, text
-from tenure.web.page import part, show
+from tenure.web.forms import Asked, Form, Sent, form_page, text
+from tenure.web.page import part
 
-Asked = Request[Any, Any, Any]
 LISTED_LIMIT = 50
 FOR_MODELS = tuple(event for event in EVENTS if not event.startswith("prompt"))
 FOR_PROMPTS = tuple(event for event in EVENTS if event.startswith("prompt"))
@@ -107,23 +106,11 @@ def _to(webhook_id: str) -> Redirect:
     return Redirect(f"/webhooks/{part(webhook_id)}", status_code=303)
 
 
-def _list(
-    request: Asked,
-    ground: Ground,
-    principal: Principal,
-    *,
-    refusal: TenureError | None = None,
-    given: dict[str, str] | None = None,
-) -> Response[str]:
+def _list(request: Asked, ground: Ground, principal: Principal, **sent: Unpack[Sent]) -> Response[str]:
     def load(tx: Transaction) -> dict[str, Any]:
-        return {
-            "lines": webhooks.overview(tx),
-            "for_models": FOR_MODELS,
-            "for_prompts": FOR_PROMPTS,
-            **answered(request, refusal, given),
-        }
+        return {"lines": webhooks.overview(tx), "for_models": FOR_MODELS, "for_prompts": FOR_PROMPTS}
 
-    return show(ground, principal, "webhooks.html", load, current="models", refusal=refusal)
+    return form_page(request, ground, principal, "webhooks.html", load, current="models", **sent)
 
 
 def _one(
@@ -134,7 +121,7 @@ def _one(
     *,
     before: str | None = None,
     tested: WebhookTested | None = None,
-    refusal: TenureError | None = None,
+    **sent: Unpack[Sent],
 ) -> Response[str]:
     def load(tx: Transaction) -> dict[str, Any]:
         found = webhooks.get(tx, webhook_id)
@@ -147,10 +134,9 @@ def _one(
             "waiting": outbox.waiting(tx).get(webhook_id, 0),
             "days": ground.settings.webhook_log_days,
             "tested": tested,
-            **answered(request, refusal),
         }
 
-    return show(ground, principal, "webhook.html", load, current="models", refusal=refusal)
+    return form_page(request, ground, principal, "webhook.html", load, current="models", **sent)
 
 
 handlers = [webhooks_page, add, webhook_page, test, set_status, remove, redeliver]

@@ -16,8 +16,8 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
 from tenure.integrate import mail, pictures
-from tenure.integrate.deliveries import CannotSend
 from tenure.integrate.notices import NoticeSender
+from tenure.integrate.rounds import CannotSend
 from tenure.monitor import notices, wordings
 from tenure.records.base import Instant
 from tenure.records.incidents import Point, Series

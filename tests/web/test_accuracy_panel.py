@@ -14,14 +14,14 @@ from .conftest import Client
 
 
 def test_the_page_shows_measures_pictures_and_the_weakest_segments(pages: Client) -> None:
-    text = pages.get(f"/endpoints/{town.MODEL}").text
+    text = pages.get(f"/endpoints/{town.MODEL}/accuracy").text
     assert "How good the answers were" in text
     assert "PR AUC" in text
     assert 'aria-label="Calibration curve"' in text
     assert 'aria-label="Confusion matrix"' in text
     assert "carrier is HA and temp is 25 or more" in text
     assert "Where it is weakest" in text
-    assert "Half of those known had come after" in text
+    assert "Half of those known had come after" in pages.get(f"/endpoints/{town.MODEL}/outcomes").text
 
 
 def test_numbers_have_a_histogram_of_errors_and_no_curve(ground: Ground) -> None:
@@ -33,7 +33,7 @@ def test_numbers_have_a_histogram_of_errors_and_no_curve(ground: Ground) -> None
         found = next(one for one in windows.search(tx, town.MODEL) if not one.provisional and one.role != "shadow")
     changed = msgspec.structs.replace(found, measured=told, confusion=None)
     ground.database.write(lambda tx: windows.put(tx, changed, town.NOW))
-    text = client.get(f"/endpoints/{town.MODEL}").text
+    text = client.get(f"/endpoints/{town.MODEL}/accuracy").text
     assert 'aria-label="Histogram of errors"' in text
     assert "4 outcomes of 0 have no percentage error" in text
     assert 'aria-label="ROC curve"' not in text

@@ -37,6 +37,11 @@ PATHS = [
     "/impact?kind=version&id=flight-delay/2",
     "/runs",
     "/endpoints/flight-delay",
+    "/endpoints/flight-delay/accuracy",
+    "/endpoints/flight-delay/outcomes",
+    "/endpoints/flight-delay/drift",
+    "/endpoints/flight-delay/service",
+    "/endpoints/flight-delay/releases",
     "/alerts",
     "/alerts/0190b5a0-0000-7000-8000-000000000001",
     "/audit",
@@ -154,6 +159,26 @@ def test_charts_answer_to_the_pointer(url: str, tab: Tab) -> None:
     )
     assert "AUC" in tab.page.inner_text("#vg-tooltip-element")
     assert tab.complaints == []
+
+
+@pytest.mark.parametrize(
+    ("held", "tab_of_it"),
+    [("harm", "outcomes"), ("stop", "releases"), ("drift", "drift"), ("weakest", "accuracy"), ("service", "service")],
+)
+def test_an_old_address_of_a_section_leads_to_its_tab(url: str, tab: Tab, held: str, tab_of_it: str) -> None:
+    tab.open(f"{url}/endpoints/flight-delay#{held}")
+    tab.page.wait_for_url(f"**/endpoints/flight-delay/{tab_of_it}#{held}")
+    assert tab.page.get_attribute("nav.tabs a[aria-current]", "href") == f"/endpoints/flight-delay/{tab_of_it}"
+    tab.open(f"{url}/endpoints/flight-delay#nowhere")
+    assert tab.page.url.endswith("/endpoints/flight-delay#nowhere")
+
+
+def test_a_tab_of_an_endpoint_fits_on_two_screens_and_a_half(url: str, tab: Tab) -> None:
+    for path in PATHS:
+        if path.startswith("/endpoints/"):
+            tab.open(url + path)
+            wait_until(lambda: tab.read_down() or tab.is_drawn(), 60, "every chart is drawn by the browser")
+            assert tab.page.evaluate("document.documentElement.scrollHeight") < 2700, path
 
 
 @pytest.mark.parametrize("tab", [(375, "dark")], indirect=True)

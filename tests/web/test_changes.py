@@ -29,7 +29,9 @@ def signed_in(ground: Ground, name: str) -> tuple[Client, str]:
     return client, csrf[1] if csrf else ""
 
 
-@pytest.mark.parametrize("path", ["/models/flight-delay", "/models/flight-delay/versions/1", "/endpoints/flight-delay"])
+@pytest.mark.parametrize(
+    "path", ["/models/flight-delay", "/models/flight-delay/versions/1", "/endpoints/flight-delay/releases"]
+)
 def test_every_page_about_a_version_shows_who_signed_what_it_means_and_when(pages: Client, path: str) -> None:
     text = pages.get(path).text
     for printed_name, role in (("Vera Valdés", "validator"), ("Bo Owens", "business-owner")):

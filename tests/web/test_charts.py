@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from tenure.errors import Unavailable
+from tenure.records.measured import Figure, Measured, Metric
 from tenure.web import charts
 from tenure.web.chart_data import (
     WIDTHS,
@@ -112,11 +113,43 @@ def test_a_chart_of_nothing_is_still_a_chart(name: str) -> None:
 def test_accuracy_shows_value_interval_baseline_versions_and_alerts() -> None:
     rows = rows_of(spec_of("accuracy"))
     first = STORY.windows[0]
-    drawn = next(row for row in rows if row.get("from") == first.start_at // 1000 and "low" in row)
+    drawn = next(row for row in rows if row.get("from") == first.start_at // 1000 and "known" in row)
     assert (drawn["value"], drawn["low"], drawn["high"]) == (first.roc_auc.value, first.roc_auc.low, first.roc_auc.high)
     assert {row["label"] for row in rows if "label" in row} >= {"v1", "v2", "v3"}
     assert any(row.get("told") == samples.make_alert().message for row in rows)
     assert any(row.get("y") == 0.742 for row in rows)
+
+
+def test_accuracy_shows_what_was_estimated_beside_the_truth_and_what_is_provisional() -> None:
+    rows = rows_of(spec_of("accuracy"))
+    first, last = STORY.windows[0], STORY.windows[-1]
+    estimated = {row["from"]: row for row in rows if "truth" in row}
+    assert len(estimated) == sum(window.estimated is not None for window in STORY.windows)
+    assert estimated[first.start_at // 1000]["truth"] != "–"
+    assert estimated[last.start_at // 1000]["truth"] == "–"
+    assert [row["provisional"] for row in rows if "known" in row and row["from"] == last.start_at // 1000] == [True]
+
+
+@pytest.mark.parametrize(
+    ("metric", "held", "rules"), [("mae", 14.0, [14.0]), ("bias", 0.5, [0.5, -0.5]), ("accuracy", None, [])]
+)
+def test_accuracy_shows_the_measure_of_the_task_against_what_is_promised(
+    metric: Metric, held: float | None, rules: list[float]
+) -> None:
+    figure = Figure(metric=metric, value=13.5, low=12.0, high=15.0, n=90)
+    told = Measured(task="regression", outcomes=90, figures=[figure])
+    windows = [msgspec.structs.replace(window, measured=told) for window in STORY.windows]
+    story = msgspec.structs.replace(STORY, windows=windows, metric=metric, held=held, baselines={})
+    rows = rows_of(spec_of("accuracy", story, validate=True))
+    drawn = [row for row in rows if "known" in row]
+    assert {(row["value"], row["low"], row["high"]) for row in drawn} == {(13.5, 12.0, 15.0)}
+    assert [row["y"] for row in rows if "y" in row] == rules
+    assert not any(samples.make_alert().message == row.get("told") for row in rows), "an alert about another measure"
+
+
+def test_latency_is_drawn_against_what_is_allowed() -> None:
+    rows = rows_of(spec_of("latency", msgspec.structs.replace(STORY, held=7.5)))
+    assert [(row["y"], row["told"]) for row in rows if "y" in row] == [(7.5, "7.5 ms")]
 
 
 def test_shadows_answer_nobody_and_so_make_no_traffic() -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
+import msgspec
 import pytest
 
-from tenure.web.drift import HEIGHT, SORTS, panel, picture
+from tenure.web.drift import HEIGHT, SHOWN, SORTS, panel, picture
 
 from . import samples
 from .conftest import Client
@@ -33,7 +34,7 @@ def test_a_picture_has_both_shares_on_one_scale() -> None:
 
 
 def test_a_page_tells_every_statistic_of_every_column(pages: Client) -> None:
-    page = pages.get(PAGE).text
+    page = pages.get(f"{PAGE}?all=true").text
     for words in ("Population stability index", "Kolmogorov–Smirnov", "Moved: the mean went from 55 to 71.", "27,004"):
         assert words in page
     assert "Weighted by importance" in page
@@ -46,10 +47,26 @@ def test_a_page_tells_every_statistic_of_every_column(pages: Client) -> None:
     assert "There is no past window" in season
 
 
-def test_the_endpoints_page_shows_the_worst_and_leads_to_the_rest(pages: Client) -> None:
-    page = pages.get("/endpoints/flight-delay").text
+def test_the_tab_shows_the_worst_and_leads_to_the_rest(pages: Client) -> None:
+    page = pages.get(PAGE).text
     assert "Drift by column" in page
-    assert f'href="{PAGE}"' in page
+    assert f"{PAGE}/charts/" not in page
+    assert "/endpoints/flight-delay/charts/drift" in page
+    assert "Population stability index" not in page
+    led = re.search(r'href="([^"]+)">Every statistic', page)
+    assert led is not None
+    rest = pages.get(led[1].partition("#")[0].replace("&amp;", "&")).text
+    assert "Population stability index" in rest
+    assert "/endpoints/flight-delay/charts/columns" in rest
+
+
+def test_all_columns_are_shown_when_asked_for() -> None:
+    report = samples.make_drift_report()
+    chosen = report.comparisons[0]
+    many = [msgspec.structs.replace(chosen.columns[0], column=f"c{number}") for number in range(SHOWN + 3)]
+    report = msgspec.structs.replace(report, comparisons=[msgspec.structs.replace(chosen, columns=many)])
+    assert (len(panel(report).lines), panel(report).more) == (SHOWN, 3)
+    assert (len(panel(report, every=True).lines), panel(report, every=True).more) == (SHOWN + 3, 0)
 
 
 @pytest.mark.parametrize("query", ["?start_at=1", "?version=77", "?role=shadow"])

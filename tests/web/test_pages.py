@@ -34,7 +34,14 @@ PAGES = [
     "/impact?kind=version&id=flight-delay/2",
     "/runs",
     "/endpoints/flight-delay",
-    "/endpoints/flight-delay?all=true",
+    "/endpoints/flight-delay/accuracy",
+    "/endpoints/flight-delay/outcomes",
+    "/endpoints/flight-delay/outcomes?all=true",
+    "/endpoints/flight-delay/drift",
+    "/endpoints/flight-delay/drift?all=true",
+    "/endpoints/flight-delay/service",
+    "/endpoints/flight-delay/releases",
+    "/endpoints/flight-delay/releases?all=true",
     "/endpoints/flight-delay/months",
     "/alerts",
     "/alerts?state=firing",
@@ -146,14 +153,15 @@ def test_the_months_of_an_endpoint_without_predictions_are_empty(pages: Client) 
 
 
 def test_an_endpoint_shows_its_segments_its_latency_and_what_was_not_admitted(pages: Client) -> None:
-    text = pages.get("/endpoints/flight-delay").text
+    text = pages.get("/endpoints/flight-delay/accuracy").text
     assert "carrier: UA" in text
     assert "carier: no group with 50 outcomes" in text
-    assert "at most 7.5 ms allowed" in text
+    assert "at most 7.5 ms allowed" in pages.get("/endpoints/flight-delay").text
+    assert "What was not admitted" in pages.get("/endpoints/flight-delay/service").text
 
 
 def test_an_endpoint_shows_what_is_estimated_and_how_estimates_fared(pages: Client) -> None:
-    text = pages.get("/endpoints/flight-delay").text
+    text = pages.get("/endpoints/flight-delay/outcomes").text
     panel = text[text.index('id="estimates"') :]
     assert "10,000 outcomes of earlier windows" in panel
     assert "they count as 7,200, 72% of them" in panel or "they count as 7,200, 72 % of them" in panel
@@ -162,7 +170,7 @@ def test_an_endpoint_shows_what_is_estimated_and_how_estimates_fared(pages: Clie
 
 
 def test_an_endpoint_shows_where_its_answers_go_and_how_many_went(pages: Client) -> None:
-    text = pages.get("/endpoints/flight-delay").text
+    text = pages.get("/endpoints/flight-delay/releases").text
     panel = text[text.index('id="export"') :]
     assert "https://events.example/" in panel
     assert "request and response of 25" in panel
@@ -371,10 +379,17 @@ def test_a_versions_gate_shows_policy_rule_and_exception(pages: Client) -> None:
 
 
 def test_an_endpoints_page_says_what_its_detectors_of_harm_found(filled: Ground) -> None:
-    told = Client(filled).get("/endpoints/flight-delay").text
+    told = Client(filled).get("/endpoints/flight-delay/outcomes").text
     section = told.partition('id="harm"')[2].partition("</section>")[0]
-    for text in ("Brier loss", "firing", "baseline, 6,000 rows", "4,321 rows", "was 0.131", "adwin: 2 alarms lately"):
+    for text in (
+        "Brier loss",
+        "version 1",
+        "baseline, 6,000 rows",
+        "4,321 rows",
+        "was 0.131",
+        "adwin: 2 alarms lately",
+    ):
         assert text in section, text
     assert "pip install" in section
-    assert "value per prediction" in section
+    assert "Value per prediction" in section
     assert "learning" in section

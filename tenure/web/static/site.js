@@ -33,6 +33,15 @@
   };
   if (root.dataset.theme) turnPictures();
 
+  // --- sections that moved to a tab: an old address leads there ---
+
+  const wanted = decodeURIComponent(location.hash.slice(1));
+  if (wanted && !document.getElementById(wanted)) {
+    const holds = (tab) => tab.dataset.holds.split(" ").includes(wanted);
+    const tab = [...document.querySelectorAll("[data-holds]:not([aria-current])")].find(holds);
+    if (tab) location.replace(`${tab.getAttribute("href")}#${wanted}`);
+  }
+
   // --- charts ---
 
   const widths = (here.widths || "320").split(" ").map(Number);
