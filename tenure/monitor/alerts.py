@@ -46,20 +46,27 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 def follow(
     tx: Transaction, endpoint: str, findings: Iterable[Finding], *, now: Instant, cooldown_us: int = 0
 ) -> list[Alert]:
-    """Open, bring up to date and resolve an endpoint's alerts by what one of its windows says; those that changed.
+    """Open, bring up to date and resolve an endpoint's alerts by what its windows say; those that changed, as they are.
 
-    `cooldown_us`: for so long of event time after an alert was resolved, the same breach opens no new one.
+    Findings about one subject come in the order of their windows. `cooldown_us`: for so long of event time after an
+    alert was resolved, the same breach opens no new one.
     """
     open_alerts = stored.unresolved(tx, endpoint)
     resolved_at = {key: at + cooldown_us for key, at in stored.last_resolved(tx, endpoint).items()}
-    changed = []
+    changed: dict[str, Alert] = {}
     for finding in findings:
         key = (finding.monitor, finding.subject)
-        after = followed(open_alerts.get(key), finding, endpoint, resolved_at.get(key, 0), now)
+        before = open_alerts.pop(key, None)
+        after = followed(before, finding, endpoint, resolved_at.get(key, 0), now)
         if after is not None:
-            _keep(tx, open_alerts.get(key), after, now)
-            changed.append(after)
-    return changed
+            _keep(tx, before, after, now)
+            changed[after.alert_id] = after
+        kept = after or before
+        if kept is not None and kept.state == "resolved":
+            resolved_at[key] = (kept.resolved_event_at or 0) + cooldown_us
+        elif kept is not None:
+            open_alerts[key] = kept
+    return list(changed.values())
 
 
 def followed(alert: Alert | None, finding: Finding, endpoint: str, resolved_at: int, now: Instant) -> Alert | None:
