@@ -22,7 +22,7 @@ from tenure.store import alerts, batches, exports, kills, model_files, profiles,
 from tenure.store import endpoints as kept
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
-from tenure.web import drift, estimates, lives, small_pictures
+from tenure.web import drift, estimates, lives, service_levels, small_pictures
 from tenure.web.chart_data import Distributions, EndpointStory
 from tenure.web.drawing import Form, Theme, drawn
 from tenure.web.forms import csrf_of
@@ -114,6 +114,8 @@ def page(
             "segments": _segments(tx, endpoint.model),
             "admitted": ADMITTED,
             "drift": drift.latest(tx, name),
+            "served": service_levels.shown(tx, name, ground.clock()),
+            "latency_of": service_levels.latency_of,
             "has_baseline": _distributions(tx, name) is not None,
         }
 
