@@ -36,7 +36,7 @@ class Took(NamedTuple):
 
 
 @get(
-    "/endpoints/{name:str}/service/{chart:str}",
+    "/endpoints/{name:str}/service/charts/{chart:str}",
     permission=Permission.READ,
     subject=ENDPOINT,
     sync_to_thread=True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -10,9 +11,11 @@ import pytest
 
 from tenure.records.base import SECOND_US, Instant
 from tenure.records.service_levels import MINUTE_US, ServiceSample
-from tenure.serving import figures, samples
+from tenure.serving import figures, routing, samples
 from tenure.serving.figures import Figures
 from tenure.serving.samples import Sampler
+
+from .conftest import Gateway, act, release, table
 
 NOON = Instant(1_750_000_020_000_000)  # the beginning of a minute
 
@@ -113,3 +116,27 @@ def test_a_clock_that_goes_back_loses_nothing(tmp_path: Path) -> None:
     found = [one for one in put_down(tmp_path) if one.endpoint]
     assert sum(one.answered for one in found) == 3
     assert len({(one.gateway, one.at) for one in found}) == 3
+
+
+def test_a_gateway_puts_down_what_it_answered_and_failed_by_what_was_promised(
+    gateway: Callable[..., Gateway], tricky_folder: Path
+) -> None:
+    """A real process: an objective of a microsecond, which every answer misses, from the second table on."""
+    started, champion = gateway(), release(tricky_folder)
+    for slow_us in (0, 1):
+        made = table(started.epoch + 1, e=[champion])
+        started.epoch += 1
+        route = msgspec.structs.replace(made.routes["e"], slow_us=slow_us)
+        routing.write_table(started.folder, msgspec.structs.replace(made, routes={"e": route}))
+        started.serves(champion.release_id)
+        said = [started.score("e", act(what)).status_code for what in ("echo", "raise", "echo")]
+        assert said == [200, 500, 200]
+    assert started.score("e", b"{").status_code == 400
+    started.stop()
+    found = put_down(started.folder)
+    answered = {(one.objective_us, one.slow): one.answered for one in found if one.version}
+    assert answered == {(0, 0): 2, (1, 2): 2}
+    assert {one.answers for one in found if one.version} == {"scorer"}
+    assert sum(one.failed for one in found if one.endpoint == "e") == 2
+    assert sum(one.refused for one in found if one.endpoint == "e") == 1
+    assert sum(one.answered for one in found if one.endpoint == "") == 7
