@@ -1,9 +1,9 @@
 """What happens as time passes, as one readable story.
 
 The worker looks at what has arrived, again and again: it takes the journal in, joins outcomes to predictions,
-judges the windows that are due, opens and resolves alerts, moves every retraining one step on, has versions in service
-compiled, has people told of alerts, sends the messages that wait in the outbox and what endpoints export, and signs a
-checkpoint of the audit log from time to time.
+judges the windows that are due, looks at error budgets once a minute, opens and resolves alerts, moves every retraining
+one step on, has versions in service compiled, has people told of alerts, sends the messages that wait in the outbox and
+what endpoints export, and signs a checkpoint of the audit log from time to time.
 Each step is safe to be killed in: what it had not committed it does again.
 """
 
@@ -24,11 +24,11 @@ def run(ground: Ground, stopping: threading.Event) -> None:
     from tenure.integrate import deliveries, exports
     from tenure.integrate.notices import NoticeSender
     from tenure.manage import checkpoints
-    from tenure.monitor import intake, notices, segments, watch
+    from tenure.monitor import burning, intake, notices, segments, watch
     from tenure.retrain import jobs, loop
 
     runner, sender, compiler = jobs.Runner(), deliveries.Sender(), compiling.Compiler()
-    notifier = NoticeSender()
+    notifier, watcher = NoticeSender(), burning.Watcher()
     teller, keeper, exporter = segments.Teller(), checkpoints.Keeper(), exports.Exporter()
 
     def take_in(ground: Ground, now: Instant) -> bool:
@@ -39,6 +39,7 @@ def run(ground: Ground, stopping: threading.Event) -> None:
         for step in (
             take_in,
             watch.judge_due,
+            watcher.look_due,
             loop.advance,
             runner.run_waiting,
             compiler.compile_waiting,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tenure.cli import alert_rows, windows
+from tenure.cli import alert_rows, service_levels, windows
 from tenure.cli.asking import SCRIPT_WIDTH, Verbs
 from tenure.errors import TenureError
 
@@ -26,7 +26,7 @@ def command() -> None:
     """Tables beside each other, without any server; windows: how good the answers were; predictions made elsewhere."""
 
 
-for one in (*windows.commands, alert_rows.rows):
+for one in (*windows.commands, *service_levels.commands, alert_rows.rows):
     command.add_command(one)
 
 

@@ -21,7 +21,7 @@ from tenure.records.kills import OtherVersion, Stopped
 from tenure.records.registry import OUT_OF_SERVICE, ModelVersionInfo
 from tenure.records.routing import Release, Route, RoutedRole, RoutingTable
 from tenure.serving import routing as published
-from tenure.store import endpoints, forms, kills, releases, settings_kept
+from tenure.store import endpoints, forms, kills, model_files, releases, settings_kept
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
 
@@ -105,7 +105,15 @@ def _route(tx: Transaction, endpoint: Endpoint, admission: AdmissionRules | None
         lookups=lookups.of_model(tx, endpoint.model),
         spare=_spare(tx, endpoint, fallback.version) if isinstance(fallback, OtherVersion) else None,
         journal=endpoints.journal(tx, endpoint.name),
+        slow_us=_slow_us(tx, endpoint.model),
     )
+
+
+def _slow_us(tx: Transaction, model: str) -> int:
+    """After how many microseconds an answer breaks what the model's file promises; 0 when it promises nothing."""
+    applied = model_files.current(tx, model)
+    promised = applied.file.service if applied else None
+    return round(promised.latency_ms * 1000) if promised and promised.latency_ms else 0
 
 
 def _spare(tx: Transaction, endpoint: Endpoint, version: int) -> Release | None:

@@ -69,6 +69,8 @@ def query(tx: Transaction, alert_id: str, *, protected: bool = False) -> RowsQue
     """
     alert = alerts.get(tx, alert_id)
     proof = alert.evidence
+    if proof.measure == "availability_burn_rate":
+        raise NotFound(f"No row of the lake is behind alert {alert_id!r}: it is about requests that were not answered.")
     asked = (proof.window_start_at, proof.window_end_at)
     files = [one.path for one in lake_files.between(tx, alert.endpoint, "predictions", *asked)]
     if not files or asked[0] >= asked[1]:
@@ -157,8 +159,9 @@ def _condition(tx: Transaction, alert: Alert, model: str, file: ModelFile | None
             "outcome IS NOT NULL",
             "the rows of the window with an outcome; earlier ones may have been judged with them",
         )
-    if measure == "slow_share" and file is not None and file.monitors.latency is not None:
-        return f"latency_us > {file.monitors.latency.p99_ms * 1000:.0f}", "the rows of requests that took too long"
+    promised_ms = _promised_ms(measure, file)
+    if promised_ms is not None:
+        return f"latency_us > {promised_ms * 1000:.0f}", "the rows of requests that took too long"
     stored = profiles.get(tx, model, alert.evidence.version)
     like = stored.profile.columns.get(name) if stored else None
     if measure == "out_of_range_share" and isinstance(like, NumericProfile):
@@ -173,6 +176,15 @@ def _condition(tx: Transaction, alert: Alert, model: str, file: ModelFile | None
             said = f"the rows whose {name} was not seen at training"
             return f"CAST({column} AS VARCHAR) NOT IN ({_texts(known)})", said
     return "", window
+
+
+def _promised_ms(measure: str, file: ModelFile | None) -> float | None:
+    """What a measure of slow requests is held against; None for another measure."""
+    if file is None:
+        return None
+    if measure == "slow_share" and file.monitors.latency is not None:
+        return file.monitors.latency.p99_ms
+    return file.service.latency_ms if measure == "latency_burn_rate" and file.service is not None else None
 
 
 def _parquet(files: list[str]) -> str:

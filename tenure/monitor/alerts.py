@@ -27,12 +27,14 @@ SEVERITY: dict[MonitorKind, Severity] = {
     "harm": "critical",
     "estimate": "warning",
     "label_lag": "warning",
+    "slo_availability": "critical",
+    "slo_latency": "critical",
 }
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """One monitor's word on one subject. `provisional`: outcomes that are still missing may change it. `anew`: proven
-    once more since it was acknowledged, so that it fires again."""
+    once more since it was acknowledged, so that it fires again. `severity`: where it is not the monitor's own."""
 
     monitor: MonitorKind
     subject: str
@@ -41,6 +43,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     message: str
     evidence: Evidence
     anew: bool = False
+    severity: Severity | None = None
 
 
 def follow(
@@ -130,7 +133,7 @@ def _opened(finding: Finding, endpoint: str, now: Instant) -> Alert:
         monitor=finding.monitor,
         subject=finding.subject,
         state="pending" if finding.provisional else "firing",
-        severity=SEVERITY[finding.monitor],
+        severity=finding.severity or SEVERITY[finding.monitor],
         message=finding.message,
         evidence=finding.evidence,
         event_at=finding.evidence.window_end_at,

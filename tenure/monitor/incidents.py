@@ -15,7 +15,7 @@ from tenure.store.database import Transaction
 
 STATES: tuple[AlertState, ...] = ("firing", "acknowledged", "pending", "resolved")
 SEVERITIES: tuple[Severity, ...] = ("critical", "warning", "note")
-SERVICE = ("latency",)
+SERVICE = ("latency", "slo_availability", "slo_latency")
 UPSTREAM = ("data_quality", "drift")
 """What comes in, before what goes wrong because of it: any other monitor tells of an effect."""
 LISTED_LIMIT = 300

@@ -9,7 +9,18 @@ from tenure.records.changes import Reason
 
 AlertState = Literal["pending", "firing", "acknowledged", "resolved"]
 Severity = Literal["note", "warning", "critical"]
-MonitorKind = Literal["drift", "accuracy", "calibration", "data_quality", "latency", "harm", "estimate", "label_lag"]
+MonitorKind = Literal[
+    "drift",
+    "accuracy",
+    "calibration",
+    "data_quality",
+    "latency",
+    "harm",
+    "estimate",
+    "label_lag",
+    "slo_availability",
+    "slo_latency",
+]
 
 
 class Evidence(Record):

@@ -38,6 +38,14 @@ HELP = {
     "every group that is large enough.",
     "ModelFile.monitors": "What is watched while it answers, and how many false alerts are accepted.",
     "ModelFile.alerts": "Who is told of its alerts, and how.",
+    "ModelFile.service": "What is promised to callers: objectives (SLO) with an error budget each.",
+    "Service.availability": "The share of requests that must be answered, such as 0.999. Errors of the server (5xx) "
+    "and overload count against it; a caller's mistake or quota does not.",
+    "Service.latency_ms": "An answer is in time when it takes no more than this inside the server, by the clock. It "
+    "is counted request by request and over days; `monitors.latency.p99_ms` is judged once for each window of "
+    "event time.",
+    "Service.latency_share": "The share of answers that must be in time.",
+    "Service.over_days": "The period over which an error budget is spent, in days of the real clock.",
     "Alerts.channels": "Who is told at once: channels that the operator named, or `webhook:` and a webhook's name. "
     "None means that alerts show on the pages alone.",
     "Alerts.escalate": "Who is told too while nobody has acknowledged an alert, the soonest first.",
@@ -111,7 +119,8 @@ HELP = {
     "Harm.compare": "Other detectors to show beside, which wake nobody: `adwin`, `page-hinkley`. They need `pip "
     "install tenure[compare]` where the server runs.",
     "Latency.p99_ms": "It is a breach when more than 1 in 100 requests of a window are proven to take longer than "
-    "this. A window of fewer than 1,000 requests is not judged.",
+    "this. A window of fewer than 1,000 requests is not judged. It follows event time; for a promise by the clock, "
+    "with an error budget, see `service`.",
     "AtLeast.window_days": "How many days of outcomes accuracy and calibration are judged on, a multiple of "
     "`monitors.window_days`: the window and those before it. Left out, one window.",
     "AtLeast.window": "The same as `28d` or `4w`. It is kept, and printed, as `window_days`.",

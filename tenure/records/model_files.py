@@ -316,6 +316,29 @@ class Alerts(Declared):
             raise ValueError("Write 'escalate' in the order of 'after', the soonest first")
 
 
+class Service(Declared):
+    """What is promised to callers: service level objectives over `over_days` of the real clock, whose error budgets are
+    watched by burn rates. What a window of event time promises is `monitors.latency`.
+
+    `availability`: the share of requests that are answered; errors of the server and overload count against it, what is
+    the caller's own mistake does not. `latency_share`: the share of answers that leave within `latency_ms`.
+    """
+
+    availability: Annotated[float, Meta(gt=0, extra_json_schema={"exclusiveMaximum": 1})] | None = None
+    latency_ms: Annotated[float, Meta(gt=0)] | None = None
+    latency_share: Annotated[float, Meta(gt=0, extra_json_schema={"exclusiveMaximum": 1})] = 0.99
+    over_days: Annotated[int, Meta(ge=7, le=90)] = 30
+
+    def __post_init__(self) -> None:
+        for name in ("availability", "latency_share"):
+            share = getattr(self, name)
+            if share is not None and share >= 1:
+                meant = f"write {share / 100:g} for {share:g} %" if 1 < share < 100 else "1 leaves no budget for errors"
+                raise ValueError(f"'{name}' must be a share below 1. Got {share:g}; {meant}")
+        if self.availability is None and self.latency_ms is None:
+            raise ValueError("Give 'availability', 'latency_ms' or both")
+
+
 class Step(Declared):
     """`signatures` people who hold the role must sign: of those named in `people`, or of everybody with the role.
 
@@ -446,6 +469,7 @@ class ModelFile(Declared):
     segments: list[Annotated[str, Meta(min_length=1)]] = []
     monitors: Monitors = Monitors()
     alerts: Alerts = Alerts()
+    service: Service | None = None
     approval: Approval | None = None
     registration: Approval | None = None
     deployment: Approval | None = None

@@ -73,7 +73,8 @@ class Route(Record):
 
     `admission`: what the model's file asks of requests. `stopped`: what is killed here. `fallback`: what is answered
     instead, and `spare` the version that does so, if it is one. `lookups`: features that are filled from tables.
-    `journal`: how answers are journaled.
+    `journal`: how answers are journaled. `slow_us`: later than this an answer breaks the objective of latency; 0 when
+    none is promised.
     """
 
     endpoint: str
@@ -85,6 +86,7 @@ class Route(Record):
     spare: Release | None = None
     journal: JournalMode = AUDIT
     lookups: list[LookupRule] = []
+    slow_us: int = 0
 
 
 class RoutedToken(Record):

@@ -8,16 +8,23 @@ from __future__ import annotations
 
 import os
 import time
+from bisect import bisect_right
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tenure.records.routing import RoutedRole, ServiceFigures
 
 OCTAVES = 27  # 2**26 µs are 67 s, longer than a request may take by default
-BUCKETS = 2 * OCTAVES
-BOUNDS_S: list[float] = [(1 << (place // 2)) * (0.75, 1.0)[place % 2] / 1e6 for place in range(BUCKETS)]
-"""Upper bounds of the buckets: two for each doubling, so that a percentile is right within 50 %."""
+SHARES = 8
+BUCKETS = (OCTAVES - 3) * SHARES
+BOUNDS_US: list[int] = [
+    place + 1 if place < SHARES else (place % SHARES + SHARES + 1) << (place // SHARES - 1) for place in range(BUCKETS)
+]
+"""Upper bounds of the buckets: eight for each doubling, so that a percentile is right within 12.5 %."""
+BOUNDS_S: list[float] = [(1 << (place // 2)) * (0.75, 1.0)[place % 2] / 1e6 for place in range(2 * OCTAVES)]
+"""The bounds that Prometheus is told, which are some of those: two for each doubling."""
+TOLD: list[int] = [bisect_right(BOUNDS_US, round(bound * 1e6, 3)) for bound in BOUNDS_S]
 LATELY_S = 60.0
 KEPT = 13
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
@@ -27,10 +34,24 @@ PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 class Served:
     """One release at one endpoint: what it answered since the gateway started."""
 
-    __slots__ = ("endpoint", "latency", "latency_us", "past", "role", "rows", "said_bytes", "sent_bytes", "version")
+    __slots__ = (
+        "endpoint",
+        "latency",
+        "latency_us",
+        "objective_us",
+        "past",
+        "role",
+        "rows",
+        "said_bytes",
+        "sent_bytes",
+        "slow",
+        "version",
+    )
 
-    def __init__(self, endpoint: str, version: int, role: RoutedRole) -> None:
+    def __init__(self, endpoint: str, version: int, role: RoutedRole, objective_us: int = 0) -> None:
         self.endpoint, self.version, self.role = endpoint, version, role
+        self.objective_us = objective_us
+        self.slow = 0
         self.latency = [0] * BUCKETS
         self.latency_us = 0
         self.rows = 0
@@ -46,6 +67,7 @@ class Served:
         self.rows += rows
         self.sent_bytes += sent_bytes
         self.said_bytes += said_bytes
+        self.slow += latency_us > self.objective_us
 
     def remember(self) -> None:
         """Keep how it stands, so that `lately` has something to compare with. Called every few seconds."""
@@ -53,19 +75,32 @@ class Served:
 
 
 class Figures:
-    """Of one gateway: what each release answered, what each endpoint refused, and how many requests are under way."""
+    """Of one gateway: what each release answered, what each endpoint refused, and how many requests are under way.
+
+    `overloaded`: those of the refusals, by endpoint, for which too much was waiting: no fault of the caller.
+    """
 
     def __init__(self) -> None:
         self.served: dict[tuple[str, str], Served] = {}
         self.refused: Counter[tuple[str, int]] = Counter()
+        self.overloaded: Counter[str] = Counter()
+        self.objectives: Mapping[str, int] = {}
         self.in_flight = 0
         self._remembered_at = time.monotonic()
 
     def of(self, endpoint: str, release_id: str, version: int, role: RoutedRole) -> Served:
         found = self.served.get((endpoint, release_id))
         if found is None:
-            found = self.served[endpoint, release_id] = Served(endpoint, version, role)
+            found = self.served[endpoint, release_id] = Served(
+                endpoint, version, role, self.objectives.get(endpoint, 0)
+            )
         return found
+
+    def promise(self, objectives: Mapping[str, int]) -> None:
+        """Take up by endpoint, in microseconds, when an answer counts as slow; 0 where nothing is promised."""
+        self.objectives = objectives
+        for one in self.served.values():
+            one.objective_us = objectives.get(one.endpoint, 0)
 
     def remember(self) -> None:
         """Have every release keep how it stands, every few seconds at most."""
@@ -78,27 +113,49 @@ class Figures:
 
 
 def bucket(latency_us: int) -> int:
-    """Which bucket a latency falls into: two for each doubling.
+    """Which bucket a latency falls into: eight for each doubling, and below 8 µs one for each microsecond.
 
-    >>> [bucket(one) for one in (0, 1, 2, 3, 4, 6, 8)]
-    [0, 2, 4, 5, 6, 7, 8]
+    >>> [bucket(one) for one in (0, 1, 7, 8, 9, 15, 16, 17, 18)]
+    [0, 1, 7, 8, 9, 15, 16, 16, 17]
     """
-    bits = latency_us.bit_length()
-    if bits < 2:
-        return 2 * bits
-    return min(2 * bits + (latency_us >> (bits - 2) & 1), BUCKETS - 1)
+    octave = latency_us.bit_length() - 4
+    if octave <= 0:
+        return latency_us
+    return min(octave * SHARES + (latency_us >> octave), BUCKETS - 1)
+
+
+def as_told(counts: Sequence[int]) -> list[int]:
+    """Counts by bucket as Prometheus is told them, by `BOUNDS_S`; what lies beyond the last bound belongs to it."""
+    begins = [0, *TOLD[:-1]]
+    return [sum(counts[begin:end]) for begin, end in zip(begins, [*TOLD[:-1], BUCKETS], strict=True)]
+
+
+def percentile_of(counts: Mapping[int, int], share: float) -> tuple[int, int] | None:
+    """The bounds, in microseconds, of the bucket in which this share (0–1) of the requests was answered; None without
+    any.
+
+    >>> percentile_of({bucket(900): 99, bucket(30_000): 1}, 0.99)
+    (896, 960)
+    """
+    wanted, below, place = max(share * sum(counts.values()), 1), 0, 0
+    if not any(counts.values()):
+        return None
+    for place in sorted(counts):
+        below += counts[place]
+        if below >= wanted - 1e-9:
+            break
+    return BOUNDS_US[place - 1] if place else 0, BOUNDS_US[place]
 
 
 def percentile_ms(counts: Sequence[int], share: float) -> float | None:
     """The upper bound of the bucket in which this share of the requests was answered, in ms; None without any."""
-    wanted, below = share * sum(counts), 0
-    if not wanted:
-        return None
-    for bound, count in zip(BOUNDS_S, counts, strict=True):
-        below += count
-        if below >= wanted:
-            return bound * 1000
-    return BOUNDS_S[-1] * 1000
+    found = percentile_of(sparse(counts), share)
+    return found[1] / 1000 if found else None
+
+
+def sparse(counts: Sequence[int]) -> dict[int, int]:
+    """Counts by bucket, without the buckets that hold none."""
+    return {place: count for place, count in enumerate(counts) if count}
 
 
 def lately(served: Served, errors: int, pid: int | None, queue: tuple[float, int] = (0.0, 0)) -> ServiceFigures:

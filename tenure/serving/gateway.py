@@ -47,6 +47,7 @@ from tenure.serving.journal import Journal
 from tenure.serving.lookups import Lookups, Tables, asked_for
 from tenure.serving.protocols import mlflow, v2, v2_rest
 from tenure.serving.quotas import Quotas
+from tenure.serving.samples import Sampler
 from tenure.serving.scorers import Fetch, Scorer
 from tenure.serving.scoring import PrincipalOf, Scoring, headers_of
 from tenure.settings import Settings
@@ -162,6 +163,7 @@ class Gateway:
         self._kept_at = 0.0
         self._applied = -1
         self._scoring: Scoring | None = None
+        self._sampler = Sampler(folder, name, _now())
         self._journal: Journal
         self._epochs: routing.EpochReader
         self._watch: asyncio.Task[None]
@@ -287,7 +289,23 @@ class Gateway:
         self._take_up(table.tokens)
         self._admissions.take_up(table)
         self._lookups.take_up(table)
+        self._promise({name: route.slow_us for name, route in table.routes.items()})
         self._arms.apply(table)
+
+    def _promise(self, objectives: Mapping[str, int]) -> None:
+        """Count by other objectives from now on; what was counted by those before is a sample of its own."""
+        if self._scoring is not None and objectives != self._scoring.figures.objectives:
+            self._sampler.cut(self._scoring.figures, self._pids(), _now())
+            self._scoring.figures.promise(objectives)
+
+    def _pids(self) -> dict[tuple[str, str], int]:
+        """The processes of versions that the gateway does not compute itself, by endpoint and release."""
+        return {
+            (endpoint.name, arm.release.release_id): arm.scorer.pid
+            for endpoint in self._arms.endpoints()
+            for arm in endpoint.answering
+            if isinstance(arm.scorer, Scorer) and arm.scorer.pid
+        }
 
     def _tell(self) -> None:
         """Write how this gateway is, for control to read. A full disk must not stop it from answering."""
@@ -326,6 +344,7 @@ class Gateway:
         self._admissions.quotas.keep(_now())
         if self._scoring is not None:
             self._scoring.figures.remember()
+            self._sampler.keep(self._scoring.figures, self._pids(), _now())
         if self._to_tell() != self._told:
             self._tell()
 
@@ -390,6 +409,8 @@ class Gateway:
             await self._calls.stop(self._settings.scoring_timeout_s)
         if self._scoring is not None:
             await self._scoring.finish()
+            self._sampler.cut(self._scoring.figures, self._pids(), _now())
+            self._sampler.write()
         await self._arms.stop()
         self._lookups.close()
         self._admissions.quotas.keep(_now())

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from tenure.serving import journal
 from tenure.serving.arms import Arms
 from tenure.serving.exposition import Page
-from tenure.serving.figures import BOUNDS_S, Figures, process_usage
+from tenure.serving.figures import BOUNDS_S, Figures, as_told, process_usage
 from tenure.serving.scorers import Scorer
 
 
@@ -100,7 +100,7 @@ def _service(told: Page, figures: Figures) -> None:
         "tenure_request_seconds",
         "Seconds from the first byte of a request's headers to its answer.",
         BOUNDS_S,
-        [(labels, one.latency, one.latency_us / 1e6) for labels, one in served],
+        [(labels, as_told(one.latency), one.latency_us / 1e6) for labels, one in served],
     )
     told.add("tenure_rows_total", "counter", "Rows that were answered.", [(labels, one.rows) for labels, one in served])
     told.add(

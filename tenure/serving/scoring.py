@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Protocol, cast
 
 import msgspec
 
-from tenure.errors import NotFound, TenureError, Unavailable
+from tenure.errors import NotFound, OverQuota, TenureError, TooMany, Unavailable
 from tenure.records.admission import HEADERS as NAMED
 from tenure.records.admission import Admitted
 from tenure.records.base import Instant, new_id
@@ -215,7 +215,10 @@ class Scoring:
         """Count a request that was not answered by its status; a name that no route has is none of ours."""
         if not isinstance(problem, admission.Disconnected):
             status = status_of(problem) if isinstance(problem, TenureError) else 500
-            self.figures.refused[name if self.arms.model_of(name) else "", status] += 1
+            known = name if self.arms.model_of(name) else ""
+            self.figures.refused[known, status] += 1
+            if isinstance(problem, TooMany) and not isinstance(problem, OverQuota):
+                self.figures.overloaded[known] += 1
 
     async def _answer(
         self, speaks: Speaks, name: str, version: str, scope: Scope, receive: Receive, send: Send, started: int

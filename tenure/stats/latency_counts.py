@@ -8,21 +8,13 @@ Source: Tene, "HdrHistogram"; Masson, Rim & Lee (2019), "DDSketch" (VLDB 12(12))
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping
-
 import numpy as np
 import numpy.typing as npt
 
 from tenure.stats.histograms import Integers
+from tenure.stats.latency_percentiles import SHARES, LatencyCounts
 
-SHARES = 64
-"""Buckets between a latency and twice that."""
-RELATIVE_ERROR = 1 / (2 * SHARES)
 _BITS = 6
-
-LatencyCounts = dict[int, int]
-"""Requests by bucket; buckets without any are left out."""
 
 
 def bucket_of(latency_us: npt.ArrayLike) -> Integers:
@@ -38,17 +30,6 @@ def bucket_of(latency_us: npt.ArrayLike) -> Integers:
     return np.asarray(octave * SHARES + (latencies >> octave), np.int64)
 
 
-def bounds_of(bucket: int) -> tuple[int, int]:
-    """The latencies [least, end) of a bucket, in microseconds.
-
-    >>> bounds_of(128), bounds_of(954)
-    ((128, 130), (999424, 1007616))
-    """
-    octave = max(bucket // SHARES - 1, 0)
-    least = (bucket - octave * SHARES) << octave
-    return least, least + (1 << octave)
-
-
 def count_latencies(latency_us: npt.ArrayLike) -> LatencyCounts:
     """Latencies in whole microseconds, shape (n,), n >= 0, counted; negative ones are left out.
 
@@ -58,39 +39,3 @@ def count_latencies(latency_us: npt.ArrayLike) -> LatencyCounts:
     latencies = np.asarray(latency_us, np.int64).reshape(-1)
     found, counts = np.unique(bucket_of(latencies[latencies >= 0]), return_counts=True)
     return dict(zip(found.tolist(), counts.tolist(), strict=True))
-
-
-def merge_latencies(parts: Iterable[Mapping[int, int]]) -> LatencyCounts:
-    """All requests of all parts, in the order of the buckets.
-
-    >>> merge_latencies([{5: 2}, {3: 1, 5: 1}])
-    {3: 1, 5: 3}
-    """
-    total: LatencyCounts = {}
-    for part in parts:
-        for bucket, count in part.items():
-            total[bucket] = total.get(bucket, 0) + count
-    return dict(sorted(total.items()))
-
-
-def percentile_of(counts: Mapping[int, int], share: float) -> float | None:
-    """The latency in microseconds that this share of requests (0–1) took at most; None without requests.
-
-    It is the middle of a bucket, so within 0.8 % of the least latency with at least that share at or below it.
-
-    >>> percentile_of(count_latencies(range(1, 101)), 0.5)
-    50.0
-    >>> percentile_of({}, 0.99)
-    """
-    if not 0 <= share <= 1:
-        raise ValueError(f"The share must be between 0 and 1. Got {share}.")
-    total = sum(counts.values())
-    if not total:
-        return None
-    wanted, seen, bucket = max(math.ceil(share * total - 1e-9), 1), 0, 0
-    for bucket in sorted(counts):
-        seen += counts[bucket]
-        if seen >= wanted:
-            break
-    least, end = bounds_of(bucket)
-    return (least + end - 1) / 2

@@ -705,6 +705,23 @@ detectors = Table(
     _text("body"),  # JSON of records.harm.Detector
     _number("changed_at"),
 )
+service_samples = Table(
+    "service_samples",
+    metadata,
+    _text("endpoint", key=True),  # "": a gateway's own process
+    _number("at", key=True),
+    Column("minutes", Integer, primary_key=True, autoincrement=False),  # 1 or 60
+    _text("gateway", key=True),  # name and run; "" once an hour of all gateways is one row
+    Column("version", Integer, primary_key=True, autoincrement=False),  # 0: no version answered
+    _text("role", key=True),
+    _number("objective_us", key=True),  # what `slow` was counted by; 0: nothing was promised
+    *(_number(name) for name in ("answered", "failed", "overloaded", "refused", "slow", "rows")),
+    *(_number(name) for name in ("sent_bytes", "said_bytes", "latency_us", "cpu_us", "cpu_requests")),
+    _number("resident_bytes"),  # the most
+    _text("answers"),  # gateway | scorer: who computed
+    _text("latency"),  # JSON: answered requests by bucket
+    Index("ix_service_samples_by_time", "minutes", "at"),
+)
 drift_reports = Table(
     "drift_reports",
     metadata,

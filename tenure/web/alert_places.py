@@ -16,6 +16,8 @@ TAB_OF: dict[MonitorKind, TabName] = {
     "drift": "drift",
     "data_quality": "drift",
     "latency": "service",
+    "slo_availability": "service",
+    "slo_latency": "service",
 }
 
 

@@ -9,6 +9,7 @@ from tenure.records.base import Record
 from tenure.records.harm import Detector
 from tenure.records.measured import Metric
 from tenure.records.profiles import Profile
+from tenure.records.service_levels import Budget, ServicePoint
 from tenure.records.windows import Interval, Window
 
 Theme = Literal["light", "dark"]
@@ -102,4 +103,12 @@ class Scatter(Record):
     y_log: bool = False
 
 
-ChartData = EndpointStory | Distributions | Curves | Parallels | Scatter
+class ServiceStory(Record):
+    """How an endpoint served over time, and what it promises."""
+
+    endpoint: str
+    points: list[ServicePoint]
+    budgets: list[Budget] = []
+
+
+ChartData = ServiceStory | EndpointStory | Distributions | Curves | Parallels | Scatter

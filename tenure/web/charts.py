@@ -15,11 +15,12 @@ from tenure.records.measured import NAMES
 from tenure.web import chart_parts as parts
 from tenure.web import shown_metric, wording
 from tenure.web.chart_columns import columns, scores
-from tenure.web.chart_data import Curves, Distributions, EndpointStory, Look, Parallels, Scatter
+from tenure.web.chart_data import Curves, Distributions, EndpointStory, Look, Parallels, Scatter, ServiceStory
 from tenure.web.chart_harm import harm
 from tenure.web.chart_looks import COLOURS, NARROW
 from tenure.web.chart_parts import ANSWERING, NUMBER, Drawn, data, finished, time, tooltip
 from tenure.web.chart_runs import curves, parallels, scatter
+from tenure.web.chart_service import budget, load, served
 
 
 def traffic(story: EndpointStory, look: Look) -> Drawn:
@@ -201,6 +202,9 @@ DEFINITIONS: dict[str, tuple[type, Definition]] = {
     "latency": (EndpointStory, latency),
     "drift": (EndpointStory, drift),
     "harm": (EndpointStory, harm),
+    "load": (ServiceStory, load),
+    "served": (ServiceStory, served),
+    "budget": (ServiceStory, budget),
     "columns": (Distributions, columns),
     "scores": (Distributions, scores),
     "curves": (Curves, curves),

@@ -31,7 +31,7 @@ HOLDS: dict[TabName, str] = {
     "accuracy": "measures weakest segments",
     "outcomes": "harm estimates arrival windows progress",
     "drift": "columns",
-    "service": "admissions",
+    "service": "versions admissions",
     "releases": "stop journal batches export retraining",
 }
 """The names of sections on each tab, beside its own: an address with one of them after `#` leads to its tab."""

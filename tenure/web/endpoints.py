@@ -24,7 +24,7 @@ from tenure.store import alerts, batches, exports, kills, releases, retraining_r
 from tenure.store import endpoints as kept
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
-from tenure.web import endpoint_tabs, estimates, lives, shown_metric, small_pictures
+from tenure.web import endpoint_tabs, estimates, lives, service_levels, shown_metric, small_pictures
 from tenure.web.alert_places import TabName
 from tenure.web.endpoint_charts import DRAWN_LIMIT, file_of, of_time
 from tenure.web.forms import csrf_of
@@ -141,6 +141,7 @@ def outcomes(request: Asked, ground: Ground, principal: Principal, name: str, ev
         return {
             "progress": come,
             "windows": [(window, shown_metric.figure_of(window, metric)) for window in listed],
+            "latency_of": service_levels.latency_of,
             "earlier": len(shown) - len(listed),
             "estimated": estimates.shown(head["known"].answered),
             "detectors": harms.shown(tx, name),
@@ -160,7 +161,11 @@ def outcomes(request: Asked, ground: Ground, principal: Principal, name: str, ev
 )
 def service(request: Asked, ground: Ground, principal: Principal, name: str) -> Response[Any]:
     """How much it answers, how fast, and what it does not admit."""
-    return tab(request, ground, principal, name, "service", lambda _tx, _head: {"admitted": ADMITTED})
+
+    def load(tx: Transaction, _head: Loaded) -> Loaded:
+        return {"admitted": ADMITTED, "served": service_levels.shown(tx, name, ground.clock())}
+
+    return tab(request, ground, principal, name, "service", load)
 
 
 @get(

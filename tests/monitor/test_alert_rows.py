@@ -17,7 +17,7 @@ from tenure.errors import NotFound
 from tenure.monitor import alert_rows, alerts
 from tenure.records.alerts import Alert, Evidence
 from tenure.records.base import DAY_US
-from tenure.records.model_files import Feature
+from tenure.records.model_files import Feature, Service
 from tenure.store import alerts as stored
 
 from .test_watch import baseline, days, file_with
@@ -102,3 +102,24 @@ def test_an_alert_without_rows_says_so(traffic: Traffic) -> None:
     traffic.ground.database.write(lambda tx: stored.put(tx, bare))
     with pytest.raises(NotFound, match="is about none"):
         asked(traffic, bare)
+
+
+def test_a_burning_budget_shows_slow_rows_and_has_none_of_what_was_not_answered(traffic: Traffic) -> None:
+    alert = drifted(traffic, service=Service(availability=0.999, latency_ms=1.4))
+    slow, failed = (
+        msgspec.structs.replace(
+            alert,
+            alert_id=name,
+            monitor=f"slo_{name}",
+            evidence=msgspec.structs.replace(alert.evidence, measure=f"{name}_burn_rate"),
+        )
+        for name in ("latency", "availability")
+    )
+    for one in (slow, failed):
+        traffic.ground.database.write(lambda tx, one=one: stored.put(tx, one))
+    told = asked(traffic, slow)
+    assert told.what == "the rows of requests that took too long"
+    assert "latency_us > 1400" in told.sql
+    assert read(traffic, slow).num_rows == 2100
+    with pytest.raises(NotFound, match="not answered"):
+        asked(traffic, failed)

@@ -135,6 +135,32 @@ def test_a_budget_may_be_a_phrase_and_is_written_as_what_it_means(phrase: str, y
 
 
 @pytest.mark.parametrize(
+    ("service", "says"),
+    [
+        ("{}", "give 'availability', 'latency_ms' or both"),
+        ("{availability: 99.9}", "must be a share below 1. Got 99.9; write 0.999 for 99.9 %"),
+        ("{availability: 1}", "1 leaves no budget for errors"),
+        ("{latency_ms: 50, latency_share: 99}", "write 0.99 for 99 %"),
+        ("{latency_ms: 0}", "> 0"),
+        ("{latency_ms: 50, over_days: 3}", ">= 7"),
+        ("{latency_ms: 50, p99_ms: 3}", "p99_ms"),
+    ],
+)
+def test_a_promise_that_cannot_be_is_refused(service: str, says: str) -> None:
+    with pytest.raises(InvalidInput) as refusal:
+        model_yaml.read(SHORT + f"service: {service}")
+    assert says in refusal.value.message
+
+
+def test_a_promise_has_its_defaults_and_is_optional() -> None:
+    file = model_yaml.read(SHORT + "service: {latency_ms: 50}")
+    assert file.service == model_files.Service(latency_ms=50, latency_share=0.99, over_days=30)
+    assert model_yaml.read(SHORT).service is None
+    told = model_schema.schema()["$defs"]["Service"]["properties"]
+    assert told["latency_share"]["exclusiveMaximum"] == 1
+
+
+@pytest.mark.parametrize(
     ("monitors", "says"),
     [
         ("{false_alerts: often}", "match"),

@@ -10,27 +10,53 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tenure.serving import figures
 from tenure.serving.exposition import Page
-from tenure.serving.figures import BOUNDS_S, BUCKETS, Figures, bucket
+from tenure.serving.figures import BOUNDS_S, BOUNDS_US, BUCKETS, Figures, bucket
 
 
 def test_every_latency_lies_between_the_bounds_of_its_bucket() -> None:
-    for latency_us in [*range(2000), 123_456, 7_000_001, 60_000_000]:
+    for latency_us in [*range(5000), 123_456, 7_000_001, 60_000_000, 67_108_863]:
         place = bucket(latency_us)
-        assert latency_us / 1e6 < BOUNDS_S[place] or latency_us == 0
-        assert place == 0 or latency_us / 1e6 >= BOUNDS_S[place - 1] or latency_us < 2
+        assert latency_us < BOUNDS_US[place]
+        assert place == 0 or latency_us >= BOUNDS_US[place - 1]
     assert bucket(10**12) == BUCKETS - 1
+    assert sorted(BOUNDS_US) == BOUNDS_US
     assert sorted(BOUNDS_S) == BOUNDS_S
 
 
-def test_percentiles_are_right_within_half() -> None:
+def test_prometheus_is_told_the_same_requests_by_fewer_bounds() -> None:
+    counts = [0] * BUCKETS
+    latencies = [1, 2, 900, 1023, 1024, 50_000, 10**9]
+    for latency_us in latencies:
+        counts[bucket(latency_us)] += 1
+    told = figures.as_told(counts)
+    assert len(told) == len(BOUNDS_S)
+    assert sum(told) == len(latencies)
+    for place, bound in enumerate(BOUNDS_S[6:-1], 6):  # bounds below 4 µs lie between whole microseconds
+        assert sum(told[: place + 1]) == sum(latency_us < bound * 1e6 for latency_us in latencies)
+
+
+def test_percentiles_are_right_within_an_eighth() -> None:
     counts = [0] * BUCKETS
     for latency_us in range(1, 10_001):
         counts[bucket(latency_us)] += 1
     for share in (0.5, 0.95, 0.99):
         found = figures.percentile_ms(counts, share)
         assert found is not None
-        assert share * 10 <= found <= share * 10 * 1.5
+        assert share * 10 <= found <= share * 10 * 1.125
     assert figures.percentile_ms([0] * BUCKETS, 0.5) is None
+
+
+def test_slow_is_what_takes_longer_than_promised_from_when_it_is_promised() -> None:
+    counted = Figures()
+    counted.promise({"delay": 1_000})
+    served = counted.of("delay", "r1", 1, "champion")
+    for latency_us in (999, 1_000, 1_001, 5_000):
+        served.answered(latency_us, 1, 0, 0)
+    assert served.slow == 2
+    counted.promise({"delay": 4_000})
+    served.answered(2_000, 1, 0, 0)
+    served.answered(4_001, 1, 0, 0)
+    assert served.slow == 3
 
 
 def test_lately_is_what_came_since_it_was_remembered() -> None:
@@ -39,7 +65,7 @@ def test_lately_is_what_came_since_it_was_remembered() -> None:
     assert counted.of("delay", "r1", 1, "champion") is served
     served.answered(900, 2, 10, 20)
     told = figures.lately(served, 3, os.getpid())
-    assert (told.requests, told.rows, told.errors, told.p50_ms) == (1, 2, 3, 1.024)
+    assert (told.requests, told.rows, told.errors, told.p50_ms) == (1, 2, 3, 0.96)
     assert told.rss_bytes is not None
     assert told.rss_bytes > 1_000_000
     for _ in range(figures.KEPT):

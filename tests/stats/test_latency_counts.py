@@ -5,14 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenure.stats.latency_counts import (
-    RELATIVE_ERROR,
-    bounds_of,
-    bucket_of,
-    count_latencies,
-    merge_latencies,
-    percentile_of,
-)
+from tenure.stats.latency_counts import bucket_of, count_latencies
+from tenure.stats.latency_percentiles import RELATIVE_ERROR, bounds_of, merge_latencies, percentile_of
 
 latencies = st.lists(st.integers(0, 2**50), max_size=60)
 

@@ -24,8 +24,10 @@ from tenure.records.features import Cost, Importance, ImportanceMethod, Measured
 from tenure.records.harm import Alarm, Compared, Detector, Memory, Point, Reference
 from tenure.records.measured import CalibrationPoint, Figure, Line, Measured, Metric
 from tenure.records.profiles import CategoricalProfile, Judged, NumericProfile, Profile
+from tenure.records.service_levels import MINUTE_US, ServiceSample
 from tenure.records.weaknesses import GroupCondition, WeakSegment
 from tenure.records.windows import Confusion, DriftOfColumn, Interval, Segment, Window
+from tenure.serving.figures import bucket
 
 from datetime import datetime  # isort: skip
 
@@ -343,6 +345,47 @@ def _column_drift(name: str, psi: float, before: list[int], now: list[int], impo
         current_bins=now,
         importance=importance,
     )
+
+
+def make_service(until: int, step: int = 10) -> list[ServiceSample]:
+    """A day of one gateway: more by day than by night, an hour of failures, minutes that are slow."""
+    dice = random.Random(12)
+    made = []
+    first = (until // MINUTE_US - 24 * 60) * MINUTE_US
+    for place in range(0, 24 * 60, step):
+        at, hour = first + place * MINUTE_US, place / 60
+        answered = round(900 + 700 * math.sin((hour - 6) / 24 * 2 * math.pi) + dice.gauss(0, 40))
+        failed = 45 if 9 <= hour < 9.4 else 0
+        slow = round(answered * (0.03 if 15 <= hour < 17 else 0.002))
+        common = {"gateway": "gateway 0190.1", "at": at}
+        cpu_us = round(answered * 420 + dice.gauss(0, 9000)) + 30_000
+        made += [
+            ServiceSample(
+                **common,
+                endpoint="flight-delay",
+                version=2,
+                role="champion",
+                objective_us=50_000,
+                answered=answered,
+                slow=slow,
+                rows=answered * 2,
+                sent_bytes=answered * 480,
+                latency={bucket(3_100): answered - slow - 40, bucket(9_000): 40, bucket(70_000): slow},
+                answers="gateway",
+            ),
+            ServiceSample(**common, endpoint="flight-delay", version=0, role="", failed=failed, refused=3),
+            ServiceSample(
+                **common,
+                endpoint="",
+                version=0,
+                role="",
+                answered=answered + failed + 3,
+                cpu_us=cpu_us,
+                cpu_requests=answered + failed + 3,
+                answers="gateway",
+            ),
+        ]
+    return made
 
 
 def make_alert(**changes: object) -> Alert:

@@ -9,7 +9,9 @@ import msgspec
 import pytest
 
 from tenure.errors import Unavailable
+from tenure.records.base import HOUR_US
 from tenure.records.measured import Figure, Measured, Metric
+from tenure.records.service_levels import Budget, ServicePoint, Spent
 from tenure.web import charts
 from tenure.web.chart_data import (
     WIDTHS,
@@ -21,6 +23,7 @@ from tenure.web.chart_data import (
     Look,
     Parallels,
     Scatter,
+    ServiceStory,
     Theme,
 )
 from tenure.web.pictures import Pictures
@@ -63,11 +66,43 @@ DATA = {
         colour=[0.1, 0.9],
         coloured_by="auc",
     ),
+    ServiceStory: ServiceStory(
+        endpoint="flight-delay",
+        points=[
+            ServicePoint(
+                start_at=place * HOUR_US,
+                end_at=(place + 1) * HOUR_US,
+                answered=3600 * place,
+                failed=36 * place,
+                refused=1,
+                rows=9,
+                p50_ms=2.0 if place else None,
+                p95_ms=5.0 if place else None,
+                p99_ms=60.0 if place else None,
+                budgets={"availability": 1 - place / 2, "latency": 0.75},
+            )
+            for place in range(4)
+        ],
+        budgets=[
+            Budget(
+                objective="latency",
+                target=0.99,
+                allowed=0.01,
+                over_days=30,
+                latency_ms=50.0,
+                spent=Spent(),
+                seen_days=1.0,
+                remaining=0.75,
+                gone_in_hours=None,
+            )
+        ],
+    ),
     Scatter: Scatter(runs=["a", "b"], x_name="kind", y_name="auc", x=["x", "y"], y=[0.1, 100.0], y_log=True),
 }
 EMPTY = {
     EndpointStory: EndpointStory(endpoint="flight-delay", windows=[]),
     Distributions: Distributions(baseline=msgspec.structs.replace(samples.make_profile(), columns={}, score=None)),
+    ServiceStory: ServiceStory(endpoint="flight-delay", points=[]),
     Curves: Curves(metric="loss", unit="ms", curves=[]),
     Parallels: Parallels(runs=[], axes=[], colour=[]),
     Scatter: Scatter(runs=[], x_name="x", y_name="y", x=[], y=[]),
@@ -165,6 +200,15 @@ def test_harm_shows_how_far_each_detector_is_from_an_alarm() -> None:
     assert shares[("brier", "v1")] > 1
     [alarm] = [row for row in rows if row.get("share") == 1 and "version" not in row]
     assert alarm["told"].endswith("0.171, was 0.131")
+
+
+def test_a_service_is_drawn_as_requests_a_second_latency_and_what_is_left() -> None:
+    load = [row for row in rows_of(spec_of("load")) if "answered" in row]
+    assert [(row["answered"], row["all"]) for row in load] == [(0, 0), (1, 1.01), (2, 2.02), (3, 3.03)]
+    served = [row for row in rows_of(spec_of("served")) if "ms" in row]
+    assert {(row.get("measure"), row["ms"]) for row in served} == {("p50", 2.0), ("p99", 60.0), (None, 50.0)}
+    left = [row for row in rows_of(spec_of("budget")) if "objective" in row]
+    assert {row["left"] for row in left if row["objective"] == "availability"} == {1.0, 0.5, 0.0, -0.5}
 
 
 def test_drift_marks_what_is_proven_above_the_floor() -> None:

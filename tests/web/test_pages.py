@@ -9,16 +9,18 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 
+from tenure.stats.latency_counts import count_latencies
 from tenure.store import changes as stored_changes
 from tenure.store.ground import Ground
-from tenure.web import site
+from tenure.web import service_levels, site
 from tenure.web.page import POLICY
 
 from ..conftest import make_ground
-from . import hooks, town
+from . import hooks, samples, town
 from .conftest import Client
 
 PAGES = [
@@ -158,6 +160,30 @@ def test_an_endpoint_shows_its_segments_its_latency_and_what_was_not_admitted(pa
     assert "carier: no group with 50 outcomes" in text
     assert "at most 7.5 ms allowed" in pages.get("/endpoints/flight-delay").text
     assert "What was not admitted" in pages.get("/endpoints/flight-delay/service").text
+
+
+def test_an_endpoint_shows_its_error_budgets_and_what_it_carries(pages: Client) -> None:
+    text = pages.get("/endpoints/flight-delay").text
+    panel = text[text.index('id="service"') : text.index('id="journal"')]
+    assert "99.9 % answered, over 30 days" in panel
+    assert "99 % answered within 50 ms, over 30 days" in panel
+    assert "requests a second in one gateway" in panel
+    assert "is extrapolated and no promise" in panel
+    for chart in ("load", "served", "budget"):
+        assert f"/endpoints/flight-delay/service/charts/{chart}" in panel
+    drawn = pages.get("/endpoints/flight-delay/service/charts/budget?form=spec")
+    assert drawn.status_code == 200
+    assert "availability" in drawn.text
+    assert pages.get("/endpoints/flight-delay/service/charts/nothing").status_code == 404
+    assert pages.get("/endpoints/nobody/service/charts/load").status_code == 404
+
+
+def test_a_window_tells_percentiles_from_its_counts_or_as_they_were_kept() -> None:
+    window = samples.make_year(1)[0]
+    assert service_levels.latency_of(window).p95 == "–"
+    counted = msgspec.structs.replace(window, latency_counts=count_latencies(range(1000, 101_000, 1000)))
+    told = [float(one.removesuffix(" ms")) for one in service_levels.latency_of(counted)]
+    assert told == pytest.approx([50, 95, 99], rel=0.008)
 
 
 def test_an_endpoint_shows_what_is_estimated_and_how_estimates_fared(pages: Client) -> None:

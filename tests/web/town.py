@@ -24,7 +24,7 @@ from tenure.records.provenance import parts_of
 from tenure.records.registry import NewVersion
 from tenure.records.retraining import Dossier, RetrainingRun, StepTaken
 from tenure.records.tracking import Dataset, DatasetInput, KeyValue, MetricPoint
-from tenure.store import alerts, detectors, drift_reports, retraining_runs, windows
+from tenure.store import alerts, detectors, drift_reports, retraining_runs, service_samples, windows
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
 
@@ -51,6 +51,7 @@ FILE: dict[str, Any] = {
     "value": "case when action and y then 12.0 when action then -2.0 when y then -6.0 else 0 end",
     "segments": ["carrier", "carier"],
     "monitors": {"latency": {"p99_ms": 7.5}},
+    "service": {"availability": 0.999, "latency_ms": 50},
     "approval": {"steps": [{"role": "validator"}, {"role": "business-owner"}]},
 }
 MLMODEL = """
@@ -293,6 +294,7 @@ class Town:
         observed = samples.make_profile(0.5)
         for window in samples.make_year():
             windows.put(tx, msgspec.structs.replace(window, profile=observed), self.now())
+        service_samples.put(tx, samples.make_service(NOW))
         drift_reports.put(tx, samples.make_drift_report(text=self.text("temp")))
         alerts.put(tx, samples.make_alert(message=self.text(samples.make_alert().message)))
         drift = samples.make_alert(
