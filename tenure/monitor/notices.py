@@ -16,14 +16,14 @@ from tenure.build import webhooks
 from tenure.build.announcements import message, written
 from tenure.errors import NotFound
 from tenure.monitor import incidents, wordings
-from tenure.monitor.series import series_of
+from tenure.monitor.series import needs_reports, series_of
 from tenure.records.alerts import Alert
 from tenure.records.base import Instant
-from tenure.records.incidents import ChannelInfo, Incident, Notice, ToldOf, Trial
+from tenure.records.incidents import ChannelInfo, Incident, Notice, Series, ToldOf, Trial
 from tenure.records.model_files import Alerts, span_us
 from tenure.settings import Settings
 from tenure.store import alerts as stored
-from tenure.store import audit, endpoints, model_files, mutes, notices, outbox, windows
+from tenure.store import audit, drift_reports, endpoints, model_files, mutes, notices, outbox, windows
 from tenure.store import webhooks as kept
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
@@ -137,8 +137,7 @@ def _told(
     """Put one message for a channel into the outbox, and say of which alerts it tells."""
     event: ToldOf = "resolved" if step == OVER else "escalated" if step else "firing"
     first = incident.alerts[0]
-    seen = windows.search(tx, first.endpoint, version=first.evidence.version, role="champion", limit=DRAWN_WINDOWS)
-    told = wordings.told(event, incident, series_of(first, seen), url=settings.shown_url, escalation=max(step, 0))
+    told = wordings.told(event, incident, _series(tx, first), url=settings.shown_url, escalation=max(step, 0))
     body = written(f"alert.{event}", msgspec.to_builtins(told), now)
     problem, message_id = None, None
     try:
@@ -149,6 +148,20 @@ def _told(
         Notice(alert_id=one.alert_id, step=step, channel=channel, told_at=now, message_id=message_id, problem=problem)
         for one in incident.alerts
     ]
+
+
+def _series(tx: Transaction, alert: Alert) -> Series:
+    """The alert's measure over the latest windows of its version."""
+    endpoint, version, until_at = alert.endpoint, alert.evidence.version, alert.evidence.window_end_at
+    seen = windows.search(tx, endpoint, version=version, role="champion", until_at=until_at, limit=DRAWN_WINDOWS)
+    if not seen or not needs_reports(alert):
+        return series_of(alert, seen)
+    from_at = min(one.start_at for one in seen)
+    return series_of(
+        alert,
+        seen,
+        drift_reports.of_windows(tx, endpoint, version=version, role="champion", from_at=from_at, until_at=until_at),
+    )
 
 
 def _sent(tx: Transaction, settings: Settings, channel: str, event: str, body: str, now: Instant) -> str:
