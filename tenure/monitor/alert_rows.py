@@ -6,6 +6,7 @@ the measure is about single rows, such as values out of range, it takes those ro
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -23,9 +24,9 @@ from tenure.monitor import alerts, rows_behind
 from tenure.monitor.rows_behind import FEATURE, Known, texts
 from tenure.monitor.subjects import column_of
 from tenure.records.alerts import Alert
-from tenure.records.base import Record, iso
+from tenure.records.base import Instant, Record, iso
 from tenure.records.model_files import ModelFile
-from tenure.store import drift_reports, lake_files
+from tenure.store import audit, drift_reports, lake_files
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
 
@@ -60,6 +61,12 @@ class Order(Record):
     form: Form
 
 
+class Written(Record):
+    """What that process says: how many rows it wrote."""
+
+    rows: int
+
+
 def query(tx: Transaction, alert_id: str, *, protected: bool = False) -> RowsQuery:
     """The query of an alert's rows; with `protected` columns that are for tests of fairness alone are among them.
 
@@ -86,16 +93,38 @@ def query(tx: Transaction, alert_id: str, *, protected: bool = False) -> RowsQue
     )
 
 
-def rows(ground: Ground, asked: RowsQuery, form: Form) -> Iterator[bytes]:
-    """What the query answers, as a file, bit by bit. A process of its own runs it, without the server's secrets.
+def hand_out(ground: Ground, alert_id: str, form: Form, *, protected: bool, by: str, now: Instant) -> Iterator[bytes]:
+    """The rows behind an alert as a file, bit by bit. A process of its own reads them, without the server's secrets.
 
-    Raises InvalidInput when it takes too long, Unavailable when the process fails.
+    Writes one audit event before the first row leaves: who took how many of which alert's rows, by which query.
+    Raises NotFound as `query` does, InvalidInput when it takes too long, Unavailable when the process fails.
     """
+    asked = ground.database.read(lambda tx: query(tx, alert_id, protected=protected))
     with tempfile.TemporaryDirectory(prefix="tenure-rows-") as folder:
         target = Path(folder) / f"rows.{form}"
-        _run(Order(sql=asked.sql, lake=str(ground.settings.folder / "lake"), target=str(target), form=form))
+        told = _run(Order(sql=asked.sql, lake=str(ground.settings.folder / "lake"), target=str(target), form=form))
         file = target.open("rb")  # which stays readable when its folder is gone: nothing is left behind
+    try:
+        ground.database.write(lambda tx: _audit(tx, asked, told, form, by=by, now=now))
+    except BaseException:
+        file.close()
+        raise
     return _bits_of(file)
+
+
+def _audit(tx: Transaction, asked: RowsQuery, told: Written, form: Form, *, by: str, now: Instant) -> None:
+    """The digest is of the query's text as anybody may ask for it, in UTF-8."""
+    alert = alerts.get(tx, asked.alert_id)
+    detail = {
+        "alert_id": alert.alert_id,
+        "monitor": alert.monitor,
+        "subject": alert.subject,
+        "rows": told.rows,
+        "form": form,
+        "query": "sha256:" + hashlib.sha256(asked.sql.encode()).hexdigest(),
+        "withheld": asked.withheld,
+    }
+    audit.append(tx, "alert.rows_taken", subject=f"endpoints/{alert.endpoint}", by=by, at=now, detail=detail)
 
 
 def _bits_of(file: BinaryIO) -> Iterator[bytes]:
@@ -104,7 +133,7 @@ def _bits_of(file: BinaryIO) -> Iterator[bytes]:
             yield part
 
 
-def _run(order: Order) -> None:
+def _run(order: Order) -> Written:
     try:
         done = subprocess.run(
             [sys.executable, "-m", "tenure.monitor.alert_rows_job"],
@@ -121,6 +150,7 @@ def _run(order: Order) -> None:
     if done.returncode != 0:
         said = done.stderr.decode(errors="replace").strip().splitlines() or ["it said nothing"]
         raise Unavailable(f"The process that reads the rows ended without them: {said[-1][:300]}")
+    return msgspec.json.decode(done.stdout, type=Written)
 
 
 def _sql(alert: Alert, files: list[str], told: list[str], condition: str, withheld: list[str]) -> str:
