@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 import msgspec
 
-from tenure.build import webhooks
 from tenure.build.announcements import message, written
 from tenure.errors import NotFound
 from tenure.monitor import incidents, wordings
@@ -20,7 +19,7 @@ from tenure.monitor.series import needs_reports, series_of
 from tenure.records.alerts import Alert
 from tenure.records.base import Instant
 from tenure.records.incidents import ChannelInfo, Incident, Notice, Series, ToldOf, Trial
-from tenure.records.model_files import Alerts, span_us
+from tenure.records.model_files import WEBHOOK, Alerts, span_us
 from tenure.settings import Settings
 from tenure.store import alerts as stored
 from tenure.store import audit, drift_reports, endpoints, model_files, mutes, notices, outbox, windows
@@ -32,7 +31,6 @@ MOST_AT_ONCE = 1000
 DRAWN_WINDOWS = 30
 OVER = -1
 NO_ALERTS = Alerts()
-WEBHOOK = "webhook:"
 
 
 class Due(NamedTuple):
@@ -173,8 +171,7 @@ def _sent(tx: Transaction, settings: Settings, channel: str, event: str, body: s
         outbox.add(tx, [one], channel=outbox.NOTICE)
         return one.message_id
     name = channel.removeprefix(WEBHOOK)
-    named = [hook for hook in kept.search(tx, limit=webhooks.MOST_WEBHOOKS) if hook.name == name]
-    ids = [hook.webhook_id for hook in named if hook.status == "ACTIVE"]
+    ids = [hook.webhook_id for hook in kept.named(tx, name) if hook.status == "ACTIVE"]
     if not ids:
         raise NotFound(f"There is no webhook {name!r} in service.")
     made = [message(webhook_id, event, body, now) for webhook_id in ids]
