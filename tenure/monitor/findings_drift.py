@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from tenure.monitor import drifting
+from tenure.monitor import column_drift, drifting
 from tenure.monitor.alerts import Finding
 from tenure.monitor.drift_words import REFERENCES
 from tenure.monitor.subjects import TOGETHER, about
@@ -71,7 +71,7 @@ def _schema(report: DriftReport) -> Iterator[Finding]:
     training = next((one for one in report.comparisons if one.columns), None)
     columns = [one.column for one in training.columns] if training else list(wrong)
     for name in dict.fromkeys([*columns, *wrong]):
-        if name in (drifting.SCORE, drifting.DECISION) and name not in wrong:
+        if (name == drifting.DECISION or column_drift.is_of_answers(name)) and name not in wrong:
             continue
         breach = wrong.get(name)
         message = (
