@@ -11,7 +11,7 @@ import numpy as np
 from tenure.monitor.choices import choices_of, choose, decoded, is_number
 from tenure.monitor.rows import Array, Floats, Instants, Mask, Rows, is_binary
 from tenure.records.measured import Task
-from tenure.records.model_files import ModelFile, Prediction
+from tenure.records.model_files import ModelFile
 from tenure.stats.columns import level_name
 from tenure.stats.multiclass import Codes
 
@@ -66,12 +66,12 @@ def task_of(file: ModelFile | None, rows: Rows) -> Task | None:
     return "binary" if np.all((score >= 0) & (score <= 1)) else "ranking"
 
 
-def answers_of(task: Task, rows: Rows, action: Mask | None, prediction: Prediction | None) -> Answers:
-    """The rows whose outcome is known and that were answered in the kind of the task."""
+def answers_of(task: Task, rows: Rows, action: Mask | None, names: Sequence[str]) -> Answers:
+    """The rows whose outcome is known and that were answered in the kind of the task; `names` are those of classes."""
     known, place = rows.where(rows.known), np.flatnonzero(rows.known)
     said = None if action is None else action[rows.known]
     if task == "multiclass":
-        return _chosen(known, place, prediction.classes if prediction else [])
+        return _chosen(known, place, names)
     if task == "regression":
         return _numbers(known, place)
     usable = ~np.isnan(known.score) & ((known.y == 0) | (known.y == 1))

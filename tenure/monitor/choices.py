@@ -71,6 +71,14 @@ def named(rows: Rows, names: Sequence[str]) -> Chosen:
     return Chosen(told.chances, said)
 
 
+def names_at(file: ModelFile | None, baseline: Profile | None) -> list[str]:
+    """The names of the classes, as the model's file gives them, else as the version's baseline of choices does."""
+    if class_names(file) or baseline is None:
+        return class_names(file)
+    knows = baseline.outcome == "multiclass" and baseline.reference.kind != "production"  # which saw some alone
+    return names_of(baseline) if knows else []
+
+
 def class_names(file: ModelFile | None) -> list[str]:
     """The classes that a model's file names, in the order of the model's chances."""
     return file.prediction.classes if file and file.prediction else []

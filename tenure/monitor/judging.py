@@ -79,7 +79,7 @@ def judge(what: Judgeable, baseline: Profile | None, file: ModelFile | None, his
     enough = len(judged.y) >= min_outcomes(monitors)
     own = Past(rows.score[known], rows.y[known])
     value, latencies = _value(what, known), latency.percentiles(rows)
-    measured, asked, weakest = _measured(what, file, history)
+    measured, asked, weakest = _measured(what, file, baseline, history)
     latency_state, requests, slow = latency.verdict(rows, monitors.latency, level(monitors))
     return Window(
         endpoint=what.endpoint,
@@ -122,14 +122,14 @@ def judge(what: Judgeable, baseline: Profile | None, file: ModelFile | None, his
 
 
 def _measured(
-    what: Judgeable, file: ModelFile | None, history: Sequence[Past]
+    what: Judgeable, file: ModelFile | None, baseline: Profile | None, history: Sequence[Past]
 ) -> tuple[Measured | None, Interval3, list[WeakSegment]]:
     """The figures of the answers' task; the one that the file asks for, over the windows that it asks for; and where
     answers are worst."""
-    task, prediction = task_of(file, what.rows), file.prediction if file else None
+    task, names = task_of(file, what.rows), choices.names_at(file, baseline)
     if task is None:
         return None, NOTHING, []
-    own = answers_of(task, what.rows, what.action, prediction)
+    own = answers_of(task, what.rows, what.action, names)
     told, weakest = measuring.measured(own), weak_segments(what.rows, own)
     monitors = file.monitors if file else Monitors()
     if monitors.accuracy is None or monitors.accuracy.metric == "roc_auc":
@@ -139,7 +139,7 @@ def _measured(
         if count >= min_outcomes(monitors) and number > windows_judged(monitors):
             break
         if past.rows is not None:
-            parts.append(answers_of(task, past.rows, past.action, prediction))
+            parts.append(answers_of(task, past.rows, past.action, names))
             count += len(parts[-1])
     asked = measuring.asked(monitors.accuracy.metric, together(parts), 1 - 2 * level(monitors) / LOOKS)
     if asked is None:

@@ -90,8 +90,8 @@ def profile_of(
         places. Rows without an outcome are not judged.
     score
         The chance of 1, between 0 and 1, shape (n,), or (n, 2) as `predict_proba` gives it; of several classes their
-        chances, shape (n, classes), or the classes that were said, shape (n,); of a regression the predictions; of a ranking, scores on any scale. n may differ
-        from the rows of `frame`.
+        chances, shape (n, classes), or the classes that were said, shape (n,); of a regression the predictions; of a
+        ranking, scores on any scale. n may differ from the rows of `frame`.
     value
         Money for each of these rows, shape (n,), when it is known. Of binary outcomes only.
     holdout
