@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -82,14 +82,17 @@ def test_a_measure_of_single_rows_takes_those_alone(traffic: Traffic) -> None:
     assert all(abs(one) > 3 for one in temps)
 
 
-def test_csv_has_a_line_for_each_row_and_nothing_is_left_behind(traffic: Traffic, tmp_path: Path) -> None:
-    alert = drifted(traffic)
-    before = set(os.listdir("/tmp"))
+def test_csv_has_a_line_for_each_row_and_nothing_is_left_behind(
+    traffic: Traffic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alert, place = drifted(traffic), tmp_path / "own"
+    place.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(place))
     bits = alert_rows.hand_out(traffic.ground, alert.alert_id, "csv", protected=False, by="ann", now=traffic.now())
     lines = b"".join(bits).decode().splitlines()
     assert len(lines) == 2101
     assert lines[0].startswith("prediction_id,")
-    assert not [name for name in set(os.listdir("/tmp")) - before if name.startswith("tenure-rows-")]
+    assert list(place.iterdir()) == []
 
 
 def test_who_takes_rows_is_told_to_the_audit_log_before_one_leaves(traffic: Traffic) -> None:
