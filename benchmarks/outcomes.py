@@ -39,6 +39,7 @@ ROWS, LONG_ROWS, PREDICTIONS = 100_000, 1_000_000, 400_000
 TARGET = 100_000
 START = Instant(1_700_000_000_000_000)
 NAME = "flights"
+CLASSES = ["in time", "late"]
 
 
 def main() -> None:
@@ -84,6 +85,9 @@ def made(client: httpx.Client, base: str) -> None:
         time.sleep(0.1)
     client.post(f"{base}/api/2.0/mlflow/registered-models/create", json={"name": NAME}).raise_for_status()
     client.post(f"{base}/api/v1/endpoints", json={"name": NAME, "model": NAME}).raise_for_status()
+    prediction = {"outcome": "came", "classes": CLASSES}
+    file = {"model": NAME, "purpose": "To be on time", "owner": "ann", "prediction": prediction}
+    client.put(f"{base}/api/v1/models/{NAME}/file", json=file).raise_for_status()
 
 
 def columns(rows: int) -> pa.Table:
@@ -104,10 +108,19 @@ def bodies() -> dict[str, tuple[str, int, bytes]]:
     return {
         "JSON": ("application/json", ROWS, msgspec.json.encode({"outcomes": table.to_pylist()})),
         "CSV": ("text/csv", ROWS, csv.getvalue()),
+        "CSV, names of classes": ("text/csv", ROWS, named(table)),
         "Parquet": ("application/vnd.apache.parquet", ROWS, parquet.getvalue()),
         "Arrow stream": ("application/vnd.apache.arrow.stream", ROWS, arrow(table)),
         "long Arrow stream": ("application/vnd.apache.arrow.stream", LONG_ROWS, arrow(columns(LONG_ROWS))),
     }
+
+
+def named(table: pa.Table) -> bytes:
+    """The same outcomes as CSV, by the names of their classes."""
+    names = pa.array([CLASSES[int(value)] for value in table.column("value").to_pylist()])
+    sink = io.BytesIO()
+    pacsv.write_csv(table.set_column(table.column_names.index("value"), "value", names), sink)
+    return sink.getvalue()
 
 
 def arrow(table: pa.Table) -> bytes:

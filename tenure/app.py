@@ -110,7 +110,7 @@ def run_control(settings: Settings) -> None:
     gc.disable()  # what imports make stays, and looking for rubbish among it takes 0.2 s; enabled when all is there
     from tenure.build import experiments
     from tenure.deploy import routing
-    from tenure.manage import keys
+    from tenure.manage import channels, keys
     from tenure.store import migrate
 
     ground = open_ground(settings)
@@ -118,6 +118,8 @@ def run_control(settings: Settings) -> None:
     ground.artifacts.sweep()
     ground.database.write(lambda tx: experiments.seed(tx, ground.clock(), root=ground.roots.default))
     ground.database.write(lambda tx: keys.note(tx, ground.key, now=ground.clock()))
+    dropped = [name.strip() for name in settings.dropped_channels.split(",")]
+    ground.database.write(lambda tx: channels.note(tx, settings.alert_channels, dropped, now=ground.clock()))
     ground.database.write(routing.bump)  # this release may put more into the table than the one before it
     routing.publish(ground)
     _offer_set_up(ground)

@@ -73,6 +73,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     worker_tick_ms: int = 200
     job_lease_s: float = 30.0
     alert_channels: dict[str, str] = {}
+    dropped_channels: str = ""
     webhook_allow: str = ""
     webhook_timeout_s: Annotated[float, Meta(gt=0, le=300)] = 10.0
     audit_checkpoint_hours: Annotated[float, Meta(gt=0, le=8784)] = 24.0
@@ -251,6 +252,11 @@ HELP: dict[str, tuple[str, str]] = {
         "NAME=URL",
         "Who may be told of alerts: smtp://user@host?from=…&to=…&password=$TENURE_NAME, a URL of apprise (extra "
         "tenure[apprise]), or $TENURE_NAME for all of it. Repeat the option for several.",
+    ),
+    "dropped_channels": (
+        "names",
+        "Channels of alerts that are taken away on purpose while models' files still name them: desk,boss. Without it "
+        "control does not start, and says which models they are.",
     ),
     "webhook_allow": (
         "hosts and networks",

@@ -31,8 +31,10 @@ def apply_file(
         raise InvalidInput(f"The file must be about {name!r}, as the address is. Got {file.model!r}.", where="model")
 
     def apply(tx: Transaction) -> Applied:
+        configured = model_files.configured_of(ground.settings)
+        now = ground.clock()
         return model_files.apply(
-            tx, file, by=principal.name, now=ground.clock(), dry_run=dry_run, seen=seen, sources=ground.settings.lookups
+            tx, file, by=principal.name, now=now, dry_run=dry_run, seen=seen, configured=configured
         )
 
     if dry_run:

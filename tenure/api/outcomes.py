@@ -15,7 +15,7 @@ from tenure.access import ENDPOINT
 from tenure.deploy import endpoints
 from tenure.errors import InvalidInput, TooLarge
 from tenure.manage import tables
-from tenure.monitor import outcomes, uploads
+from tenure.monitor import outcome_classes, outcomes, uploads
 from tenure.monitor.outcomes import OUTCOMES_NAME, Sending
 from tenure.monitor.progress import journal_folder
 from tenure.monitor.uploads import OUTCOMES, OVERRIDES
@@ -86,6 +86,7 @@ async def _accept(
                 sending,
                 _blocks(cast(BinaryIO, body), content, kind, size, most),
                 ground.settings.folder,
+                lambda: ground.database.read(lambda tx: outcome_classes.classes_at(tx, name)),
             )
 
         return await asyncio.to_thread(take)

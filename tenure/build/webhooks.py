@@ -13,6 +13,7 @@ from tenure.build.pages import cut, read
 from tenure.build.webhook_addresses import Allowed, allowed_of, check_url, host_of
 from tenure.errors import Conflict, InvalidInput, NotFound
 from tenure.records.base import Instant, new_id
+from tenure.records.model_files import WEBHOOK
 from tenure.records.webhooks import (
     EVENTS,
     Delivery,
@@ -21,7 +22,7 @@ from tenure.records.webhooks import (
     WebhookChange,
     WebhookInfo,
 )
-from tenure.store import audit, outbox, sealing, webhooks
+from tenure.store import audit, model_files, outbox, sealing, webhooks
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
 from tenure.store.keys import SigningKey
@@ -73,10 +74,13 @@ def create(tx: Transaction, new: NewWebhook, means: Means, *, by: str, now: Inst
 def update(tx: Transaction, webhook_id: str, change: WebhookChange, means: Means, *, by: str, now: Instant) -> Webhook:
     """Change what is given. Disabling gives up what waits, so that nothing stale leaves later.
 
-    Writes one audit event, which names what was changed and tells no secret.
+    Raises Conflict for a new name while models' files name the old one for their alerts. Writes one audit event, which
+    names what was changed and tells no secret.
     """
     before = get(tx, webhook_id)
     given = {name: value for name, value in msgspec.structs.asdict(change).items() if value is not None}
+    if given.get("name", before.name) != before.name:
+        check_unneeded(tx, before)
     if "name" in given:
         check_name(given["name"])
     if "url" in given:
@@ -97,8 +101,12 @@ def update(tx: Transaction, webhook_id: str, change: WebhookChange, means: Means
 
 
 def delete(tx: Transaction, webhook_id: str, *, by: str, now: Instant) -> None:
-    """Remove a webhook with its log; what still waits for it is dropped. Writes one audit event."""
+    """Remove a webhook with its log; what still waits for it is dropped. Writes one audit event.
+
+    Raises Conflict while models' files name it for their alerts.
+    """
     found = get(tx, webhook_id)
+    check_unneeded(tx, found)
     webhooks.delete(tx, webhook_id)
     detail = {"name": found.name, "host": host_of(found.url), "dropped": outbox.drop(tx, webhook_id)}
     audit.append(tx, "webhook.deleted", subject=webhook_id, by=by, at=now, detail=detail)
@@ -145,6 +153,17 @@ def redeliver(tx: Transaction, webhook_id: str, message_id: str, *, by: str, now
     outbox.again(tx, message_id, now)
     detail = {"name": found.name, "message": message_id, "event": message.event}
     audit.append(tx, "webhook.redelivered", subject=webhook_id, by=by, at=now, detail=detail)
+
+
+def check_unneeded(tx: Transaction, webhook: Webhook) -> None:
+    """Raise Conflict when models' files name a webhook for their alerts and no other has its name."""
+    models = model_files.naming_channel(tx, f"{WEBHOOK}{webhook.name}")
+    if models and len(webhooks.named(tx, webhook.name)) == 1:
+        raise Conflict(
+            f"Alerts of {', '.join(models)} are told by webhook {webhook.name!r}: their files name it under `alerts`. "
+            "Take it out of them with `tenure apply` first. To silence it at once, disable it: it keeps its name, and "
+            "the alerts say that nobody was told."
+        )
 
 
 def check_name(name: str) -> None:

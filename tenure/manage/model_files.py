@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from tenure.errors import Conflict, InvalidInput, NotAllowed, NotFound
-from tenure.manage import conditions, marks, voiding
+from tenure.manage import channels, conditions, marks, voiding
 from tenure.records import differing, parsing
 from tenure.records.base import Instant, Record, iso
 from tenure.records.digests import digest_of
 from tenure.records.model_files import SIGNED_BESIDE, AppliedFile, ModelFile
+from tenure.settings import Settings
 from tenure.store import audit, model_files, prompts, settings_kept
 from tenure.store.database import Transaction
 
@@ -26,6 +27,13 @@ class Applied(Record):
     digest: str
     changes: list[str]
     invalidated: list[str]
+
+
+class Configured(NamedTuple):
+    """What the operator named that files may refer to: sources of look-ups and channels of alerts."""
+
+    sources: Collection[str] = ()
+    channels: Collection[str] = ()
 
 
 class Revision(Record):
@@ -102,18 +110,19 @@ def apply(
     now: Instant,
     dry_run: bool = False,
     seen: int | None = None,
-    sources: Collection[str] | None = None,
+    configured: Configured | None = None,
 ) -> Applied:
     """Make a file the model's current one, unless it says what stands already.
 
     `seen` is the revision that the author looked at, 0 for none. Open approvals of the model are invalidated, since the
     file is part of what they sign. Writes one audit event, and counts the routing epoch up, since gateways hold
     requests against the file. Raises Conflict when another revision stands than was seen, NotAllowed for a file that
-    would take a governed model's `approval` away, InvalidInput for a look-up in none of the configured `sources`.
+    would take a governed model's `approval` away, InvalidInput for a look-up or a channel of alerts that is not
+    `configured`. What stands already may be applied again, though a channel that it names is gone.
     """
     check(file)
-    if sources is not None:
-        check_sources(file, sources)
+    if configured is not None:
+        check_sources(file, configured.sources)
     if prompts.is_prompt(tx, file.model):
         raise NotAllowed(
             f"{file.model!r} is a prompt, which no model's file is about. Delete its tag {prompts.MARK!r}."
@@ -134,6 +143,8 @@ def apply(
             f"{seen}. Look at what stands now and change that.",
             where="revision",
         )
+    if configured is not None and not (before and before.file == file):
+        channels.check(tx, file, configured.channels)
     changes = differences(before.file if before else None, file)
     if dry_run or (before and before.file == file):
         return Applied(model=file.model, revision=revision, digest=digest, changes=changes, invalidated=[])
@@ -146,6 +157,10 @@ def apply(
     audit.append(tx, "model_file.applied", subject=file.model, by=by, at=now, detail=detail)
     invalidated = voiding.void_stale(tx, file.model, None, what="the model's file", by=by, now=now)
     return Applied(model=file.model, revision=applied.revision, digest=digest, changes=changes, invalidated=invalidated)
+
+
+def configured_of(settings: Settings) -> Configured:
+    return Configured(settings.lookups, settings.alert_channels)
 
 
 def current(tx: Transaction, model: str) -> AppliedFile | None:

@@ -73,6 +73,11 @@ def check(profile: Profile) -> None:
                 f"There must be {len(profile.classes)} counts, none negative. Got {one.said_where}.",
                 where=f"classes[{place}].said_where",
             )
+    if profile.said is not None:
+        _check_column(profile.said, "said")
+    names = profile.class_names
+    if len(set(names)) < len(names) or (names and len(profile.classes) > len(names)):
+        raise InvalidInput("class_names must name every class once.", where="class_names")
 
 
 def _check_column(column: ColumnProfile, where: str) -> None:

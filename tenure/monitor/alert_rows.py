@@ -6,6 +6,7 @@ the measure is about single rows, such as values out of range, it takes those ro
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -19,22 +20,20 @@ import msgspec
 from tenure.deploy import endpoints
 from tenure.errors import InvalidInput, NotFound, Unavailable
 from tenure.manage import model_files, profiles
-from tenure.monitor import alerts
+from tenure.monitor import alerts, rows_behind
+from tenure.monitor.rows_behind import FEATURE, Known, texts
+from tenure.monitor.subjects import column_of
 from tenure.records.alerts import Alert
-from tenure.records.base import Record, iso
+from tenure.records.base import Instant, Record, iso
 from tenure.records.model_files import ModelFile
-from tenure.records.profiles import CategoricalProfile, NumericProfile
-from tenure.store import lake_files
+from tenure.store import audit, drift_reports, lake_files
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
 
 Form = Literal["parquet", "csv"]
 LONGEST_S = 120
 KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "PYTHONPATH", "VIRTUAL_ENV", "TMPDIR")
-MOST_LEVELS = 2_000
-"""Levels that a query names; of a column with more, all rows of the window are taken."""
 AT_ONCE = 1024 * 1024
-FEATURE = "f_"  # as store/lake.py, which brings numpy
 TELL_FEATURES = ("clipped", "looked_up")
 """Columns that hold values of features, so they go where a protected one goes."""
 
@@ -62,24 +61,29 @@ class Order(Record):
     form: Form
 
 
+class Written(Record):
+    """What that process says: how many rows it wrote."""
+
+    rows: int
+
+
 def query(tx: Transaction, alert_id: str, *, protected: bool = False) -> RowsQuery:
     """The query of an alert's rows; with `protected` columns that are for tests of fairness alone are among them.
 
-    Raises NotFound for an alert that is not there or whose rows left the lake.
+    Raises NotFound for an alert that is not there, is about no rows, or whose rows left the lake; it says which.
     """
     alert = alerts.get(tx, alert_id)
-    proof = alert.evidence
-    if proof.measure == "availability_burn_rate":
-        raise NotFound(f"No row of the lake is behind alert {alert_id!r}: it is about requests that were not answered.")
-    asked = (proof.window_start_at, proof.window_end_at)
+    asked = (rows_behind.begins_at(alert), alert.evidence.window_end_at)
+    if asked[0] >= asked[1] or alert.monitor in rows_behind.WITHOUT_ROWS:
+        raise NotFound(f"No row of the lake is behind alert {alert_id!r}: it is about none, but about requests.")
     files = [one.path for one in lake_files.between(tx, alert.endpoint, "predictions", *asked)]
-    if not files or asked[0] >= asked[1]:
-        raise NotFound(f"No row of the lake is behind alert {alert_id!r}: it is about none, or its files are gone.")
+    if not files:
+        raise NotFound(f"No row of the lake is behind alert {alert_id!r} any more: the files of its window are gone.")
     told = [one.path for one in lake_files.between(tx, alert.endpoint, "outcomes", *asked)]
     model = endpoints.get(tx, alert.endpoint).model
     applied = model_files.current(tx, model)
     withheld = [] if protected or applied is None else list(applied.file.protected)
-    condition, what = _condition(tx, alert, model, applied.file if applied else None)
+    condition, what = rows_behind.behind(_known(tx, alert, model, applied.file if applied else None))
     return RowsQuery(
         alert_id=alert_id,
         sql=_sql(alert, files, told, condition, withheld),
@@ -89,16 +93,38 @@ def query(tx: Transaction, alert_id: str, *, protected: bool = False) -> RowsQue
     )
 
 
-def rows(ground: Ground, asked: RowsQuery, form: Form) -> Iterator[bytes]:
-    """What the query answers, as a file, bit by bit. A process of its own runs it, without the server's secrets.
+def hand_out(ground: Ground, alert_id: str, form: Form, *, protected: bool, by: str, now: Instant) -> Iterator[bytes]:
+    """The rows behind an alert as a file, bit by bit. A process of its own reads them, without the server's secrets.
 
-    Raises InvalidInput when it takes too long, Unavailable when the process fails.
+    Writes one audit event before the first row leaves: who took how many of which alert's rows, by which query.
+    Raises NotFound as `query` does, InvalidInput when it takes too long, Unavailable when the process fails.
     """
+    asked = ground.database.read(lambda tx: query(tx, alert_id, protected=protected))
     with tempfile.TemporaryDirectory(prefix="tenure-rows-") as folder:
         target = Path(folder) / f"rows.{form}"
-        _run(Order(sql=asked.sql, lake=str(ground.settings.folder / "lake"), target=str(target), form=form))
+        told = _run(Order(sql=asked.sql, lake=str(ground.settings.folder / "lake"), target=str(target), form=form))
         file = target.open("rb")  # which stays readable when its folder is gone: nothing is left behind
+    try:
+        ground.database.write(lambda tx: _audit(tx, asked, told, form, by=by, now=now))
+    except BaseException:
+        file.close()
+        raise
     return _bits_of(file)
+
+
+def _audit(tx: Transaction, asked: RowsQuery, told: Written, form: Form, *, by: str, now: Instant) -> None:
+    """The digest is of the query's text as anybody may ask for it, in UTF-8."""
+    alert = alerts.get(tx, asked.alert_id)
+    detail = {
+        "alert_id": alert.alert_id,
+        "monitor": alert.monitor,
+        "subject": alert.subject,
+        "rows": told.rows,
+        "form": form,
+        "query": "sha256:" + hashlib.sha256(asked.sql.encode()).hexdigest(),
+        "withheld": asked.withheld,
+    }
+    audit.append(tx, "alert.rows_taken", subject=f"endpoints/{alert.endpoint}", by=by, at=now, detail=detail)
 
 
 def _bits_of(file: BinaryIO) -> Iterator[bytes]:
@@ -107,7 +133,7 @@ def _bits_of(file: BinaryIO) -> Iterator[bytes]:
             yield part
 
 
-def _run(order: Order) -> None:
+def _run(order: Order) -> Written:
     try:
         done = subprocess.run(
             [sys.executable, "-m", "tenure.monitor.alert_rows_job"],
@@ -124,20 +150,21 @@ def _run(order: Order) -> None:
     if done.returncode != 0:
         said = done.stderr.decode(errors="replace").strip().splitlines() or ["it said nothing"]
         raise Unavailable(f"The process that reads the rows ended without them: {said[-1][:300]}")
+    return msgspec.json.decode(done.stdout, type=Written)
 
 
 def _sql(alert: Alert, files: list[str], told: list[str], condition: str, withheld: list[str]) -> str:
     proof = alert.evidence
     hidden = [FEATURE + name for name in withheld]
     hidden += TELL_FEATURES if withheld else ()
-    columns = f"COLUMNS(lambda name: NOT list_contains([{_texts(hidden)}], name))" if hidden else "*"
+    columns = f"COLUMNS(lambda name: NOT list_contains([{texts(hidden)}], name))" if hidden else "*"
     outcomes = "SELECT NULL::VARCHAR AS prediction_id, NULL::DOUBLE AS outcome WHERE false"
     if told:
         first = "SELECT prediction_id, any_value(value) AS outcome FROM"
         outcomes = f"{first} {_parquet(told)} GROUP BY prediction_id"
     lines = [
         f"WITH rows AS (SELECT {columns} FROM {_parquet(files)}",  # noqa: S608  as above
-        f"  WHERE event_at >= TIMESTAMPTZ '{iso(proof.window_start_at)}'",
+        f"  WHERE event_at >= TIMESTAMPTZ '{iso(rows_behind.begins_at(alert))}'",
         f"    AND event_at < TIMESTAMPTZ '{iso(proof.window_end_at)}'",
         f"    AND version = {proof.version} AND role = 'champion'),",
         f"outcomes AS ({outcomes})",
@@ -148,60 +175,17 @@ def _sql(alert: Alert, files: list[str], told: list[str], condition: str, withhe
     return "\n".join(lines)
 
 
-def _condition(tx: Transaction, alert: Alert, model: str, file: ModelFile | None) -> tuple[str, str]:
-    """Which rows of the window made the measure, as SQL and in words."""
-    name, measure, window = alert.subject, alert.evidence.measure, "all rows of the window"
-    column = _name(FEATURE + name)
-    if file is not None and name in file.protected:
-        return "", window
-    if measure in ("roc_auc", "calibration_gap"):
-        return (
-            "outcome IS NOT NULL",
-            "the rows of the window with an outcome; earlier ones may have been judged with them",
-        )
-    promised_ms = _promised_ms(measure, file)
-    if promised_ms is not None:
-        return f"latency_us > {promised_ms * 1000:.0f}", "the rows of requests that took too long"
+def _known(tx: Transaction, alert: Alert, model: str, file: ModelFile | None) -> Known:
+    name = column_of(alert.subject)
     stored = profiles.get(tx, model, alert.evidence.version)
     like = stored.profile.columns.get(name) if stored else None
-    if measure == "out_of_range_share" and isinstance(like, NumericProfile):
-        declared = file.features[name].range if file is not None and name in file.features else None
-        low, high = declared or (like.min, like.max)
-        if low is not None and high is not None:
-            said = f"the rows whose {name} lies outside {low:g} to {high:g}"
-            return f"{column} < {low!r} OR {column} > {high!r}", said
-    if measure == "new_level_share" and isinstance(like, CategoricalProfile):
-        known = [*like.levels, *like.other_levels]
-        if len(known) <= MOST_LEVELS and not {"true", "false"} & {level.lower() for level in known}:
-            said = f"the rows whose {name} was not seen at training"
-            return f"CAST({column} AS VARCHAR) NOT IN ({_texts(known)})", said
-    return "", window
-
-
-def _promised_ms(measure: str, file: ModelFile | None) -> float | None:
-    """What a measure of slow requests is held against; None for another measure."""
-    if file is None:
-        return None
-    if measure == "slow_share" and file.monitors.latency is not None:
-        return file.monitors.latency.p99_ms
-    return file.service.latency_ms if measure == "latency_burn_rate" and file.service is not None else None
+    if alert.evidence.measure != "schema":
+        return Known(alert, file, like)
+    version, start_at = alert.evidence.version, alert.evidence.window_start_at
+    report = drift_reports.get(tx, alert.endpoint, version=version, role="champion", start_at=start_at)
+    problem = next((one.problem for one in report.schema if one.column == name), "") if report else ""
+    return Known(alert, file, like, problem)
 
 
 def _parquet(files: list[str]) -> str:
-    return f"read_parquet([{_texts(files)}], union_by_name = true)"
-
-
-def _name(column: str) -> str:
-    """
-    >>> _name('a "b"')
-    '"a ""b\"""'
-    """
-    return '"' + column.replace('"', '""') + '"'
-
-
-def _texts(values: list[str]) -> str:
-    """
-    >>> _texts(["it's", "b"])
-    "'it''s', 'b'"
-    """
-    return ", ".join("'" + value.replace("'", "''") + "'" for value in values)
+    return f"read_parquet([{texts(files)}], union_by_name = true)"

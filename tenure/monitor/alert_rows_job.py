@@ -11,13 +11,13 @@ from pathlib import Path
 
 import msgspec
 
-from tenure.monitor.alert_rows import Order
+from tenure.monitor.alert_rows import Order, Written
 
 MEMORY = "1GB"
 
 
-def write(order: Order) -> None:
-    """Write what the query answers into the order's target."""
+def write(order: Order) -> Written:
+    """Write what the query answers into the order's target, and count it."""
     import duckdb
 
     os.chdir(order.lake)
@@ -28,11 +28,13 @@ def write(order: Order) -> None:
         base.execute("SET allowed_directories = [?, ?]", [order.lake, str(Path(target).parent)])
         base.execute("SET enable_external_access = false; SET lock_configuration = true")
         quoted = target.replace("'", "''")
-        base.execute(f"COPY ({order.sql}) TO '{quoted}' ({options})")
+        [[rows]] = base.execute(f"COPY ({order.sql}) TO '{quoted}' ({options})").fetchall()
+    return Written(rows=rows)
 
 
 def main() -> None:
-    write(msgspec.json.decode(sys.stdin.buffer.read(), type=Order))
+    told = write(msgspec.json.decode(sys.stdin.buffer.read(), type=Order))
+    sys.stdout.buffer.write(msgspec.json.encode(told))
 
 
 if __name__ == "__main__":

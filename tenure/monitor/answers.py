@@ -6,16 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import msgspec
 import numpy as np
 
+from tenure.monitor.choices import choices_of, choose, decoded, is_number
 from tenure.monitor.rows import Array, Floats, Instants, Mask, Rows, is_binary
 from tenure.records.measured import Task
-from tenure.records.model_files import ModelFile, Prediction
+from tenure.records.model_files import ModelFile
 from tenure.stats.columns import level_name
 from tenure.stats.multiclass import Codes
-
-LOOKED_AT = 100  # outputs, to see what kind they are
 
 
 @dataclass(frozen=True)
@@ -59,8 +57,7 @@ def task_of(file: ModelFile | None, rows: Rows) -> Task | None:
     if not known.any():
         return None
     outputs = rows.output[known] if len(rows.output) else rows.output
-    kinds = [one for one in _decoded(outputs[:LOOKED_AT]) if one is not None]
-    if kinds and all(isinstance(one, str) or (isinstance(one, list) and len(one) > 2) for one in kinds):
+    if choose(outputs):
         return "multiclass"
     y, score = rows.y[known], rows.score[known]
     if not is_binary(y):
@@ -69,12 +66,12 @@ def task_of(file: ModelFile | None, rows: Rows) -> Task | None:
     return "binary" if np.all((score >= 0) & (score <= 1)) else "ranking"
 
 
-def answers_of(task: Task, rows: Rows, action: Mask | None, prediction: Prediction | None) -> Answers:
-    """The rows whose outcome is known and that were answered in the kind of the task."""
+def answers_of(task: Task, rows: Rows, action: Mask | None, names: Sequence[str]) -> Answers:
+    """The rows whose outcome is known and that were answered in the kind of the task; `names` are those of classes."""
     known, place = rows.where(rows.known), np.flatnonzero(rows.known)
     said = None if action is None else action[rows.known]
     if task == "multiclass":
-        return _chosen(known, place, prediction.classes if prediction else [])
+        return _chosen(known, place, names)
     if task == "regression":
         return _numbers(known, place)
     usable = ~np.isnan(known.score) & ((known.y == 0) | (known.y == 1))
@@ -112,7 +109,7 @@ def _numbers(rows: Rows, place_of: Instants) -> Answers:
     """Numbers, alone or with the model's own interval: `[number, low, high]`, or an object of these names."""
     score = rows.score.copy()
     low, high = np.full(len(rows), np.nan), np.full(len(rows), np.nan)
-    for place, output in enumerate(_decoded(rows.output)):
+    for place, output in enumerate(decoded(rows.output)):
         told = _with_interval(output)
         if told is not None:
             score[place], low[place], high[place] = told
@@ -133,28 +130,15 @@ def _numbers(rows: Rows, place_of: Instants) -> Answers:
 def _with_interval(output: Any) -> tuple[float, float, float] | None:
     if isinstance(output, dict):
         output = [output.get(name) for name in ("prediction", "low", "high")]
-    if not isinstance(output, list) or len(output) != 3 or not all(_is_number(one) for one in output):
+    if not isinstance(output, list) or len(output) != 3 or not all(is_number(one) for one in output):
         return None
     return float(output[0]), float(output[1]), float(output[2])
 
 
 def _chosen(rows: Rows, place_of: Instants, names: Sequence[str]) -> Answers:
     """Choices between classes: a list of chances, a class's name, or its number."""
-    outputs = _decoded(rows.output) if len(rows.output) else [None] * len(rows)
-    width = len(names) or next((len(one) for one in outputs if isinstance(one, list)), 0)
-    code_of = {name: code for code, name in enumerate(names)}
-    said, chances = np.full(len(rows), -1, np.int64), np.full((len(rows), width), np.nan)
-    for place, (output, score) in enumerate(zip(outputs, rows.score.tolist(), strict=True)):
-        if isinstance(output, list) and len(output) == width and all(_is_number(one) for one in output):
-            chances[place] = output
-            said[place] = int(np.argmax(chances[place]))
-        elif isinstance(output, str):
-            said[place] = code_of.get(output, int(output) if not names and output.isdecimal() else -1)
-        elif width == 2 and 0 <= score <= 1:  # two chances are kept as the second of them
-            chances[place] = 1 - score, score
-            said[place] = int(score >= 0.5)
-        elif float(score).is_integer():
-            said[place] = int(score)
+    told = choices_of(rows, names)
+    said, chances, width = told.said, told.chances, told.chances.shape[1]
     most = len(names) or 1 + int(max(said.max(initial=0), np.nan_to_num(rows.y).max(initial=0)))
     usable = (said >= 0) & (said < most) & (rows.y >= 0) & (rows.y < most) & (rows.y == np.floor(rows.y))
     complete = width == most and bool(usable.any()) and not np.isnan(chances[usable]).any()
@@ -169,12 +153,3 @@ def _chosen(rows: Rows, place_of: Instants, names: Sequence[str]) -> Answers:
         left_out=int((~usable).sum()),
         place=place_of[usable],
     )
-
-
-def _decoded(outputs: Array) -> list[Any]:
-    """What was answered, from the JSON that the lake has; None where the score says it all."""
-    return [None if text is None else msgspec.json.decode(text) for text in outputs.tolist()]
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -97,6 +97,7 @@ def _same_bins(profile: Profile, baseline: Profile) -> bool:
     pairs = [(profile.columns[name], like) for name, like in baseline.columns.items()]
     if profile.score is not None and baseline.score is not None:
         pairs.append((profile.score, baseline.score))
+    pairs += [(one.score, like.score) for one, like in zip(profile.classes, baseline.classes, strict=False)]
     return all(_cut(one) == _cut(like) for one, like in pairs)
 
 

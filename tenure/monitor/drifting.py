@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 
 from tenure.monitor import drift_words
+from tenure.monitor.column_drift import pairs_of
 from tenure.monitor.judging import Judgeable, level
 from tenure.monitor.rows import Array, Rows
 from tenure.records.drift import (
@@ -29,7 +30,6 @@ from tenure.stats.columns import level_name, levels_of, numbers_of
 from tenure.stats.frequent import FrequentLevels
 from tenure.stats.intervals import clopper_pearson
 
-SCORE = "score"
 DECISION = "decision"
 OTHER_KIND = 0.01
 """The share of a column's values that must be proven of another kind before its type counts as changed."""
@@ -159,15 +159,9 @@ def schema(rows: Rows, baseline: Profile, features: Mapping[str, Feature]) -> li
 def _pairs(
     reference: Reference, profile: Profile, decided: tuple[int, int]
 ) -> dict[str, tuple[ColumnProfile, ColumnProfile]]:
-    """Columns that both have, in the same bins; but for moments, since time moves on."""
+    """Columns and answers that both have, in the same bins, and the decisions."""
     assert reference.profile is not None
-    pairs = {
-        name: (like, profile.columns[name])
-        for name, like in reference.profile.columns.items()
-        if name in profile.columns and like.measure != "moment"
-    }
-    if reference.profile.score is not None and profile.score is not None:
-        pairs.setdefault(SCORE, (reference.profile.score, profile.score))
+    pairs = pairs_of(reference.profile, profile)
     if reference.decided and decided[1]:
         both = _decisions(reference.decided_yes, reference.decided), _decisions(*decided)
         pairs.setdefault(DECISION, both)

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 
-from tenure.monitor.judging import CONFIDENCE, Judgeable
+from tenure.monitor.judging import Judgeable
 from tenure.monitor.rows import Floats, Mask, Rows, is_binary
+from tenure.monitor.scored import CONFIDENCE
 from tenure.records.estimates import Estimate, Estimation, Method
 from tenure.records.profiles import NumericProfile, Profile
 from tenure.stats import estimation, losses

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from tenure.monitor import findings_accuracy, findings_arrival, findings_estimates, judging
+from tenure.monitor import findings_accuracy, findings_arrival, findings_estimates, judging, latency
 from tenure.monitor.alerts import Finding
 from tenure.records.alerts import Evidence
 from tenure.records.base import moment_of
@@ -156,7 +156,7 @@ def _latency(window: Window, p99_ms: float, alpha: float) -> Finding:
         window,
         measure="slow_share",
         value=share,
-        threshold=judging.SLOW_SHARE,
+        threshold=latency.SLOW_SHARE,
         direction="above",
         level=alpha,
         n_window=window.requests,

@@ -7,15 +7,14 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from tenure.monitor import drifting
+from tenure.monitor import column_drift, drifting
 from tenure.monitor.alerts import Finding
 from tenure.monitor.drift_words import REFERENCES
+from tenure.monitor.subjects import TOGETHER, about
 from tenure.records.alerts import Evidence
 from tenure.records.base import moment_of
 from tenure.records.drift import ColumnDrift, Comparison, DriftReport, Together
 from tenure.stats.novelty import SELDOM
-
-TOGETHER = "all columns together"
 
 
 def findings_of(report: DriftReport) -> list[Finding]:
@@ -62,8 +61,8 @@ def _drift(report: DriftReport, comparison: Comparison, column: ColumnDrift) -> 
         n_baseline=psi.n_reference,
         n_window=psi.n_current,
     )
-    name = "previous window" if comparison.against == "previous" else "same season"
-    return _finding("drift", f"{column.column} ({name})", breach, message, evidence)
+    subject = about(column.column, "previous window" if comparison.against == "previous" else "same season")
+    return _finding("drift", subject, breach, message, evidence)
 
 
 def _schema(report: DriftReport) -> Iterator[Finding]:
@@ -72,7 +71,7 @@ def _schema(report: DriftReport) -> Iterator[Finding]:
     training = next((one for one in report.comparisons if one.columns), None)
     columns = [one.column for one in training.columns] if training else list(wrong)
     for name in dict.fromkeys([*columns, *wrong]):
-        if name in (drifting.SCORE, drifting.DECISION) and name not in wrong:
+        if (name == drifting.DECISION or column_drift.is_of_answers(name)) and name not in wrong:
             continue
         breach = wrong.get(name)
         message = (
@@ -80,7 +79,7 @@ def _schema(report: DriftReport) -> Iterator[Finding]:
         )
         evidence = _evidence(report, measure="schema", value=float(breach is not None), threshold=0.0)
         evidence = msgspec.structs.replace(evidence, n_window=report.rows)
-        yield _finding("data_quality", f"{name} (schema)", breach is not None, message, evidence)
+        yield _finding("data_quality", about(name, "schema"), breach is not None, message, evidence)
 
 
 def _missing(report: DriftReport) -> Iterator[Finding]:
@@ -108,7 +107,7 @@ def _missing(report: DriftReport) -> Iterator[Finding]:
             n_baseline=line.n_reference,
             n_window=line.n_current,
         )
-        yield _finding("data_quality", f"{column.column} (missing)", breach, message, evidence)
+        yield _finding("data_quality", about(column.column, "missing"), breach, message, evidence)
 
 
 def _together(report: DriftReport, test: Together) -> Finding:

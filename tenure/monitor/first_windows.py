@@ -7,16 +7,19 @@ it. But what changes later is seen, and that is more than nothing. One that is t
 from __future__ import annotations
 
 import contextlib
+from typing import Any
 
 import numpy as np
 
 from tenure.errors import NotFound
 from tenure.manage import profiles
+from tenure.monitor import choices
 from tenure.monitor.judging import Judgeable
 from tenure.monitor.rows import Array, Floats, Rows, is_binary
 from tenure.records.base import Instant
+from tenure.records.model_files import ModelFile
 from tenure.records.profiles import OutcomeKind, Profile, Reference
-from tenure.sdk import baselines, scores
+from tenure.sdk import baselines, class_scores, scores
 from tenure.stats.measures import moments_of
 from tenure.store.database import Transaction
 
@@ -25,17 +28,36 @@ LEAST_ROWS = 1_000
 BY = "tenure-worker"
 
 
-def profile_of(what: Judgeable) -> Profile | None:
+def profile_of(what: Judgeable, file: ModelFile | None = None) -> Profile | None:
     """The profile of a window that may stand for a baseline: one of a version that answered, whole and large enough."""
     rows = what.rows
     if what.role != "champion" or not what.whole or len(rows) < LEAST_ROWS or not rows.columns:
         return None
     reference = Reference(kind="production", name=what.endpoint, from_at=what.start_at, until_at=what.end_at)
+    told = _chosen(rows, file) if _chooses(rows, file) else _scored(rows)
+    return Profile(rows=len(rows), columns=baselines.columns_profile(_columns(rows)), reference=reference, **told)
+
+
+def _scored(rows: Rows) -> dict[str, Any]:
     known = rows.score[~np.isnan(rows.score)]
     outcome = _outcome(known, rows.y[rows.known]) if len(known) else "none"
-    given = scores.Given(rows.score if len(known) else None)
-    told = scores.counted(given, outcome)
-    return Profile(rows=len(rows), columns=baselines.columns_profile(_columns(rows)), reference=reference, **told)
+    return scores.counted(scores.Given(rows.score if len(known) else None), outcome)
+
+
+def _chooses(rows: Rows, file: ModelFile | None) -> bool:
+    """Whether answers are choices between classes: as the file says, else as they look."""
+    told = file.prediction.known_task if file and file.prediction else None
+    return told == "multiclass" if told else choices.choose(rows.output)
+
+
+def _chosen(rows: Rows, file: ModelFile | None) -> dict[str, Any]:
+    """By chances where any were told, else by what was said alone; a class that the file does not name is missing."""
+    names = choices.class_names(file)
+    told = choices.named(rows, names)
+    if told.chances.shape[1] > 1 and not np.isnan(told.chances).all():
+        return class_scores.counted(told.chances, None, names or None)
+    known = [one if not names or one in names else None for one in told.said.tolist()]
+    return class_scores.counted(np.array(known, dtype=object), None, names or None)
 
 
 def _columns(rows: Rows) -> dict[str, Array]:

@@ -7,8 +7,9 @@ import math
 import msgspec
 import numpy as np
 
-from tenure.monitor.judging import Judgeable, are_chances
+from tenure.monitor.judging import Judgeable
 from tenure.monitor.rows import Floats, Instants, is_binary
+from tenure.monitor.scored import are_chances
 from tenure.records.harm import DetectorName, Reference
 from tenure.records.model_files import Harm
 from tenure.records.profiles import NumericProfile, Profile

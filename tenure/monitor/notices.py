@@ -12,18 +12,17 @@ from typing import NamedTuple
 
 import msgspec
 
-from tenure.build import webhooks
 from tenure.build.announcements import message, written
 from tenure.errors import NotFound
 from tenure.monitor import incidents, wordings
-from tenure.monitor.series import series_of
+from tenure.monitor.series import needs_reports, series_of
 from tenure.records.alerts import Alert
 from tenure.records.base import Instant
-from tenure.records.incidents import ChannelInfo, Incident, Notice, ToldOf, Trial
-from tenure.records.model_files import Alerts, span_us
+from tenure.records.incidents import ChannelInfo, Incident, Notice, Series, ToldOf, Trial
+from tenure.records.model_files import WEBHOOK, Alerts, span_us
 from tenure.settings import Settings
 from tenure.store import alerts as stored
-from tenure.store import audit, endpoints, model_files, mutes, notices, outbox, windows
+from tenure.store import audit, drift_reports, endpoints, model_files, mutes, notices, outbox, windows
 from tenure.store import webhooks as kept
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
@@ -32,7 +31,6 @@ MOST_AT_ONCE = 1000
 DRAWN_WINDOWS = 30
 OVER = -1
 NO_ALERTS = Alerts()
-WEBHOOK = "webhook:"
 
 
 class Due(NamedTuple):
@@ -137,8 +135,7 @@ def _told(
     """Put one message for a channel into the outbox, and say of which alerts it tells."""
     event: ToldOf = "resolved" if step == OVER else "escalated" if step else "firing"
     first = incident.alerts[0]
-    seen = windows.search(tx, first.endpoint, version=first.evidence.version, role="champion", limit=DRAWN_WINDOWS)
-    told = wordings.told(event, incident, series_of(first, seen), url=settings.shown_url, escalation=max(step, 0))
+    told = wordings.told(event, incident, _series(tx, first), url=settings.shown_url, escalation=max(step, 0))
     body = written(f"alert.{event}", msgspec.to_builtins(told), now)
     problem, message_id = None, None
     try:
@@ -151,6 +148,20 @@ def _told(
     ]
 
 
+def _series(tx: Transaction, alert: Alert) -> Series:
+    """The alert's measure over the latest windows of its version."""
+    endpoint, version, until_at = alert.endpoint, alert.evidence.version, alert.evidence.window_end_at
+    seen = windows.search(tx, endpoint, version=version, role="champion", until_at=until_at, limit=DRAWN_WINDOWS)
+    if not seen or not needs_reports(alert):
+        return series_of(alert, seen)
+    from_at = min(one.start_at for one in seen)
+    return series_of(
+        alert,
+        seen,
+        drift_reports.of_windows(tx, endpoint, version=version, role="champion", from_at=from_at, until_at=until_at),
+    )
+
+
 def _sent(tx: Transaction, settings: Settings, channel: str, event: str, body: str, now: Instant) -> str:
     """Put a message into the outbox, and its id. Raises NotFound for a channel that is not there."""
     if not channel.startswith(WEBHOOK):
@@ -160,8 +171,7 @@ def _sent(tx: Transaction, settings: Settings, channel: str, event: str, body: s
         outbox.add(tx, [one], channel=outbox.NOTICE)
         return one.message_id
     name = channel.removeprefix(WEBHOOK)
-    named = [hook for hook in kept.search(tx, limit=webhooks.MOST_WEBHOOKS) if hook.name == name]
-    ids = [hook.webhook_id for hook in named if hook.status == "ACTIVE"]
+    ids = [hook.webhook_id for hook in kept.named(tx, name) if hook.status == "ACTIVE"]
     if not ids:
         raise NotFound(f"There is no webhook {name!r} in service.")
     made = [message(webhook_id, event, body, now) for webhook_id in ids]

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from tenure.monitor.outcome_classes import Classes
 from tenure.records.base import Instant, instant_of
 from tenure.records.frames import BY_REFERENCE
 from tenure.records.outcomes import RowProblem
@@ -23,6 +24,7 @@ ID_CHARACTERS = 36
 FIRST_SURE_US = 10**14  # 1973: smaller numbers are seconds or milliseconds in disguise
 LAST_US = 9_223_372_036_854_775  # 2262, where nanoseconds of 64 bits end
 TRUTH = {"true": 1.0, "false": 0.0}
+NO_CLASSES = Classes({}, "")
 MOST_TOLD = 20
 """How many rows that do not fit are told of; the others are counted."""
 EITHER = "An outcome must name its prediction by either `prediction_id` or `reference`. Got {got}."
@@ -31,7 +33,7 @@ ID = (
     "A prediction id must be what the answer's header Tenure-Prediction-Id says, with `:` and the row's number "
     "for a batch, such as 0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b:0."
 )
-VALUE = "An outcome's value must be a finite number or true/false."
+VALUE = "An outcome's value must be a finite number, true/false or the name of a class. Got {got}."
 TIME = (
     "An event time must be ISO 8601, such as 2013-02-01T05:00:00Z, or whole microseconds since 1970, "
     "before the year 2262."
@@ -61,10 +63,17 @@ class _Trouble(msgspec.Struct):
     says: Callable[[int], str]
 
 
-def checked(table: Any, now: Instant, first: int = 0, named: str = "outcomes") -> Checked:
+def checked(
+    table: Any,
+    now: Instant,
+    first: int = 0,
+    named: str = "outcomes",
+    classes: Callable[[], Classes] = lambda: NO_CLASSES,
+) -> Checked:
     """Hold a table with the columns value, prediction_id or reference, and perhaps event_time to what they must be.
 
-    `first`: the number of its first row within what was sent; `named`: what rows are called in `where`.
+    `first`: the number of its first row within what was sent; `named`: what rows are called in `where`; `classes`:
+    asked for the classes of the endpoint where a value is neither a number nor true or false.
     """
     import pyarrow.compute as pc
 
@@ -74,7 +83,7 @@ def checked(table: Any, now: Instant, first: int = 0, named: str = "outcomes") -
     length = pc.fill_null(pc.utf8_length(references), 1).to_numpy(zero_copy_only=False)
     lower = pc.utf8_lower(ids)
     is_id = _mask(pc.fill_null(pc.match_substring_regex(lower, PREDICTION_ID), True))
-    value, no_value = _values(columns["value"])
+    value, no_value, values_say = _values(columns["value"], classes)
     event_at, no_time = event_times(columns.get("event_time"), now, table.num_rows)
     troubles = [
         _Trouble(by_id == by_reference, "", lambda row: EITHER.format(got="both" if by_id[row] else "neither")),
@@ -82,7 +91,7 @@ def checked(table: Any, now: Instant, first: int = 0, named: str = "outcomes") -
             (length < 1) | (length > REFERENCE_CHARACTERS), ".reference", lambda row: REFERENCE.format(got=length[row])
         ),
         _Trouble(~is_id, ".prediction_id", lambda _: ID),
-        _Trouble(no_value, ".value", lambda _: VALUE),
+        _Trouble(no_value, ".value", values_say),
         _Trouble(no_time, ".event_time", lambda _: TIME),
     ]
     wrong = np.logical_or.reduce([one.rows for one in troubles])
@@ -134,28 +143,47 @@ def _texts(column: Column | None, table: Any) -> Column:
     return pa.nulls(table.num_rows, pa.string()) if column is None else column.cast(pa.string())
 
 
-def _values(column: Column) -> tuple[np.ndarray[Any, np.dtype[np.float64]], Mask]:
-    """Numbers, and which of them are none: missing, not finite, or not a number at all."""
+def _values(
+    column: Column, classes: Callable[[], Classes]
+) -> tuple[np.ndarray[Any, np.dtype[np.float64]], Mask, Callable[[int], str]]:
+    """Numbers, which of them are none (missing, not finite, or nothing that is known), and what to say of one."""
     import pyarrow as pa
 
-    if pa.types.is_string(column.type):
-        column = _numbers_of_texts(column)
+    given, known = column, NO_CLASSES
+    if not (pa.types.is_primitive(column.type) or pa.types.is_null(column.type)):
+        column, known = _numbers_of_texts(column.cast(pa.string()), classes)
     number = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
-    return number, ~np.isfinite(number)
+
+    def says(row: int) -> str:
+        return f"{VALUE.format(got=_shown(given[row].as_py()))} {known.said}".rstrip()
+
+    return number, ~np.isfinite(number), says
 
 
-def _numbers_of_texts(column: Column) -> Column:
+def _shown(value: object) -> str:
+    return "none" if value is None else repr(value)[:60]
+
+
+def _numbers_of_texts(column: Column, classes: Callable[[], Classes]) -> tuple[Column, Classes]:
+    """Texts as numbers, each different one looked at once: numbers, true and false, then names of classes."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     try:
-        return column.cast(pa.float64())
+        return column.cast(pa.float64()), NO_CLASSES
     except pa.ArrowInvalid:
-        return pa.array([_number(text) for text in pc.utf8_lower(column).to_pylist()], pa.float64())
+        encoded = pc.dictionary_encode(column)
+        texts = encoded.dictionary.to_pylist()
+        told, known = [_number(text) for text in texts], NO_CLASSES
+        if None in told:
+            known = classes()
+            by_name = [known.number.get(text.strip()) for text in texts]
+            told = [name if one is None else one for one, name in zip(told, by_name, strict=True)]
+        return pa.array(told, pa.float64()).take(encoded.indices), known
 
 
-def _number(text: str | None) -> float | None:
-    told = (text or "").strip()
+def _number(text: str) -> float | None:
+    told = text.strip().lower()
     try:
         return TRUTH[told] if told in TRUTH else float(told)
     except ValueError:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
@@ -20,6 +21,7 @@ from tenure.records.outcomes import Accept, OutcomesAccepted, RowProblem
 from tenure.serving.journal import Journal, framed
 
 if TYPE_CHECKING:
+    from tenure.monitor.outcome_classes import Classes
     from tenure.monitor.outcome_columns import Checked
 
 OUTCOMES_NAME = "control"  # the process that journals outcomes
@@ -40,20 +42,27 @@ class Sending(msgspec.Struct, frozen=True):
     accept: Accept = "all"
 
 
-def accept(journal: Callable[[], Journal], sending: Sending, blocks: Iterator[Any], folder: Path) -> OutcomesAccepted:
+def accept(
+    journal: Callable[[], Journal],
+    sending: Sending,
+    blocks: Iterator[Any],
+    folder: Path,
+    classes: Callable[[], Classes],
+) -> OutcomesAccepted:
     """Check blocks of rows and write them to the journal, once all of them are checked.
 
     Raises RowsRefused, and nothing is stored, when rows do not fit, unless those that do are to be stored anyway.
     `journal` is asked for when there is something to be written. `folder`: a place on the disk for what does not fit in
-    memory meanwhile.
+    memory meanwhile. `classes` is asked for, once at most, when a value may be the name of one.
     """
     from tenure.monitor.outcome_columns import MOST_TOLD, checked  # here, since it brings numpy
 
     accepted = wrong = first = 0
+    known = cache(classes)
     problems: list[RowProblem] = []
     with tempfile.SpooledTemporaryFile(HELD_BYTES, dir=str(folder)) as held:
         for block in blocks:
-            found = checked(block, sending.now, first, sending.kind)
+            found = checked(block, sending.now, first, sending.kind, known)
             extra = _decided(block, found, sending, first) if sending.kind == OVERRIDES else None
             problems += found.problems[: MOST_TOLD - len(problems)]
             wrong += found.wrong

@@ -16,20 +16,23 @@ from tenure.records.profiles import (
     Profile,
 )
 from tenure.sdk import profiles, scores
+from tenure.sdk.class_scores import Chosen
 from tenure.stats.columns import Values
 from tenure.stats.exact_sums import ExactSums, grid_of
 from tenure.stats.histograms import CategoricalCounts, NumericCounts, merge_categorical, merge_numeric
 from tenure.stats.score_counts import ScoreMoments
 
 
-def profile_like(baseline: Profile, columns: Mapping[str, Values], score: Values, y: Values) -> Profile:
+def profile_like(
+    baseline: Profile, columns: Mapping[str, Values], score: Values, y: Values, chosen: Chosen | None = None
+) -> Profile:
     """A table's profile in the bins of a baseline. A column that the table lacks counts as missing in every row.
 
-    Scores are told apart by outcome as the baseline's were. Of several classes a window knows the greatest chance
-    only, which `score` is; counted by class they are where all chances are at hand (`sdk.scores`).
+    Scores are told apart by outcome as the baseline's were. Of several classes their chances and which was
+    said are `chosen`.
     """
     values, outcomes = np.asarray(score, np.float64), np.asarray(y, np.float64)
-    told = scores.like(baseline, values, outcomes)
+    told = scores.like(baseline, values, outcomes, chosen)
     return Profile(rows=len(values), columns=columns_like(baseline.columns, columns, len(values)), **told)
 
 
@@ -67,8 +70,10 @@ def merge(parts: Sequence[Profile]) -> Profile:
         score_of_negatives=_merged([part.score_of_negatives for part in parts]),
         outcome=first.outcome,
         errors=_merged_errors([part.errors for part in parts]),
-        classes=[_merged_class(same) for same in zip(*(part.classes for part in parts), strict=True)],
+        classes=_merged_classes([part.classes for part in parts]),
         reference=first.reference,
+        class_names=first.class_names,
+        said=_merged_said([part.said for part in parts]),
     )
 
 
@@ -111,6 +116,19 @@ def _merged_errors(parts: Sequence[ErrorProfile | None]) -> ErrorProfile | None:
         error=_whole([part.error for part in known]),
         size=_whole([part.size for part in known]),
     )
+
+
+def _merged_classes(parts: Sequence[Sequence[ClassProfile]]) -> list[ClassProfile]:
+    """None when a part was counted before windows counted classes: what is known of some rows is not of all."""
+    if not all(parts):
+        return []
+    return [_merged_class(same) for same in zip(*parts, strict=True)]
+
+
+def _merged_said(parts: Sequence[CategoricalProfile | None]) -> CategoricalProfile | None:
+    known = [part for part in parts if part is not None]
+    merged = merge_columns(known) if len(known) == len(parts) else None
+    return merged if isinstance(merged, CategoricalProfile) else None
 
 
 def _merged_class(parts: Sequence[ClassProfile]) -> ClassProfile:

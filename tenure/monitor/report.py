@@ -9,7 +9,7 @@ import numpy as np
 
 from tenure.deploy import endpoints
 from tenure.manage import model_files
-from tenure.monitor import judging
+from tenure.monitor import scored
 from tenure.monitor.progress import lake_of
 from tenure.monitor.rows import Rows, is_binary, load
 from tenure.monitor.value import features_named, valued
@@ -71,7 +71,7 @@ def _row(
     known = rows.known
     y, score = rows.y[known], rows.score[known]
     binary = is_binary(y)
-    auc = accuracy.roc_auc_within(y, score, rows.version[known], CONFIDENCE) if binary else judging.NOTHING
+    auc = accuracy.roc_auc_within(y, score, rows.version[known], CONFIDENCE) if binary else scored.NOTHING
     return ReportRow(
         start_at=start,
         end_at=end,
@@ -79,7 +79,7 @@ def _row(
         outcomes=int(known.sum()),
         event_rate=float(y.mean()) if binary and len(y) else None,
         roc_auc=Interval(value=auc.value, low=auc.low, high=auc.high, confidence=CONFIDENCE),
-        brier=accuracy.brier(y, score) if judging.are_chances(y, score) else None,
+        brier=accuracy.brier(y, score) if scored.are_chances(y, score) else None,
         value=_value(file, rows),
         versions=sorted(set(rows.version.tolist())),
         alerts=alerts_opened,

@@ -60,13 +60,25 @@ def _table(told: Sequence[Outcome] | Sequence[Override], kind: str) -> Table:
     columns: dict[str, Any] = {
         "prediction_id": pa.array([one.prediction_id for one in told], pa.string()),
         "reference": pa.array([one.reference for one in told], pa.string()),
-        "value": pa.array([float(one.value) for one in told], pa.float64()),
+        "value": _values([one.value for one in told]),
         "event_time": _times([one.event_time for one in told]),
     }
     if kind == OVERRIDES:
         for name in ("reason", "decided_by"):
             columns[name] = pa.array([getattr(one, name) for one in told], pa.string())
     return pa.table(columns)
+
+
+def _values(given: list[float | bool | str]) -> Any:
+    """Numbers; as texts where a class is named among them."""
+    import pyarrow as pa
+
+    try:
+        return pa.array(given, pa.float64())
+    except (pa.ArrowInvalid, pa.ArrowTypeError):  # true and false, or names, are among them
+        if not any(type(one) is str for one in given):
+            return pa.array([float(one) for one in given], pa.float64())
+    return pa.array([one if type(one) is str else repr(float(one)) for one in given], pa.string())
 
 
 def _times(given: list[str | int | None]) -> Any:

@@ -21,9 +21,10 @@ from tenure.monitor import (
 )
 from tenure.monitor.arriving import Waiting, cohorts_of
 from tenure.monitor.findings import findings_of
-from tenure.monitor.judging import Judgeable, Past
+from tenure.monitor.judging import Judgeable
 from tenure.monitor.progress import lake_of
 from tenure.monitor.rows import load
+from tenure.monitor.scored import Past
 from tenure.monitor.value import features_named, valued
 from tenure.records.base import DAY_US, Instant
 from tenure.records.drift import DriftReport
@@ -139,7 +140,7 @@ def _verdict(ground: Ground, tx: Transaction, watched: Watched, what: Judgeable)
     window = msgspec.structs.replace(window, estimated=estimated)
     features = watched.file.features if watched.file else {}
     if baseline is None or window.profile is None:
-        first = first_windows.profile_of(what) if stored is None else None
+        first = first_windows.profile_of(what, watched.file) if stored is None else None
         return Verdict(what, window, findings_of(window, watched.monitors, baseline, features), first=first)
     report = _drift(ground, tx, watched, what, baseline, window.profile)
     window = msgspec.structs.replace(window, drift_state=drifting.state_of(report))

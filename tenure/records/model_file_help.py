@@ -94,8 +94,8 @@ HELP = {
     "Prediction.task": "How answers are judged: yes or no by a chance (`binary`) or by a score without a scale "
     "(`ranking`), one of several classes (`multiclass`), or a number (`regression`). Left out, answers and outcomes "
     "show it.",
-    "Prediction.classes": "The names of the classes, in the order of the model's chances. An outcome is the number of "
-    "its class, from 0 on.",
+    "Prediction.classes": "The names of the classes, in the order of the model's chances. An outcome is told by "
+    "its class's name or number, from 0 on.",
     "AtLeast.metric": "The measure of accuracy. [Which there are](statistics.md#accuracy), and for which task.",
     "AtLeast.at_least": "For a measure that is better when it is higher: it is a breach when the measure is proven "
     "to lie below this.",

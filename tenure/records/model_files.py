@@ -278,6 +278,8 @@ def per_year(budget: str) -> float:
     return round(int(found[1]) * A_YEAR[found[3]] / int(found[2] or 1), 2)
 
 
+WEBHOOK = "webhook:"
+"""What a channel begins with that is a webhook, by its name."""
 Span = Annotated[str, Meta(pattern=r"^[1-9]\d{0,2}[mhd]$")]
 Channel = Annotated[str, Meta(pattern=r"^(webhook:)?[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
 SPANS = {"m": 60 * SECOND_US, "h": HOUR_US, "d": DAY_US}

@@ -11,9 +11,10 @@ Accept = Literal["all", "valid"]
 
 
 class Outcome(Record, forbid_unknown_fields=True):
-    """What became of one prediction, named by `prediction_id` (with `:row`) or by the caller's `reference`."""
+    """What became of one prediction, named by `prediction_id` (with `:row`) or by the caller's `reference`: a number,
+    true or false, or the name of a class."""
 
-    value: float | bool
+    value: float | bool | str
     prediction_id: str | None = None
     reference: str | None = None
     event_time: str | int | None = None
@@ -26,7 +27,7 @@ class OutcomeBatch(Record, forbid_unknown_fields=True):
 class Override(Record, forbid_unknown_fields=True):
     """What a person decided instead of the model: `value`, why, who (the caller, when nobody is named) and when."""
 
-    value: float | bool
+    value: float | bool | str
     reason: str
     prediction_id: str | None = None
     reference: str | None = None

@@ -120,7 +120,8 @@ class Profile(Record):
     """A table's columns, the scores on it, and the scores of the positives and the negatives apart.
 
     `score` are chances of 1 (binary), predictions (regression), greatest chances (multiclass) or scores on a scale of
-    their own (ranking), as `outcome` says.
+    their own (ranking), as `outcome` says. `class_names`: of all classes, in the order of the model's chances; `said`
+    counts which was answered. Where `classes` are fewer than that, the last of them is the rest together.
     """
 
     rows: int
@@ -133,6 +134,8 @@ class Profile(Record):
     errors: ErrorProfile | None = None
     classes: list[ClassProfile] = []
     reference: Reference = Reference(kind="training")
+    class_names: list[str] = []
+    said: CategoricalProfile | None = None
 
     def names(self) -> set[str]:
         """The columns of the table, those among them too of which something was measured instead."""

@@ -90,8 +90,8 @@ def profile_of(
         places. Rows without an outcome are not judged.
     score
         The chance of 1, between 0 and 1, shape (n,), or (n, 2) as `predict_proba` gives it; of several classes their
-        chances, shape (n, classes); of a regression the predictions; of a ranking, scores on any scale. n may differ
-        from the rows of `frame`.
+        chances, shape (n, classes), or the classes that were said, shape (n,); of a regression the predictions; of a
+        ranking, scores on any scale. n may differ from the rows of `frame`.
     value
         Money for each of these rows, shape (n,), when it is known. Of binary outcomes only.
     holdout
@@ -101,7 +101,8 @@ def profile_of(
         `binary`, `multiclass`, `regression`, `ranking` or `none`. By default multiclass for more than two columns of
         scores, none without scores, else binary.
     classes
-        The classes' names, in the order of the score's columns; by default 0, 1, 2, ….
+        The classes' names, in the order of the score's columns; by default 0, 1, 2, …. Of a yes or no the names of 0
+        and 1; outcomes may be told by these names later.
     texts
         Columns that are free texts although their values repeat.
 

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tenure.errors import InvalidInput
-from tenure.records.profiles import ClassProfile, ErrorProfile, Judged, NumericProfile, OutcomeKind, Profile
-from tenure.sdk import profiles
+from tenure.records.profiles import ErrorProfile, Judged, NumericProfile, OutcomeKind, Profile
+from tenure.sdk import class_scores, profiles
+from tenure.sdk.class_scores import Chosen
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,13 +37,15 @@ def counted(given: Given, outcome: OutcomeKind | None, classes: Sequence[str] | 
         if given.y is not None or given.value is not None:
             raise InvalidInput("y and value need the score of the same rows. Got no score.", where="score")
         return {"outcome": outcome or "none"}
-    kind = outcome or ("multiclass" if _columns_in(given.score) > 2 else "binary")
+    several = max(_columns_in(given.score), len(classes or ())) > 2
+    kind = outcome or ("multiclass" if several else "binary")
     if kind not in KINDS:
         raise InvalidInput(f"Scores have one of these outcomes: {', '.join(KINDS)}. Got {kind!r}.", where="outcome")
     if kind == "multiclass":
-        return _of_classes(given, classes)
+        return class_scores.counted(given.score, given.y, classes)
     scores = numbers(given.score, "score")
-    y = None if given.y is None else numbers(given.y, "y")
+    names = _two(classes) if kind == "binary" and classes is not None else []
+    y = None if given.y is None else _outcomes(given.y, names, len(scores))
     value = None if given.value is None else numbers(given.value, "value")
     for name, column in (("y", y), ("value", value)):
         if column is not None and len(column) != len(scores):
@@ -54,14 +57,20 @@ def counted(given: Given, outcome: OutcomeKind | None, classes: Sequence[str] | 
     judged = _judge(y, scores, value) if kind == "binary" and y is not None else None
     if kind == "ranking" and y is not None:
         _check_yes_no(y)
-    return {"outcome": kind, "judged": judged, **_apart(profiles.cut(scores), scores, y)}
+    return {"outcome": kind, "judged": judged, "class_names": names, **_apart(profiles.cut(scores), scores, y)}
 
 
-def like(baseline: Profile, scores: Numbers, y: Numbers) -> dict[str, Any]:
-    """The fields of a window's profile that tell of scores, in the bins of its baseline; y is NaN where not known."""
+def like(baseline: Profile, scores: Numbers, y: Numbers, chosen: Chosen | None = None) -> dict[str, Any]:
+    """The fields of a window's profile that tell of scores, in the bins of its baseline; y is NaN where not known.
+
+    `chosen`: of several classes, their chances and which was said.
+    """
     import numpy as np
 
     found: dict[str, Any] = {"outcome": baseline.outcome, "reference": baseline.reference}
+    if baseline.outcome == "multiclass":
+        return found | class_scores.like(baseline, chosen, y, len(scores))
+    found["class_names"] = list(baseline.class_names)
     if baseline.score is None:
         return found
     if baseline.outcome in ("binary", "ranking"):
@@ -105,74 +114,22 @@ def _errors(bins: ErrorProfile, scores: Numbers, y: Numbers) -> ErrorProfile:
     return ErrorProfile(outcome=counted[0], error=counted[1], size=counted[2])
 
 
-def _of_classes(given: Given, classes: Sequence[str] | None) -> dict[str, Any]:
-    """Chances of several classes, shape (n, classes); y names the class of each row, or gives its place."""
+def _two(classes: Sequence[str]) -> list[str]:
+    names = [str(name) for name in classes]
+    if len(names) != 2 or names[0] == names[1]:
+        raise InvalidInput(f"classes of a yes or no must name 0 and then 1. Got {names}.", where="classes")
+    return names
+
+
+def _outcomes(y: Any, names: list[str], rows: int) -> Numbers:
+    """Outcomes as numbers; those of a yes or no with names may be given by them."""
     import numpy as np
 
-    chances = np.asarray(given.score.to_numpy() if hasattr(given.score, "to_numpy") else given.score, np.float64)
-    if chances.ndim != 2 or chances.shape[1] < 2:
-        raise InvalidInput(
-            f"Scores of several classes must have one column for each. Got shape {chances.shape}.", where="score"
-        )
-    names = [str(name) for name in (classes if classes is not None else range(chances.shape[1]))]
-    if len(names) != chances.shape[1] or len(set(names)) != len(names):
-        raise InvalidInput(
-            f"classes must name each of the {chances.shape[1]} columns of the score, all differently. Got {names}.",
-            where="classes",
-        )
-    truth = None if given.y is None else _places(given.y, names, len(chances))
-    return {
-        "outcome": "multiclass",
-        "score": profiles.cut(np.max(chances, axis=1)),
-        "classes": class_profiles(chances, truth, names),
-    }
-
-
-def class_profiles(
-    chances: Numbers, truth: npt.NDArray[np.int64] | None, names: Sequence[str], like: Sequence[ClassProfile] = ()
-) -> list[ClassProfile]:
-    """Every class's scores, and what was said where; `truth` is the place of each row's class, −1 if not known.
-
-    In the bins of `like`, or in bins that are cut here. A row with a missing chance says no class.
-    """
-    import numpy as np
-
-    known = np.full(len(chances), -1) if truth is None else truth
-    whole = ~np.isnan(chances).any(axis=1)
-    said = np.where(whole, np.argmax(np.where(np.isnan(chances), -np.inf, chances), axis=1), -1)
-    found = []
-    for place, name in enumerate(names):
-        bins = like[place].score if like else profiles.cut(chances[:, place])
-        said_here = said == place
-        found.append(
-            ClassProfile(
-                name=name,
-                score=profiles.numbers_like(bins, chances[:, place]),
-                score_where_true=profiles.numbers_like(bins, chances[known == place, place]),
-                said=int(said_here.sum()),
-                said_where=[int((said_here & (known == other)).sum()) for other in range(len(names))],
-            )
-        )
-    return found
-
-
-def _places(y: Any, names: list[str], rows: int) -> npt.NDArray[np.int64]:
-    import numpy as np
-
-    from tenure.stats.columns import levels_of
-
-    levels = levels_of(y.to_numpy() if hasattr(y, "to_numpy") else y)
-    if len(levels) != rows:
-        raise InvalidInput(f"y must have one value for each score. Got {len(levels)} for {rows}.")
-    places = {name: place for place, name in enumerate(names)}
-    strange = sorted({level for level in levels if level is not None and level not in places})
-    if strange:
-        raise InvalidInput(
-            f"y must name the classes {', '.join(names)}. Got {strange[0]!r}. Give classes= in the order of the "
-            "score's columns.",
-            where="y",
-        )
-    return np.array([-1 if level is None else places[level] for level in levels], dtype=np.int64)
+    array = np.asarray(y.to_numpy() if hasattr(y, "to_numpy") else y)
+    if not names or array.dtype.kind in "biuf":
+        return numbers(y, "y")
+    codes = class_scores.places_of(array, names, rows)
+    return np.where(codes < 0, np.nan, codes.astype(np.float64))
 
 
 def _columns_in(score: Any) -> int:

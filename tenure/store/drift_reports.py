@@ -36,3 +36,18 @@ def get(
     latest = query.order_by(_column.start_at.desc(), _column.role, _column.release_version.desc()).limit(1)
     body = tx.execute(latest).scalar()
     return None if body is None else _decoder.decode(body)
+
+
+def of_windows(
+    tx: Transaction, endpoint: str, *, version: int, role: str, from_at: int, until_at: int
+) -> dict[int, DriftReport]:
+    """The reports of one version's windows that begin in [from_at, until_at), by where they begin."""
+    query = sa.select(_column.body).where(
+        _column.endpoint == endpoint,
+        _column.release_version == version,
+        _column.role == role,
+        _column.start_at >= from_at,
+        _column.start_at < until_at,
+    )
+    found = [_decoder.decode(body) for body in tx.execute(query).scalars()]
+    return {one.start_at: one for one in found}

@@ -50,6 +50,15 @@ def current(tx: Transaction, model: str) -> AppliedFile | None:
     )
 
 
+def naming_channel(tx: Transaction, channel: str) -> list[str]:
+    """The models whose file as it stands names a channel for their alerts, sorted."""
+    named = {
+        one.model: {*one.file.alerts.channels, *(step.to for step in one.file.alerts.escalate)}
+        for one in all_current(tx)
+    }
+    return sorted(model for model, channels in named.items() if channel in channels)
+
+
 def get(tx: Transaction, model: str, revision: int) -> AppliedFile | None:
     """One revision of a model's file; None when there is none of that number."""
     query = sa.select(tables.model_files).where(_column.model == model, _column.revision == revision)

@@ -8,7 +8,7 @@ import msgspec
 import sqlalchemy as sa
 
 from tenure.records.base import Instant
-from tenure.records.profiles import Profile
+from tenure.records.profiles import Profile, Reference
 from tenure.store import driver, tables
 from tenure.store.database import Transaction
 
@@ -67,3 +67,33 @@ def digest(tx: Transaction, model: str, version: int) -> str | None:
         sa.select(_column.digest).where(_column.model == model, _column.version == version)
     ).scalar()
     return found
+
+
+class _Named(msgspec.Struct):
+    name: str
+
+
+class _Classes(msgspec.Struct):
+    """What a profile says of its classes; the rest of it is passed over."""
+
+    class_names: list[str] = []
+    classes: list[_Named] = []
+    reference: Reference = Reference(kind="training")
+
+
+_classes = msgspec.msgpack.Decoder(_Classes)
+
+
+def class_names(tx: Transaction, model: str) -> dict[int, list[str]]:
+    """The classes of each version of a model whose baseline names them, in the order of the model's chances.
+
+    A baseline that was taken from production knows which were said, and not which there are.
+    """
+    query = sa.select(_column.version, _column.body).where(_column.model == model)
+    found = {version: _classes.decode(body) for version, body in tx.execute(query)}
+    told = {
+        version: one.class_names or [each.name for each in one.classes]
+        for version, one in found.items()
+        if one.reference.kind != "production"
+    }
+    return {version: names for version, names in told.items() if names}

@@ -45,6 +45,19 @@ def search(tx: Transaction, *, limit: int, offset: int = 0) -> list[Webhook]:
     return [_webhook(row) for row in tx.execute(query)]
 
 
+def named(tx: Transaction, name: str) -> list[Webhook]:
+    """Webhooks of a name, which several may share; the newest first."""
+    order = (_column.creation_time.desc(), _column.webhook_id.desc())
+    query = sa.select(tables.webhooks).where(_column.name == name).order_by(*order)
+    return [_webhook(row) for row in tx.execute(query)]
+
+
+def names_in_service(tx: Transaction) -> list[str]:
+    """The names of active webhooks, sorted, each once."""
+    query = sa.select(_column.name).where(_column.status == "ACTIVE").distinct()
+    return sorted(tx.execute(query).scalars())
+
+
 def count(tx: Transaction) -> int:
     counted: int = tx.execute(sa.select(sa.func.count()).select_from(tables.webhooks)).scalar_one()
     return counted

@@ -9,7 +9,7 @@ from litestar.params import Parameter
 from litestar.response import Redirect
 
 from tenure.access import ALERT, ENDPOINT, LISTED
-from tenure.errors import InvalidInput, TenureError
+from tenure.errors import InvalidInput, NotFound
 from tenure.monitor import alert_rows, alerts, incidents, mutes, notices
 from tenure.records.incidents import NewMute
 from tenure.records.people import Permission, Principal
@@ -46,13 +46,15 @@ def one_page(ground: Ground, principal: Principal, alert_id: str) -> Response[st
     """One alert: who was told of it, and the query of the rows behind it."""
 
     def load(tx: Transaction) -> dict[str, Any]:
+        alert, query, why = alerts.get(tx, alert_id), None, ""
         try:
             query = alert_rows.query(tx, alert_id)
-        except TenureError:  # no rows, or they left the lake: the page says so
-            query = None
+        except NotFound as none:
+            why = none.message
         return {
-            "alert": alerts.get(tx, alert_id),
+            "alert": alert,
             "query": query,
+            "why": why,
             "notices": told.of_alerts(tx, [alert_id]).get(alert_id, []),
         }
 

@@ -55,9 +55,9 @@ def change(request: Asked, ground: Ground, principal: Principal, name: str, data
         file, seen = _read(text, name), _seen(data)
 
         def apply(tx: Transaction) -> Applied:
-            now = ground.clock()
+            now, configured = ground.clock(), model_files.configured_of(ground.settings)
             return model_files.apply(
-                tx, file, by=principal.name, now=now, dry_run=preview, seen=seen, sources=ground.settings.lookups
+                tx, file, by=principal.name, now=now, dry_run=preview, seen=seen, configured=configured
             )
 
         if not preview:

@@ -69,6 +69,8 @@ def test_an_alert_is_listed_muted_and_its_rows_are_written(server: Running, tmp_
     assert "LEFT JOIN outcomes" in said
     [row] = pq.read_table(target).to_pylist()
     assert (row["prediction_id"], row["outcome"], row["f_temp"]) == ("p:0", 1.0, 20.0)
+    [told] = json.loads(run(server, "audit", "log", "--action", "alert.rows_taken", "--json").output)
+    assert (told["detail"]["alert_id"], told["detail"]["rows"]) == (alert_id, 1)
     assert run(server, "monitor", "rows", alert_id, "--sql").output.startswith("WITH rows AS")
     assert run(server, "monitor", "rows", alert_id, "--output", str(tmp_path / "rows.txt")).exit_code == 2
 

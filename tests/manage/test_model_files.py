@@ -47,6 +47,9 @@ def test_every_revision_is_kept_with_what_it_changed(each_ground: Ground) -> Non
 LOOKUP = {"source": "crm", "table": "scores", "key": "customer", "column": "score", "as_of": "at"}
 
 
+BOTH = model_files.Configured(sources=["dwh", "crm"])
+
+
 @pytest.mark.parametrize(
     ("changes", "feature", "where", "said"),
     [
@@ -69,7 +72,7 @@ def test_a_look_up_is_refused_where_it_cannot_work(
 
     def apply() -> model_files.Applied:
         file = model_files.parse(declared)
-        return ground.database.write(lambda tx: model_files.apply(tx, file, by="ann", now=NOW, sources=["dwh", "crm"]))
+        return ground.database.write(lambda tx: model_files.apply(tx, file, by="ann", now=NOW, configured=BOTH))
 
     if where is None:
         assert apply().revision == 1

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
-import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from tenure.records.alerts import Alert, Evidence
 from tenure.records.base import DAY_US
 from tenure.records.model_files import Feature, Service
 from tenure.store import alerts as stored
+from tenure.store import audit
 
 from .test_watch import baseline, days, file_with
 from .year import ENDPOINT, START, Traffic
@@ -40,7 +42,8 @@ def asked(traffic: Traffic, alert: Alert, **more: bool) -> alert_rows.RowsQuery:
 
 
 def read(traffic: Traffic, alert: Alert, **more: bool) -> pa.Table:
-    bits = alert_rows.rows(traffic.ground, asked(traffic, alert, **more), "parquet")
+    given = {"protected": False, **more}
+    bits = alert_rows.hand_out(traffic.ground, alert.alert_id, "parquet", **given, by="ann", now=traffic.now())
     return pq.read_table(io.BytesIO(b"".join(bits)))
 
 
@@ -79,13 +82,43 @@ def test_a_measure_of_single_rows_takes_those_alone(traffic: Traffic) -> None:
     assert all(abs(one) > 3 for one in temps)
 
 
-def test_csv_has_a_line_for_each_row_and_nothing_is_left_behind(traffic: Traffic, tmp_path: Path) -> None:
-    alert = drifted(traffic)
-    before = set(os.listdir("/tmp"))
-    lines = b"".join(alert_rows.rows(traffic.ground, asked(traffic, alert), "csv")).decode().splitlines()
+def test_csv_has_a_line_for_each_row_and_nothing_is_left_behind(
+    traffic: Traffic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alert, place = drifted(traffic), tmp_path / "own"
+    place.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(place))
+    bits = alert_rows.hand_out(traffic.ground, alert.alert_id, "csv", protected=False, by="ann", now=traffic.now())
+    lines = b"".join(bits).decode().splitlines()
     assert len(lines) == 2101
     assert lines[0].startswith("prediction_id,")
-    assert not [name for name in set(os.listdir("/tmp")) - before if name.startswith("tenure-rows-")]
+    assert list(place.iterdir()) == []
+
+
+def test_who_takes_rows_is_told_to_the_audit_log_before_one_leaves(traffic: Traffic) -> None:
+    alert = drifted(traffic, protected=["carrier"])
+    now = traffic.now()
+    bits = alert_rows.hand_out(traffic.ground, alert.alert_id, "csv", protected=False, by="ann", now=now)
+    with traffic.ground.database.reading() as tx:
+        [told] = audit.search(tx, action="alert.rows_taken")
+    assert b"".join(bits)
+    digest = hashlib.sha256(asked(traffic, alert).sql.encode()).hexdigest()
+    assert (told.actor, told.at, told.subject) == ("ann", now, f"endpoints/{ENDPOINT}")
+    assert told.detail == {
+        "alert_id": alert.alert_id, "monitor": "drift", "subject": "temp", "rows": 2100, "form": "csv",
+        "query": f"sha256:{digest}", "withheld": ["carrier"],
+    }  # fmt: skip
+
+
+def test_rows_that_cannot_be_told_of_do_not_leave(traffic: Traffic, monkeypatch: pytest.MonkeyPatch) -> None:
+    alert = drifted(traffic)
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(audit, "append", full)
+    with pytest.raises(OSError, match="no space"):
+        read(traffic, alert)
 
 
 def test_a_name_with_quotes_does_not_leave_its_place(traffic: Traffic) -> None:

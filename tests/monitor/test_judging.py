@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tenure.monitor import judging
+from tenure.monitor import judging, latency
 from tenure.monitor.findings import findings_of
-from tenure.monitor.judging import Judgeable, Past
+from tenure.monitor.judging import Judgeable
 from tenure.monitor.rows import Rows
+from tenure.monitor.scored import Past
 from tenure.records.base import DAY_US
 from tenure.records.model_files import AtLeast, AtMost, Feature, Latency, ModelFile, Monitors
 from tenure.records.profiles import Profile
@@ -251,7 +252,7 @@ def test_a_false_alarm_about_latency_stays_within_the_level() -> None:
     breaches = 0
     for _ in range(400):
         rows.latency_us[:] = np.where(rng.random(2_000) < 0.01, 60_000, 10_000)
-        breaches += judging._latency_state(rows, monitors)[0] == "breach"
+        breaches += latency.verdict(rows, monitors.latency, judging.level(monitors))[0] == "breach"
     assert breaches / 400 <= judging.level(monitors) + 0.02
 
 

@@ -14,8 +14,9 @@ from tenure.manage import model_files as applied
 from tenure.monitor import judging
 from tenure.monitor.answers import task_of
 from tenure.monitor.findings import findings_of
-from tenure.monitor.judging import Judgeable, Past
+from tenure.monitor.judging import Judgeable
 from tenure.monitor.rows import Rows
+from tenure.monitor.scored import Past
 from tenure.records.base import DAY_US
 from tenure.records.model_files import AtLeast, ModelFile, Monitors, Prediction
 from tenure.records.windows import Window

@@ -169,7 +169,7 @@ def test_a_channel_that_is_named_twice_is_told_once() -> None:
 
 def test_a_series_ends_with_the_alerts_own_window_and_holds_its_versions_alone() -> None:
     year = samples.make_year(23)
-    alert = samples.make_alert(subject="temp")
+    alert = samples.make_alert(monitor="drift", subject="temp")
     proof = msgspec.structs.replace(alert.evidence, measure="psi_excess", threshold=0.1, direction="above")
     alert = msgspec.structs.replace(alert, evidence=proof)
     series = series_of(alert, list(reversed(year)))

@@ -15,7 +15,8 @@ import pytest
 
 from tenure.errors import InvalidInput, RowsRefused, TooLarge
 from tenure.manage import tables
-from tenure.monitor import outcomes, progress, uploads
+from tenure.monitor import outcome_classes, outcomes, progress, uploads
+from tenure.monitor.outcome_classes import Classes
 from tenure.monitor.outcomes import Sending
 from tenure.records.base import DAY_US, Instant
 from tenure.records.frames import OutcomeFrame, OverrideFrame
@@ -39,7 +40,12 @@ def accept(traffic: Traffic, body: bytes, max_rows: int = 100_000, **given: Any)
 
 def accept_blocks(traffic: Traffic, blocks: Iterator[Any], kind: str = "outcomes", **given: Any) -> OutcomesAccepted:
     sending = Sending(endpoint=ENDPOINT, kind=kind, by="ann", now=NOW, **given)
-    return outcomes.accept(lambda: traffic.control, sending, blocks, traffic.ground.settings.folder)
+    folder = traffic.ground.settings.folder
+    return outcomes.accept(lambda: traffic.control, sending, blocks, folder, lambda: classes_of(traffic))
+
+
+def classes_of(traffic: Traffic) -> Classes:
+    return traffic.ground.database.read(lambda tx: outcome_classes.classes_at(tx, ENDPOINT))
 
 
 def from_file(body: bytes, kind: tables.Kind, max_rows: int = 10, of: str = "outcomes") -> Iterator[Any]:
@@ -77,7 +83,7 @@ def test_what_is_accepted_is_in_the_journal(traffic: Traffic) -> None:
         (b'{"outcome": []}', None),
         (batch({"value": 1}), "outcomes[0]"),
         (batch({"reference": "a", "value": 1}, {"prediction_id": ID, "reference": "a", "value": 1}), "outcomes[1]"),
-        (batch({"reference": "a", "value": "late"}), None),
+        (batch({"reference": "a", "value": "late"}), "outcomes[0].value"),
         (batch({"reference": "a"}), None),
         (batch({"reference": "", "value": 1}), "outcomes[0].reference"),
         (batch({"prediction_id": "seven", "value": 1}), "outcomes[0].prediction_id"),

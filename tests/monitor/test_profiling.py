@@ -14,6 +14,7 @@ from tenure.errors import InvalidInput
 from tenure.monitor import profiling
 from tenure.records.profiles import NumericProfile, Profile
 from tenure.sdk.baselines import profile_of
+from tenure.sdk.class_scores import Chosen
 
 ROWS = 400
 RNG = np.random.default_rng(7)
@@ -61,6 +62,40 @@ def test_any_split_of_the_rows_gives_the_same_bytes(data: st.DataObject, outcome
 def test_a_table_in_its_own_bins_is_its_baseline(outcome: str) -> None:
     baseline = BASELINES[outcome]
     assert part_of(baseline, np.arange(ROWS)).columns == baseline.columns
+
+
+CHANCES = np.random.default_rng(9).dirichlet(np.linspace(0.5, 3, 15), ROWS)
+CLASSES = [f"kind {place}" for place in range(15)]
+SAID = np.array(CLASSES, dtype=object)[np.argmax(CHANCES, axis=1)]
+
+
+def of_classes(baseline: Profile, rows: np.ndarray) -> Profile:
+    chosen = Chosen(CHANCES[rows], SAID[rows])
+    truth = np.where(rows % 3 == 0, np.nan, rows % 15)
+    return profiling.profile_like(baseline, {"text": COLUMNS["level"][rows]}, SCORE[rows], truth, chosen)
+
+
+@settings(max_examples=15, deadline=None)
+@given(data=st.data(), seed=st.integers(0, 100))
+def test_any_split_of_choices_between_classes_gives_the_same_bytes(data: st.DataObject, seed: int) -> None:
+    baseline = profile_of({"text": COLUMNS["level"]}, score=CHANCES, classes=CLASSES)
+    rows = np.random.default_rng(seed).permutation(ROWS)
+    places = sorted(data.draw(st.lists(st.integers(0, ROWS), max_size=4)))
+    parts = [of_classes(baseline, part) for part in np.split(rows, places)]
+    stored = [
+        msgspec.json.decode(msgspec.json.encode(part), type=Profile) for part in data.draw(st.permutations(parts))
+    ]
+    whole = of_classes(baseline, np.arange(ROWS))
+    assert msgspec.json.encode(profiling.merge(stored)) == msgspec.json.encode(whole)
+    assert len(whole.classes) == 12
+
+
+def test_a_window_in_which_no_classes_were_counted_leaves_them_unknown() -> None:
+    baseline = profile_of({"text": COLUMNS["level"]}, score=CHANCES, classes=CLASSES)
+    whole = of_classes(baseline, np.arange(ROWS))
+    before = msgspec.structs.replace(whole, classes=[], said=None)
+    merged = profiling.merge([whole, before])
+    assert (merged.classes, merged.said, merged.rows) == ([], None, 2 * ROWS)
 
 
 def test_classes_merge_too() -> None:

@@ -88,6 +88,7 @@ def frame(
     of: PredictionFrame | None = None,
     model: str = MODEL,
     idempotent: bool = False,
+    output: Sequence[Any] | None = None,
 ) -> PredictionFrame:
     rows = len(score)
     return PredictionFrame(
@@ -102,7 +103,7 @@ def frame(
         event_at=[event_at] * rows if isinstance(event_at, int) else list(event_at),
         reference=reference,
         columns=columns or {},
-        output=list(score),
+        output=list(score if output is None else output),
         score=list(score),
         latency_us=1500,
         idempotent=idempotent,
