@@ -142,7 +142,7 @@ def _schema(known: Known) -> Behind:
 
 
 def _service_latency(known: Known) -> Behind:
-    """Told by the clock; rows have their event time, which is the same unless they were sent later than they happened."""
+    """Told by the clock; rows have their event time, which is another one where they were sent late."""
     promised = known.file.service if known.file else None
     return WINDOW if promised is None or promised.latency_ms is None else _slower_than(promised.latency_ms)
 

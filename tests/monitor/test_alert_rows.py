@@ -154,5 +154,5 @@ def test_a_burning_budget_shows_slow_rows_and_has_none_of_what_was_not_answered(
     assert told.what == "the rows of requests that took too long"
     assert "latency_us > 1400" in told.sql
     assert read(traffic, slow).num_rows == 2100
-    with pytest.raises(NotFound, match="not answered"):
+    with pytest.raises(NotFound, match="about none, but about requests"):
         asked(traffic, failed)

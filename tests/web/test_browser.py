@@ -150,8 +150,11 @@ def test_a_page_fits_and_the_browser_has_no_complaint(url: str, kept_tab: Tab, p
 
 def test_charts_answer_to_the_pointer(url: str, tab: Tab) -> None:
     tab.open(f"{url}/endpoints/flight-delay")
-    wait_until(lambda: tab.page.wait_for_timeout(50) or tab.page.query_selector(".drawn svg"), 60, "a chart is drawn")
-    point = tab.page.query_selector(".drawn svg .mark-symbol path")
+    points = ".drawn svg .mark-symbol path"
+    wait_until(
+        lambda: tab.page.wait_for_timeout(50) or tab.page.query_selector(points), 60, "a chart of points is drawn"
+    )
+    point = tab.page.query_selector(points)
     assert point is not None
     point.hover(force=True)
     wait_until(

@@ -163,8 +163,8 @@ def test_an_endpoint_shows_its_segments_its_latency_and_what_was_not_admitted(pa
 
 
 def test_an_endpoint_shows_its_error_budgets_and_what_it_carries(pages: Client) -> None:
-    text = pages.get("/endpoints/flight-delay").text
-    panel = text[text.index('id="service"') : text.index('id="journal"')]
+    text = pages.get("/endpoints/flight-delay/service").text
+    panel = text[text.index('id="service"') : text.index('id="versions"')]
     assert "99.9 % answered, over 30 days" in panel
     assert "99 % answered within 50 ms, over 30 days" in panel
     assert "requests a second in one gateway" in panel
