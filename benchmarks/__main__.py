@@ -15,6 +15,7 @@ NAMES = (
     "provenance",
     "scoring",
     "swapping",
+    "watching",
     "soak",
     "blocks",
     "admission",

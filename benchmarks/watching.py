@@ -1,0 +1,193 @@
+"""What monitoring costs scoring: `python -m benchmarks.watching [--rounds N]`.
+
+One gateway answers a compiled forest of 23 mixed columns at 32 connections as fast as it can, journal on: with the
+worker, which takes every prediction in and judges windows, and without it, in turns on the same folder. On two
+processors, of which the load itself takes one, everything that the worker does is taken from somebody. Beside the
+ratio stands the processor time behind one answer, of the gateway and of the worker, which says what it would cost on a
+machine with a processor to spare: nothing of scoring, and so much of that one. At last a window of all that was
+answered is judged, and its processor time told for each of its rows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import httpx
+import uvloop
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.scoring import cpu_s, load, request_body
+from benchmarks.starting import get, quiet_port, wait
+from benchmarks.startup import _family
+from tenure.records.base import DAY_US
+from tenure.sdk.client import Client
+
+CONNECTIONS, SECONDS, ROUNDS, TARGET = 32, 10.0, 3, 0.05
+PATH = "/endpoints/forest/invocations"
+MODEL = """
+import sys, logging, mlflow, numpy as np, pandas as pd, tenure
+from sklearn.compose import make_column_transformer
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+logging.getLogger("mlflow").setLevel(logging.ERROR)
+mlflow.set_tracking_uri(sys.argv[1])
+rng = np.random.default_rng(1)
+numbers = {f"number_{k}": rng.normal(size=2000) for k in range(15)}
+words = {f"word_{k}": rng.choice(["red", "green", "blue", "grey"], 2000) for k in range(8)}
+frame = pd.DataFrame(numbers | words)
+columns = make_column_transformer((StandardScaler(), list(numbers)), (OneHotEncoder(), list(words)))
+y = frame["number_0"] + rng.normal(size=2000) > 0
+model = make_pipeline(columns, RandomForestClassifier(100, max_depth=8, n_jobs=1, random_state=1)).fit(frame, y)
+score = model.predict_proba(frame)
+with mlflow.start_run():
+    logged = mlflow.sklearn.log_model(
+        model, name="model", signature=mlflow.models.infer_signature(frame, score), pyfunc_predict_fn="predict_proba",
+        pip_requirements=["scikit-learn"], serialization_format="cloudpickle", registered_model_name="forest")
+    tenure.log_baseline(logged, frame=frame, y=y.astype(int), score=score[:, 1], url=sys.argv[1])
+mlflow.MlflowClient().set_registered_model_alias("forest", "champion", 1)
+"""
+
+
+class Round(NamedTuple):
+    """Answers a second, and microseconds of processor time for each answer."""
+
+    per_second: float
+    gateway_us: float
+    worker_us: float
+
+
+def main() -> None:
+    asked = argparse.ArgumentParser(prog="benchmarks.watching")
+    asked.add_argument("--rounds", type=int, default=ROUNDS)
+    rounds = asked.parse_args().rounds
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        prepare(folder)
+        found: dict[bool, list[Round]] = {True: [], False: []}
+        for number in range(2 * rounds):
+            watched = number % 4 in (0, 3)
+            with serving(folder, watched=watched) as (port, server):
+                found[watched].append(measured(port, server.pid))
+        with serving(folder, watched=True) as (port, server):
+            rows, judging_s = judged(port, server.pid)
+    lost = show(found, rows, judging_s)
+    if lost > TARGET:
+        sys.exit(f"with its worker the server answers {lost:.1%} less; at most {TARGET:.0%} it should be")
+
+
+def prepare(folder: Path) -> None:
+    with serving(folder, watched=True, ready=False) as (port, _):
+        url = f"http://127.0.0.1:{port}"
+        subprocess.run([sys.executable, "-c", MODEL, url], check=True, capture_output=True)
+        with Client(url) as client:
+            client.endpoint("forest", model="forest")
+            wait(lambda: client.get("/api/v1/models/forest/versions/1/form")["state"] in ("done", "failed"), 600)
+            report = client.get("/api/v1/models/forest/versions/1/form")["report"]
+        if not report or report["kind"] == "original":
+            sys.exit("the forest was not compiled")
+        wait(lambda: scored(port), 60)
+
+
+@contextmanager
+def serving(folder: Path, *, watched: bool, ready: bool = True) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+    port, only = quiet_port(), "control,gateway,worker" if watched else "control,gateway"
+    command = [sys.executable, "-m", "tenure", "serve", "--data", str(folder / "data"), "--port", str(port)]
+    server = subprocess.Popen([*command, "--only", only], stdout=subprocess.DEVNULL)
+    try:
+        wait(lambda: get(port, "/ready"), 60)
+        if ready:
+            wait(lambda: scored(port), 60)
+        yield port, server
+    finally:
+        server.terminate()
+        server.wait(60)
+
+
+def scored(port: int, **more: object) -> bool:
+    body = json.loads(request_body()) | more
+    try:
+        return httpx.post(f"http://127.0.0.1:{port + 1}{PATH}", json=body, timeout=30).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def measured(port: int, server: int) -> Round:
+    """A load of some seconds, after one of half a second and, with a worker, once that has nothing left to do."""
+    uvloop.run(load(port + 1, PATH, CONNECTIONS, 0.5))
+    before = used(server)
+    answered, took = uvloop.run(load(port + 1, PATH, CONNECTIONS, SECONDS))
+    while_asked = used(server)
+    settle(port)
+    after = used(server)
+    gateway = while_asked["gateway"] - before["gateway"]
+    worker = after.get("worker", 0.0) - before.get("worker", 0.0)
+    return Round(answered / took, gateway / answered * 1e6, worker / answered * 1e6)
+
+
+def used(server: int) -> dict[str, float]:
+    """Processor seconds by kind of process; what they started counts with them."""
+    found: dict[str, float] = {}
+    for pid in _family(server):
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        kind = words[words.index(b"tenure.app") + 1].decode() if b"tenure.app" in words else ""
+        found[kind] = found.get(kind, 0.0) + cpu_s([pid])
+    return found
+
+
+def settle(port: int) -> None:
+    """Wait until a worker, if there is one, has taken everything in."""
+    with Client(f"http://127.0.0.1:{port}") as client:
+        last, since = -1, time.monotonic()
+        while time.monotonic() - since < 15:
+            waiting = int(client.get("/api/v1/endpoints/forest/progress")["journal_bytes_waiting"])
+            if waiting == 0:
+                return
+            if waiting != last:
+                last, since = waiting, time.monotonic()
+            time.sleep(0.2)
+
+
+def judged(port: int, server: int) -> tuple[int, float]:
+    """Rows of the window of today, and the worker's processor seconds until it is judged."""
+    settle(port)
+    before = used(server)["worker"]
+    later = time.time_ns() // 1000 + 15 * DAY_US  # windows are of a week
+    assert scored(port, event_time=later)
+    with Client(f"http://127.0.0.1:{port}") as client:
+        wait(lambda: client.get("/api/v1/endpoints/forest/windows")["windows"], 120)
+        rows = sum(int(one["predictions"]) for one in client.get("/api/v1/endpoints/forest/windows")["windows"])
+    return rows, used(server)["worker"] - before
+
+
+def show(found: dict[bool, list[Round]], rows: int, judging_s: float) -> float:
+    """Print the figures; which share of the answers is lost."""
+    rates = {watched: statistics.median(one.per_second for one in rounds) for watched, rounds in found.items()}
+    lost = 1 - rates[True] / rates[False]
+    gateway = statistics.median(one.gateway_us for one in found[True])
+    worker = statistics.median(one.worker_us for one in found[True])
+    table = Table("what", "measured", title=f"Monitoring beside scoring, {len(found[True])} rounds each")
+    table.add_row("answers a second, without a worker", f"{rates[False]:,.0f}")
+    table.add_row("with one", f"{rates[True]:,.0f} ({-lost:+.1%}; to reach: {-TARGET:+.0%})")
+    table.add_row("processor time of the gateway, an answer", f"{gateway:.0f} µs")
+    table.add_row("of the worker, until all is taken in", f"{worker:.1f} µs ({worker / gateway:.0%} of it)")
+    table.add_row(
+        f"judging a window of {rows:,} rows", f"{judging_s:.2f} s, {judging_s / max(rows, 1) * 1e6:.1f} µs a row"
+    )
+    Console().print(table)
+    return lost
+
+
+if __name__ == "__main__":
+    main()
