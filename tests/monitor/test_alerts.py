@@ -36,9 +36,8 @@ def followed(ground: Ground, *findings: Finding, cooldown_us: int = 0) -> list[A
         return alerts.follow(tx, "flights", findings, now=NOW, cooldown_us=cooldown_us)  # type: ignore[arg-type]
 
     ground.database.write(work)
-    return sorted(
-        ground.database.read(lambda tx: stored.search(tx, endpoint="flights")), key=lambda alert: alert.event_at
-    )
+    found = ground.database.read(lambda tx: stored.search(tx, endpoint="flights"))
+    return sorted(found, key=lambda alert: (alert.event_at, alert.subject))
 
 
 def test_windows_told_together_share_an_alert(each_ground: Ground) -> None:
