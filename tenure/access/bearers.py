@@ -37,23 +37,23 @@ class Stored:
     def __init__(self, ground: Ground, *, solo: bool) -> None:
         self._ground = ground
         self._solo = solo
-        self._kept: dict[str, _Kept] = {}
+        self._kept: dict[bytes, _Kept] = {}
         self._kept_until = Instant(0)
         self._opening = threading.Lock()
         self._epochs: EpochReader | None = None
 
-    def at_hand(self, secret: str, now: Instant) -> Principal | None:
+    def at_hand(self, secret: bytes, now: Instant) -> Principal | None:
         """Who shows a token, when that was found out a moment ago; None when the database must be asked.
 
         Looked up by the secret itself, which is in this memory with every request: its digest costs a training loop as
         much as all else that is asked of it here.
         """
-        kept = self._kept.get(secret)
-        if kept is None or now >= kept.until or kept.epoch != self._epoch():
+        kept, epochs = self._kept.get(secret), self._epochs
+        if kept is None or epochs is None or now >= kept.until or kept.epoch != epochs.epoch():
             return None
         return kept.principal
 
-    def find(self, secret: str, now: Instant) -> Principal:
+    def find(self, secret: bytes, now: Instant) -> Principal:
         """Who shows a token. Asks the database. Raises NotSignedIn."""
         from tenure.manage import tokens
 
@@ -67,7 +67,7 @@ class Stored:
         self._keep(secret, principal, min(now + KEPT_US, token.expires_at), epoch, now)
         return principal
 
-    def _keep(self, secret: str, principal: Principal, until: int, epoch: int, now: Instant) -> None:
+    def _keep(self, secret: bytes, principal: Principal, until: int, epoch: int, now: Instant) -> None:
         """Remember who shows it. What was kept is forgotten together, so that no secret stays for long."""
         if now >= self._kept_until or len(self._kept) >= KEPT_AT_MOST:
             self._kept.clear()
@@ -92,10 +92,10 @@ class Published:
         """Go by another table from now on."""
         self._tokens = tokens
 
-    def at_hand(self, secret: str, now: Instant) -> Principal | None:
+    def at_hand(self, secret: bytes, now: Instant) -> Principal | None:
         return self.find(secret, now)
 
-    def find(self, secret: str, now: Instant) -> Principal:
+    def find(self, secret: bytes, now: Instant) -> Principal:
         """Who shows a token. Raises NotSignedIn."""
         routed = self._tokens.get(_digest(secret))
         if routed is None or now >= routed.expires_at:
@@ -103,5 +103,5 @@ class Published:
         return routed.principal
 
 
-def _digest(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()
+def _digest(secret: bytes) -> str:
+    return hashlib.sha256(secret).hexdigest()

@@ -66,7 +66,7 @@ class Gate:
     scoring gateway), and tokens are those of the routing table (`published`). `hosts`: further values that a Host
     header may have, exactly.
     `required`: whether everybody must say who they are. `public_url`: where browsers see this server, if not here.
-    `clock`: for a gate without a ground, which has its own.
+    `clock`: for a gate without a ground, which has its own; `now` reads it.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class Gate:
         if public_url:
             self._origins[public_url.partition("://")[2]] = public_url
         self._ground = ground
-        self._clock = clock
+        self.now = ground.clock if ground is not None else clock
         self._nobody = ANYBODY if required else None
         self._kept_lock = threading.Lock()
         self._kept: dict[bytes, tuple[Account, Instant]] = {}
@@ -103,7 +103,7 @@ class Gate:
             self.sessions = Sessions(ground.key.private.private_bytes_raw())
             self.passwords = Passwords(ground.database)
 
-    def at_a_glance(self, headers: Mapping[bytes, bytes]) -> Principal | None:
+    def at_a_glance(self, headers: Mapping[bytes, bytes], now: Instant) -> Principal | None:
         """Who is asking, when no browser does: by a token that is at hand, or as the machine's owner. Else None.
 
         A training loop waits for every answer, so nothing is decoded for it. Raises as `principal` does.
@@ -113,8 +113,8 @@ class Gate:
         given = headers.get(b"authorization")
         if given is None:
             return None if self.required else OWNER
-        if given.startswith(BEARING) and given.isascii():
-            return self._bearers.at_hand(given[len(BEARER) :].decode(), self._now())
+        if given.startswith(BEARING):
+            return self._bearers.at_hand(given[len(BEARER) :], now)
         return None
 
     def at_once(self, headers: Mapping[str, str]) -> Principal | None:
@@ -129,7 +129,7 @@ class Gate:
         scheme, _, value = given.partition(" ")
         secret = value if scheme.lower() == "bearer" else _password(value) if scheme.lower() == "basic" else ""
         if secret.startswith(PREFIX):
-            found = self._bearers.at_hand(secret, self._now())
+            found = self._bearers.at_hand(secret.encode(), self.now())
             return found if found is None or scheme.lower() == "bearer" else self._named(value, found)
         return None if scheme.lower() == "basic" else self._by_authorization(given, "")
 
@@ -218,10 +218,10 @@ class Gate:
             encoded = value.strip()
             secret = _password(encoded)
             if secret.startswith(PREFIX):
-                return self._named(encoded, self._bearers.find(secret, self._now()))
+                return self._named(encoded, self._bearers.find(secret.encode(), self.now()))
             return self._person(self._by_password(encoded, address))
         if scheme.lower() == "bearer" and value.startswith(PREFIX):
-            return self._bearers.find(value, self._now())
+            return self._bearers.find(value.encode(), self.now())
         what = "Tokens begin with tnr_." if self.required else "Leave it out to act as the local owner of this machine."
         raise NotSignedIn(f"The bearer token is not known. {what}")
 
@@ -268,9 +268,6 @@ class Gate:
             f"In a session every {method} needs the header X-CSRF-Token or the form field '{CSRF_FIELD}' with the "
             "session's token. Load the page again and send its form."
         )
-
-    def _now(self) -> Instant:
-        return self._ground.clock() if self._ground is not None else self._clock()
 
 
 def _from_a_browser(headers: Mapping[str, str]) -> bool:

@@ -13,6 +13,7 @@ import msgspec
 from tenure import access
 from tenure.api import respond
 from tenure.errors import TenureError, TooLarge
+from tenure.records.base import Instant
 from tenure.records.people import Principal
 from tenure.serving import answers
 from tenure.serving.answers import Headers, Receive, Reply, Scope, Send
@@ -28,7 +29,9 @@ class Prompt(Protocol):
 
     def wants(self, url: bytes) -> bool: ...
 
-    def at_once(self, principal: Principal, url: bytes, headers: Headers, body: bytes) -> Reply | None: ...
+    def at_once(
+        self, principal: Principal, now: Instant, url: bytes, headers: Headers, body: bytes
+    ) -> Reply | None: ...
 
 
 class Front:
@@ -53,7 +56,7 @@ class Front:
         if scope["type"] != "http":
             return
         try:
-            principal = self._gate.at_a_glance(dict(scope["headers"]))
+            principal = self._gate.at_a_glance(dict(scope["headers"]), self._gate.now())
             if principal is None:
                 principal, receive = await self._look_closely(scope, receive)
         except TenureError as refusal:
@@ -73,11 +76,12 @@ class Front:
     def at_once(self, url: bytes, headers: Headers, body: bytes) -> Reply | None:
         """The answer, where who is asking is known at a glance and nothing has to be waited for."""
         assert self._prompt is not None
+        now = self._gate.now()
         try:
-            principal = self._gate.at_a_glance(dict(headers))
+            principal = self._gate.at_a_glance(dict(headers), now)
         except TenureError:
             return None  # which the long way says
-        return self._prompt.at_once(principal, url, headers, body) if principal is not None else None
+        return self._prompt.at_once(principal, now, url, headers, body) if principal is not None else None
 
     async def _look_closely(self, scope: Scope, receive: Receive) -> tuple[Principal, Receive]:
         """Who is asking, and what gives the body to the application."""

@@ -82,7 +82,7 @@ TOLD = st.fixed_dictionaries(
 def test_a_glance_never_sees_more_than_a_close_look(required: bool, headers: dict[str, str]):
     gate = access.Gate([5000], required=required)
     try:
-        seen = gate.at_a_glance({name.encode(): value.encode() for name, value in headers.items()})
+        seen = gate.at_a_glance({name.encode(): value.encode() for name, value in headers.items()}, gate.now())
     except NotSignedIn:
         with pytest.raises(NotSignedIn):
             gate.principal(headers)
@@ -100,11 +100,11 @@ def test_a_token_that_was_shown_a_moment_ago_is_known_at_a_glance(gate: access.G
     new = NewToken(label="ci", permissions=[Permission.TRACK], principal="ci")
     secret = ground.database.write(lambda tx: tokens.create(tx, new, by=access.OWNER, now=clock())).secret
     glance = {b"host": b"127.0.0.1:5000", b"authorization": f"Bearer {secret}".encode()}
-    assert gate.at_a_glance(glance) is None
+    assert gate.at_a_glance(glance, gate.now()) is None
     principal = gate.principal(HOST | {"authorization": f"Bearer {secret}"})
-    assert gate.at_a_glance(glance) is principal
+    assert gate.at_a_glance(glance, gate.now()) is principal
     clock.now = Instant(clock.now + 2 * SECOND_US)
-    assert gate.at_a_glance(glance) is None
+    assert gate.at_a_glance(glance, gate.now()) is None
 
 
 @pytest.mark.parametrize("host", ["", "evil.example", "127.0.0.1", "127.0.0.1:5001", "127.0.0.1:5000.evil.example"])

@@ -30,6 +30,7 @@ from tenure.api.mlflow.routes import Asked, Route
 from tenure.api.mlflow.together import Together
 from tenure.api.mlflow.wire import Reader
 from tenure.errors import InvalidInput, NotAllowed, TooLarge
+from tenure.records.base import Instant
 from tenure.records.people import Principal
 from tenure.serving import answers
 from tenure.serving.answers import Headers, Reply
@@ -139,7 +140,7 @@ class App:
                 _require_for_jobs(route)
             if not everywhere:
                 _require_somewhere(principal, route)
-            asked = self._asked(principal)
+            asked = Asked(self._ground, principal.name, self._ground.clock(), principal)
             if route.kind == "stream":
                 if not everywhere:
                     _require_for_models(principal, route, artifacts.query_of(scope))
@@ -165,7 +166,7 @@ class App:
         """Whether a POST to this address may be answered at once."""
         return url in SMALL_POSTS
 
-    def at_once(self, principal: Principal, url: bytes, headers: Headers, body: bytes) -> Reply | None:
+    def at_once(self, principal: Principal, now: Instant, url: bytes, headers: Headers, body: bytes) -> Reply | None:
         """The answer to a small write that need not wait for another; None, with nothing done, for all else."""
         route = SMALL_POSTS[url]
         if route.permission not in principal.permissions or principal.kind == "job" or len(body) > SMALL_BYTES:
@@ -173,7 +174,7 @@ class App:
         if (b"content-type", b"application/json") not in headers:
             return None
         try:
-            request, asked = TABLE.reader(route).body(body, {}), self._asked(principal)
+            request, asked = TABLE.reader(route).body(body, {}), Asked(self._ground, principal.name, now, principal)
             outcome = self._together.write_now(lambda tx: route.handler(tx, request, asked))
         except Exception as error:
             return _refused(error)
@@ -182,9 +183,6 @@ class App:
         if outcome.failure is not None:
             return _refused(outcome.failure)
         return Reply(200, [respond.JSON], respond.answer(outcome.answer))
-
-    def _asked(self, principal: Principal) -> Asked:
-        return Asked(self._ground, principal.name, self._ground.clock(), principal)
 
 
 def _refused(error: BaseException) -> Reply:

@@ -37,7 +37,7 @@ def point(run_id: str, **changes: Any) -> bytes:
 
 def at_once(app: App, body: bytes, principal: Principal = access.OWNER, url: bytes = METRIC, **headers: Any) -> Any:
     async def ask() -> Any:
-        return app.at_once(principal, url, headers.get("sent", JSON), body)
+        return app.at_once(principal, NOW, url, headers.get("sent", JSON), body)
 
     return asyncio.run(ask())
 
@@ -97,7 +97,7 @@ def test_the_second_of_a_turn_and_what_would_wait_for_a_lock_go_the_long_way(gro
     app = App(ground)
 
     async def twice() -> list[Any]:
-        return [app.at_once(access.OWNER, METRIC, JSON, point(run_id, step=step)) for step in range(2)]
+        return [app.at_once(access.OWNER, NOW, METRIC, JSON, point(run_id, step=step)) for step in range(2)]
 
     first, second = asyncio.run(twice())
     assert first.status == 200
