@@ -166,8 +166,8 @@ def judged(port: int, server: int) -> tuple[int, float]:
     later = time.time_ns() // 1000 + 15 * DAY_US  # windows are of a week
     assert scored(port, event_time=later)
     with Client(f"http://127.0.0.1:{port}") as client:
-        wait(lambda: client.get("/api/v1/endpoints/forest/windows")["windows"], 120)
-        rows = sum(int(one["predictions"]) for one in client.get("/api/v1/endpoints/forest/windows")["windows"])
+        wait(lambda: client.get("/api/v1/endpoints/forest/windows"), 120)
+        rows = sum(int(one["predictions"]) for one in client.get("/api/v1/endpoints/forest/windows"))
     return rows, used(server)["worker"] - before
 
 
