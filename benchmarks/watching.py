@@ -124,12 +124,16 @@ def scored(port: int, **more: object) -> bool:
 
 
 def measured(port: int, server: int) -> Round:
-    """A load of some seconds, after one of half a second and, with a worker, once that has nothing left to do."""
+    """A load of some seconds, after one of half a second and, with a worker, once that has taken in all that a server
+    without one had left to it."""
     uvloop.run(load(port + 1, PATH, CONNECTIONS, 0.5))
+    if "worker" in used(server):
+        settle(port)
     before = used(server)
     answered, took = uvloop.run(load(port + 1, PATH, CONNECTIONS, SECONDS))
     while_asked = used(server)
-    settle(port)
+    if "worker" in while_asked:
+        settle(port)
     after = used(server)
     gateway = while_asked["gateway"] - before["gateway"]
     worker = after.get("worker", 0.0) - before.get("worker", 0.0)
@@ -147,16 +151,9 @@ def used(server: int) -> dict[str, float]:
 
 
 def settle(port: int) -> None:
-    """Wait until a worker, if there is one, has taken everything in."""
+    """Wait until the worker has taken everything in."""
     with Client(f"http://127.0.0.1:{port}") as client:
-        last, since = -1, time.monotonic()
-        while time.monotonic() - since < 15:
-            waiting = int(client.get("/api/v1/endpoints/forest/progress")["journal_bytes_waiting"])
-            if waiting == 0:
-                return
-            if waiting != last:
-                last, since = waiting, time.monotonic()
-            time.sleep(0.2)
+        wait(lambda: client.get("/api/v1/endpoints/forest/progress")["journal_bytes_waiting"] == 0, 120)
 
 
 def judged(port: int, server: int) -> tuple[int, float]:

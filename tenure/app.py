@@ -202,6 +202,7 @@ def run_worker(settings: Settings) -> None:
     from tenure import worker
     from tenure.store import migrate
 
+    os.nice(settings.worker_niceness)
     ground = open_ground(settings, readers=2)
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -71,6 +71,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     segment_seal_s: float = 10.0
     segment_max_mib: int = 64
     worker_tick_ms: int = 200
+    worker_niceness: Annotated[int, Meta(ge=0, le=19)] = 10
     job_lease_s: float = 30.0
     alert_channels: dict[str, str] = {}
     dropped_channels: str = ""
@@ -247,6 +248,11 @@ HELP: dict[str, tuple[str, str]] = {
     "segment_seal_s": ("seconds", "Age at which a journal segment is sealed."),
     "segment_max_mib": ("MiB", "Size at which a journal segment is sealed."),
     "worker_tick_ms": ("milliseconds", "Pause of the worker between two looks at what has arrived."),
+    "worker_niceness": (
+        "0 to 19",
+        "How far the worker, and what it starts, stands back where processors are short: answers come first, and what "
+        "it has not looked at yet waits in the journal. 0 means not at all.",
+    ),
     "job_lease_s": ("seconds", "How long a job may be silent before another worker takes it over."),
     "alert_channels": (
         "NAME=URL",

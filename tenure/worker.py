@@ -28,11 +28,11 @@ def run(ground: Ground, stopping: threading.Event) -> None:
     from tenure.retrain import jobs, loop
 
     runner, sender, compiler = jobs.Runner(), deliveries.Sender(), compiling.Compiler()
-    notifier, watcher = NoticeSender(), burning.Watcher()
+    notifier, watcher, pace = NoticeSender(), burning.Watcher(), intake.Pace()
     teller, keeper, exporter = segments.Teller(), checkpoints.Keeper(), exports.Exporter()
 
     def take_in(ground: Ground, now: Instant) -> bool:
-        return intake.take_in(ground, now, exporter)
+        return intake.take_in(ground, now, exporter, pace)
 
     while not stopping.is_set():
         moved = False

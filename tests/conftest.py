@@ -33,6 +33,7 @@ from tests import postgres
 
 REQUIRE_ALL = os.environ.get("TENURE_TEST_REQUIRE") == "all"
 NOON = Instant(1_750_000_000_000_000)
+os.environ["TENURE_WORKER_NICENESS"] = "0"  # tests run beside it, and wait for it
 LONG = (
     "tests/stories/test_demo.py",
     "tests/stories/",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
@@ -12,7 +13,7 @@ import httpx
 import pytest
 
 from tenure import settings
-from tests.conftest import Running, free_port, serving
+from tests.conftest import Running, free_port, serving, wait_until
 
 
 def refused(*arguments: str) -> str:
@@ -112,6 +113,21 @@ def test_it_stops_when_asked_to_and_starts_again_on_the_folder_it_left(tmp_path:
             assert httpx.get(experiments).json()["experiment"]["name"] == "Default"
             running.process.send_signal(signal.SIGINT)
             assert running.process.wait(20) == 0
+
+
+def test_the_worker_stands_back(tmp_path: Path) -> None:
+    with serving(tmp_path, "--only", "control,worker", "--worker-niceness", "7") as server:
+        children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children")
+
+        def niceness() -> dict[str, int]:
+            told = {}
+            for pid in map(int, children.read_text().split()):
+                kind = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[3].decode()
+                told[kind] = os.getpriority(os.PRIO_PROCESS, pid)
+            return told
+
+        ours = os.getpriority(os.PRIO_PROCESS, 0)
+        wait_until(lambda: niceness() == {"control": ours, "worker": ours + 7}, 20, "the worker stands back")
 
 
 def test_processes_of_one_server_may_run_under_supervisors_of_their_own(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 import msgspec
@@ -31,13 +31,14 @@ from tenure.store.outcomes import Told
 from tenure.store.overrides import Decided
 
 log = logging.getLogger("tenure.monitor")
-PREDICTIONS_A_BITE = MIB
+PREDICTIONS_A_BITE = 4 * MIB  # about 5,000 rows of 25 features
 OUTCOMES_A_BITE = 4 * MIB  # about 60,000 outcomes, which may all be unknown
 MOST_OUTCOMES_A_BITE = 64 * MIB  # about a million: a lake of any size is looked through once for all of them
 SMALL_BITE = MIB // 8
 KEYS_LOOKED_AT = 500
 MOST_WAITING = 2_000  # what a transaction of 20 ms can keep waiting
 LOOK_US = SECOND_US
+RESTS = 4.0
 KEPT_US = DAY_US
 
 
@@ -63,6 +64,28 @@ class EndpointIntake(msgspec.Struct):
         return [*self.files, *self.refusals, *self.overrides]
 
 
+class Pace:
+    """When a segment that is still written is taken in again.
+
+    Files and a transaction cost much the same for ten rows and for a thousand. So what is less than a whole bite waits
+    until four times as long has passed as the bite before it took: under load bites become large by themselves, and
+    what comes alone is taken in at once.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._due_at: dict[str, float] = {}
+
+    def due(self, segment: Segment, waiting_bytes: int) -> bool:
+        whole = segment.sealed or waiting_bytes >= PREDICTIONS_A_BITE
+        return whole or self._clock() >= self._due_at.get(segment.key, 0.0)
+
+    def took(self, segment: Segment, seconds: float) -> None:
+        now = self._clock()
+        later = {key: at for key, at in self._due_at.items() if at > now}
+        self._due_at = {**later, segment.key: now + RESTS * seconds}
+
+
 class Follower(Protocol):
     """Somebody else who wants what is taken in, as an export does: chosen outside of the transaction that moves the
     cursor, noted in it, kept after it."""
@@ -74,11 +97,12 @@ class Follower(Protocol):
     def keep(self, chosen: Any) -> None: ...
 
 
-def take_in(ground: Ground, now: Instant, follower: Follower | None = None) -> bool:
+def take_in(ground: Ground, now: Instant, follower: Follower | None = None, pace: Pace | None = None) -> bool:
     """Take new frames of every segment into the lake; False when there was nothing to do.
 
     One call works for about a second, then returns so that what came in can be judged meanwhile. A segment that
-    cannot be taken in is logged and holds nothing else back; its bytes keep waiting.
+    cannot be taken in is logged and holds nothing else back; its bytes keep waiting. `pace`: of who calls again and
+    again; without it everything that is there is taken in.
     """
     lake, moved = lake_of(ground), False
     found = segments(journal_folder(ground))
@@ -88,7 +112,7 @@ def take_in(ground: Ground, now: Instant, follower: Follower | None = None) -> b
         if time.monotonic_ns() > until:
             return True
         try:
-            reached = _take_segment(ground, lake, segment, cursors.get(segment.key, 0), until, now, follower)
+            reached = _take_segment(ground, lake, segment, cursors.get(segment.key, 0), until, now, follower, pace)
         except Exception:
             log.exception("segment %s of the journal cannot be taken in; it is tried again", segment.key)
             continue
@@ -107,10 +131,16 @@ def _take_segment(
     until_ns: int,
     now: Instant,
     follower: Follower | None,
+    pace: Pace | None,
 ) -> int:
     """Take in a segment from an offset on, bite by bite; the offset after the last whole frame that is there."""
-    while offset < size_of(segment) and time.monotonic_ns() < until_ns:
+    while (waiting := size_of(segment) - offset) > 0 and time.monotonic_ns() < until_ns:
+        if pace and not pace.due(segment, waiting):
+            break
+        began = time.monotonic()
         reached = _take_bite(ground, lake, segment, offset, now, follower)
+        if pace:
+            pace.took(segment, time.monotonic() - began)
         if reached == offset:
             break
         offset = reached

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from tenure.records.admission import Admitted
 from tenure.records.base import DAY_US, new_id
 from tenure.records.frames import PredictionFrame, RefusalFrame
 from tenure.records.lookups import LookedUp
-from tenure.serving.journal import framed, read_frames, segments
+from tenure.serving.journal import Segment, framed, read_frames, segments
 from tenure.store import lake_files, outcomes, watermarks
 
 from .year import ENDPOINT, START, Traffic, frame, ids
@@ -389,3 +390,29 @@ def test_frames_of_an_earlier_release_are_still_read(tmp_path: Path) -> None:
     (read,), _ = read_frames(tmp_path / "old")
     assert isinstance(read, PredictionFrame)
     assert read.admitted is None
+
+
+def test_what_comes_soon_after_waits_for_its_turn_and_is_taken_in_then(traffic: Traffic) -> None:
+    seconds = [100.0]
+    pace = intake.Pace(clock=lambda: seconds[0])
+
+    def taken_in() -> int:
+        while intake.take_in(traffic.ground, traffic.now(), None, pace):
+            pass
+        return len(all_rows(traffic))
+
+    traffic.predict(score=[0.5])
+    assert taken_in() == 1
+    traffic.predict(score=[0.5])
+    assert taken_in() == 1
+    seconds[0] += 60.0
+    assert taken_in() == 2
+
+
+def test_whole_bites_and_sealed_segments_do_not_wait(tmp_path: Path) -> None:
+    pace, written = intake.Pace(clock=lambda: 100.0), Segment("gateway", 1, sealed=False, path=tmp_path)
+    pace.took(written, 0.5)
+    assert not pace.due(written, intake.PREDICTIONS_A_BITE - 1)
+    assert pace.due(written, intake.PREDICTIONS_A_BITE)
+    assert pace.due(replace(written, sealed=True), 1)
+    assert pace.due(replace(written, sequence=2), 1)
