@@ -2,18 +2,19 @@
 
 The gateway, with its journal on, beside a fixed answer to the same POST from the same process, and beside MLflow's own
 scoring server with the same model, in one run at 1 and 32 connections. Compiled versions answer in the gateway by
-their form, others in a scorer. CPU is that of the gateway and its scorers together, so that a busy machine distorts it
-little; requests per second depend on what else the machine does. At last compiled versions are asked at half of the
-rate that they reached at 32 connections: requests are due at fixed times, whether or not those before are answered, and
-a latency counts from when its request was due, so that a server that stalls cannot hide it.
+their form, others in a scorer. All take turns of a third of a second, so that a machine whose speed changes does so for
+all of them: a share is the median of those of single rounds, rate and CPU are medians too. CPU is that of the gateway
+and its scorers together. At last compiled versions are asked at half of the rate that they reached at 32 connections:
+requests are due at fixed times, whether or not those before are answered, and a latency counts from when its request
+was due, so that a server that stalls cannot hide it; the p99 is that of the median round, beside a fixed answer's.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import json
-import os
 import socket
 import statistics
 import subprocess
@@ -23,7 +24,6 @@ import time
 import urllib.request
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -41,10 +41,9 @@ from tenure.serving.answers import JSON, answer
 from tenure.serving.forms.program import ONNX_FILE, PROGRAM_FILE
 from tenure.settings import Settings
 
-SECONDS = 3.0
+TURN_S, ROUNDS = 0.35, 15
 CONNECTIONS = (1, 32)
-PACED_S, TARGET_P99_MS = 6.0, 5.0
-TICKS = os.sysconf("SC_CLK_TCK")
+PACED_S, PACED_ROUNDS, TARGET_P99_MS = 2.0, 5, 5.0
 NUMBERS, WORDS = 15, 8
 OWNER = Principal(name="owner", kind="owner", permissions=frozenset(Permission))
 ECHO = """
@@ -298,18 +297,36 @@ async def load(port: int, path: str, connections: int, seconds: float) -> tuple[
 
 
 def cpu_s(pids: list[int]) -> float:
+    """Seconds of processor time that processes took, to the nanosecond."""
+    tasks = [task for pid in pids for task in Path(f"/proc/{pid}/task").iterdir()]
     used = 0
-    for pid in pids:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        used += int(fields[11]) + int(fields[12])
-    return used / TICKS
+    for task in tasks:
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # a thread that has ended
+            used += int((task / "schedstat").read_text().split()[0])
+    return used / 1e9
 
 
-def measure(pids: list[int], port: int, path: str, connections: int) -> Rate:
-    uvloop.run(load(port, path, connections, 0.5))
-    before = cpu_s(pids)
-    answered, took = uvloop.run(load(port, path, connections, SECONDS))
-    return Rate(answered / took, (cpu_s(pids) - before) / max(1, answered) * 1e6)
+class Target(NamedTuple):
+    """Who is asked: an address, and the processes that answer there."""
+
+    pids: list[int]
+    port: int
+    path: str
+
+
+def measured(targets: dict[str, Target], connections: int) -> dict[str, list[Rate]]:
+    """What each target answers in its turns, in an order that rotates, after a turn that is not counted."""
+    found: dict[str, list[Rate]] = {name: [] for name in targets}
+    names = list(targets)
+    for round_ in range(ROUNDS + 1):
+        for name in names[round_ % len(names) :] + names[: round_ % len(names)]:
+            target = targets[name]
+            before = cpu_s(target.pids)
+            answered, took = uvloop.run(load(target.port, target.path, connections, TURN_S))
+            if round_:
+                cpu_us = (cpu_s(target.pids) - before) / max(1, answered) * 1e6
+                found[name].append(Rate(answered / took, cpu_us))
+    return found
 
 
 # --- the run -------------------------------------------------------------------------------------------------------
@@ -321,7 +338,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@contextmanager
+@contextlib.contextmanager
 def process(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
     started = subprocess.Popen([sys.executable, "-m", "benchmarks.scoring", *arguments])
     try:
@@ -366,48 +383,52 @@ def main() -> None:
                 wait_for(lambda name=name: answers(f"{settings.gateway_url}/endpoints/{name}/invocations"))
             children = Path(f"/proc/{ours.pid}/task/{ours.pid}/children").read_text().split()
             pids = [ours.pid, *map(int, children)]
-            reached: dict[str, Rate] = {}
-            for connections in CONNECTIONS:
-                floor = measure(pids, settings.gateway_port, "/fixed", connections)
-                add(table, "fixed answer", connections, floor, floor)
-                for name in names:
-                    path = f"/endpoints/{name}/invocations"
-                    reached[name] = measure(pids, settings.gateway_port, path, connections)
-                    add(table, f"Tenure, {name}", connections, reached[name], floor)
-            delays = {"fixed answer": halved(settings.gateway_port, "/fixed", floor.per_second)}
-            for name in names[2:]:
-                path = f"/endpoints/{name}/invocations"
-                delays[f"Tenure, {name}"] = halved(settings.gateway_port, path, reached[name].per_second)
-        port = free_port()
-        with process("mlflow", str(folder / "forest"), str(port)) as peer:
-            wait_for(lambda: answers(f"http://127.0.0.1:{port}/invocations") or peer.poll() is not None)
-            for connections in CONNECTIONS if peer.poll() is None else ():
-                rate = measure([peer.pid], port, "/invocations", connections)
-                add(table, "MLflow's server, forest", connections, rate, floor)
+            port = free_port()
+            targets = {"fixed answer": Target(pids, settings.gateway_port, "/fixed")}
+            for name in names:
+                targets[f"Tenure, {name}"] = Target(pids, settings.gateway_port, f"/endpoints/{name}/invocations")
+            with process("mlflow", str(folder / "forest"), str(port)) as peer:
+                wait_for(lambda: answers(f"http://127.0.0.1:{port}/invocations") or peer.poll() is not None)
+                there = peer.poll() is None
+                peers = {"MLflow's server, forest": Target([peer.pid], port, "/invocations")} if there else {}
+                for connections in CONNECTIONS:
+                    found = measured({**targets, **peers}, connections)
+                    for what, rates in found.items():
+                        add(table, what, connections, rates, found["fixed answer"])
+            paced_ones = ("fixed answer", *(f"Tenure, {name}" for name in names[2:]))
+            delays = halved({what: targets[what] for what in paced_ones}, found)
     Console().print(table)
     Console().print(of_delays(delays))
 
 
-def halved(port: int, path: str, most_per_second: float) -> tuple[float, list[float]]:
-    """Half of the most that was reached, and the latencies (s) of requests that come at that rate."""
-    half = most_per_second / 2
-    return half, uvloop.run(paced(port, path, CONNECTIONS[-1], half, PACED_S))
+def halved(targets: dict[str, Target], found: dict[str, list[Rate]]) -> dict[str, tuple[float, list[list[float]]]]:
+    """Half of the rate that each reached, and by round the latencies (s) of requests that come at it."""
+    half = {what: statistics.median(rate.per_second for rate in found[what]) / 2 for what in targets}
+    delays: dict[str, list[list[float]]] = {what: [] for what in targets}
+    for _ in range(PACED_ROUNDS):
+        for what, target in targets.items():
+            delays[what].append(uvloop.run(paced(target.port, target.path, CONNECTIONS[-1], half[what], PACED_S)))
+    return {what: (half[what], delays[what]) for what in targets}
 
 
-def of_delays(delays: dict[str, tuple[float, list[float]]]) -> Table:
+def of_delays(delays: dict[str, tuple[float, list[list[float]]]]) -> Table:
     table = Table(title=f"Latency at {CONNECTIONS[-1]} connections and half of the most answers/s")
-    for name in ("what", "answers/s", "median", "p99", "p99 to reach"):
+    for name in ("what", "answers/s", "median", "p99", "best and worst round", "p99 to reach"):
         table.add_column(name, justify="left" if name == "what" else "right")
-    for what, (per_second, latencies) in delays.items():
-        cuts = statistics.quantiles(latencies, n=100)
+    for what, (per_second, rounds) in delays.items():
+        cuts = [statistics.quantiles(latencies, n=100) for latencies in rounds]
+        middle, most = (statistics.median(one[at] for one in cuts) * 1e3 for at in (49, 98))
+        spread = [one[98] * 1e3 for one in cuts]
         target = "" if what == "fixed answer" else f"≤ {TARGET_P99_MS:g} ms"
-        table.add_row(what, f"{per_second:,.0f}", f"{cuts[49] * 1e3:.2f} ms", f"{cuts[98] * 1e3:.2f} ms", target)
+        told = (f"{middle:.2f} ms", f"{most:.2f} ms", f"{min(spread):.2f} to {max(spread):.2f} ms")
+        table.add_row(what, f"{per_second:,.0f}", *told, target)
     return table
 
 
-def add(table: Table, what: str, connections: int, rate: Rate, floor: Rate) -> None:
-    share = f"{rate.per_second / floor.per_second:.1%}"
-    table.add_row(what, str(connections), f"{rate.per_second:,.0f}", f"{rate.cpu_us:,.0f}", share)
+def add(table: Table, what: str, connections: int, rates: list[Rate], floors: list[Rate]) -> None:
+    share = statistics.median(one.per_second / floor.per_second for one, floor in zip(rates, floors, strict=True))
+    rate, cpu_us = (statistics.median(one[place] for one in rates) for place in (0, 1))
+    table.add_row(what, str(connections), f"{rate:,.0f}", f"{cpu_us:,.0f}", f"{share:.1%}")
 
 
 if __name__ == "__main__":
