@@ -5,8 +5,9 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export MLFLOW_DISABLE_TELEMETRY := true
 export ORT_DISABLE_TELEMETRY := 1
-# Tests run on every processor already: threads of linear algebra would wait for each other. Bytecode is kept, so that
-# the many processes that they start do not compile what was compiled.
+# Tests run on every processor already: threads of linear algebra would wait for each other. There are three processes of
+# them for two processors, since many wait for a server of their own. Bytecode is kept, so that the many processes that
+# they start do not compile what was compiled.
 test test-all: export OMP_NUM_THREADS := 1
 test test-all: export OPENBLAS_NUM_THREADS := 1
 test test-all: export PYTHONDONTWRITEBYTECODE :=
@@ -33,11 +34,11 @@ check: setup
 
 test: setup
 	$(BIN)/python -m compileall -q tenure tests examples
-	$(BIN)/pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -m "not slow" -n 3 --dist loadfile --no-loadscope-reorder
 
 test-all: setup
 	$(BIN)/python -m compileall -q tenure tests examples
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 bench: setup
 	$(BIN)/python -m benchmarks
