@@ -8,7 +8,7 @@ import click
 
 
 @click.command("demo")
-@click.option("--fast", is_flag=True, help="Replay a sample of about 40,000 flights (under a minute).")
+@click.option("--fast", is_flag=True, help="Replay a sample of about 40,000 flights (about two minutes).")
 @click.option("--no-keep", is_flag=True, help="End after the table, for scripts; else the server stays until Ctrl-C.")
 @click.option("--data", help="Folder for the server's data.  [default: a new temporary folder]")
 @click.option("--port", type=click.IntRange(1, 65534), help="Port of the server; the next one scores.  [default: free]")

@@ -30,7 +30,7 @@ def test_an_auditor_verifies_without_the_server(server: Running, tmp_path: Path)
     assert told.exit_code == 0, told.output
     assert json.loads(told.output)["checkpoints"] == 1
     lines = exported.read_bytes().splitlines(keepends=True)
-    exported.write_bytes(b"".join(lines[:-1]))
+    exported.write_bytes(b"".join(lines[: len(lines) // 2]))  # what came after the checkpoint may be missing
     told = alone(*asked)
     assert told.exit_code == 1
     assert "cut off" in told.output
