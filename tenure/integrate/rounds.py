@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
@@ -39,7 +40,7 @@ class Receiver(NamedTuple):
     problem: str | None = None
 
 
-class Round(threading.Thread):
+class Round(threading.Thread, ABC):
     """What is sent to one receiver, one after the other, by a thread of its own. `place` is the receiver in the log."""
 
     def __init__(self, name: str, place: str, now: Instant) -> None:
@@ -48,13 +49,13 @@ class Round(threading.Thread):
         self._place = place
         self._now, self._begun = now, time.monotonic()
 
+    @abstractmethod
     def send_all(self) -> None:
         """Send, and look at `over` before each. May raise CannotSend."""
-        raise NotImplementedError
 
+    @abstractmethod
     def fail(self, problem: str) -> None:
         """Note that what came next could not be sent at all."""
-        raise NotImplementedError
 
     def run(self) -> None:
         try:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
+from typing import TypeAlias
 
 from tenure.monitor import alerts, service_levels, service_samples
 from tenure.monitor.alerts import Finding
@@ -36,6 +37,9 @@ SUBJECTS: dict[Urgency, str] = {"page": "fast burn", "ticket": "slow burn"}
 SEVERITIES: dict[Urgency, Severity] = {"page": "critical", "ticket": "warning"}
 WORDS: dict[ObjectiveKind, str] = {"availability": "were not answered", "latency": "were answered too late"}
 DAY_HOURS = 24
+
+Standing: TypeAlias = "dict[tuple[str, str], Alert]"
+"""An endpoint's alerts that are not over, by monitor and subject."""
 
 
 class Watcher:
@@ -70,30 +74,26 @@ def look(ground: Ground, now: Instant) -> bool:
 
 def _look_at(ground: Ground, endpoint: str, now: Instant) -> bool:
     with ground.database.reading() as tx:
-        found = _findings(tx, endpoint, now)
         standing = stored.unresolved(tx, endpoint)
+        found = _findings(tx, endpoint, standing, now)
     news = [one for one in found if one.breach or (one.monitor, one.subject) in standing]
     if not news:
         return False
     return bool(ground.database.write(lambda tx: alerts.follow(tx, endpoint, news, now=now)))
 
 
-def _findings(tx: Transaction, endpoint: str, now: Instant) -> list[Finding]:
+def _findings(tx: Transaction, endpoint: str, standing: Standing, now: Instant) -> list[Finding]:
     budgets = service_levels.budgets(tx, endpoint, now)
-    standing = stored.unresolved(tx, endpoint)
     champion = next((one.version for one in releases.open_ones(tx, endpoint=endpoint) if one.role == "champion"), 0)
     until = service_levels.seen_until(now)
     found = [one for budget in budgets for one in findings(endpoint, budget, standing, champion, until)]
     return found + list(_no_longer_promised(endpoint, budgets, standing.values(), until))
 
 
-def findings(
-    endpoint: str, budget: Budget, standing: dict[tuple[str, str], Alert], version: int, until_at: int
-) -> list[Finding]:
+def findings(endpoint: str, budget: Budget, standing: Standing, version: int, until_at: int) -> list[Finding]:
     """What the rules say of a budget: one finding to wake people by, one to look into by day. Pure.
 
-    `standing`: alerts that are not over, by monitor and subject. One stays until the short window of the rule that
-    called burns no more.
+    An alert that stands stays until the short window of the rule that called burns no more.
     """
     found = []
     for urgency, subject in SUBJECTS.items():

@@ -109,10 +109,10 @@ def _worded(made: Capacity) -> Capacity:
 
 def _seen(made: Capacity) -> str:
     p99 = f", p99 lay between {made.p99.low_ms:.3g} and {made.p99.high_ms:.3g} ms" if made.p99 else ""
+    over = "In that minute alone" if made.minutes == 1 else f"Over the {made.minutes} busiest minutes"
     return (
         f"Seen up to {_rate(made.seen)} requests a second in one gateway, in the minute from "
-        f"{_minute(made.seen_at)}, for version {made.version}. Over the {made.minutes} busiest minutes, "
-        f"{made.requests:,} requests{p99}."
+        f"{_minute(made.seen_at)}, for version {made.version}. {over}, {made.requests:,} requests{p99}."
     )
 
 
@@ -146,8 +146,9 @@ def _depends(made: Capacity) -> str:
     journaled = JOURNALED.get(made.journal, "answers leave whatever the journal takes")
     others = f", of whose requests {made.others:.0%} were others" if made.others >= 0.01 else ""
     gateways = "one gateway" if made.gateways == 1 else f"{made.gateways} gateways"
+    rows = "1 row" if made.rows_per_request == 1 else f"{made.rows_per_request:.3g} rows"
     return (
-        f"It depends on {made.rows_per_request:.3g} rows and {made.bytes_per_request:,.0f} bytes a request, answered "
+        f"It depends on {rows} and {made.bytes_per_request:,.0f} bytes a request, answered "
         f"{BY.get(made.answers, 'in a way that is not known')}; {gateways}{others}; now {journaled}. What runs beside "
         "on the machine is not known here."
     )

@@ -151,10 +151,6 @@ def _slower_than(allowed_ms: float) -> Behind:
     return Behind(f"latency_us > {allowed_ms * 1000:.0f}", "the rows of requests that took too long")
 
 
-def _unanswered(_: Known) -> Behind:
-    return WINDOW
-
-
 QUALITY: Mapping[str, Callable[[Known], Behind]] = {
     "out_of_range_share": _out_of_range,
     "new_level_share": _new_levels,
@@ -171,7 +167,6 @@ BEHIND: Mapping[MonitorKind, Callable[[Known], Behind]] = {
     "label_lag": _label_lag,
     "latency": _latency,
     "slo_latency": _service_latency,
-    "slo_availability": _unanswered,
 }
 WITHOUT_ROWS: frozenset[MonitorKind] = frozenset({"slo_availability"})
 """About requests that were not answered: the lake has none of them."""

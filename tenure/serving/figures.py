@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tenure.records.routing import RoutedRole, ServiceFigures
+from tenure.stats.latency_percentiles import bucket_at
 
 OCTAVES = 27  # 2**26 µs are 67 s, longer than a request may take by default
 SHARES = 8
@@ -137,14 +138,8 @@ def percentile_of(counts: Mapping[int, int], share: float) -> tuple[int, int] | 
     >>> percentile_of({bucket(900): 99, bucket(30_000): 1}, 0.99)
     (896, 960)
     """
-    wanted, below, place = max(share * sum(counts.values()), 1), 0, 0
-    if not any(counts.values()):
-        return None
-    for place in sorted(counts):
-        below += counts[place]
-        if below >= wanted - 1e-9:
-            break
-    return BOUNDS_US[place - 1] if place else 0, BOUNDS_US[place]
+    place = bucket_at(counts, share)
+    return None if place is None else (BOUNDS_US[place - 1] if place else 0, BOUNDS_US[place])
 
 
 def percentile_ms(counts: Sequence[int], share: float) -> float | None:

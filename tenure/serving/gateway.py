@@ -295,7 +295,7 @@ class Gateway:
     def _promise(self, objectives: Mapping[str, int]) -> None:
         """Count by other objectives from now on; what was counted by those before is a sample of its own."""
         if self._scoring is not None and objectives != self._scoring.figures.objectives:
-            self._sampler.cut(self._scoring.figures, self._pids(), _now())
+            self._sampler.cut(self._scoring.figures, self._pids())
             self._scoring.figures.promise(objectives)
 
     def _pids(self) -> dict[tuple[str, str], int]:
@@ -409,7 +409,7 @@ class Gateway:
             await self._calls.stop(self._settings.scoring_timeout_s)
         if self._scoring is not None:
             await self._scoring.finish()
-            self._sampler.cut(self._scoring.figures, self._pids(), _now())
+            self._sampler.cut(self._scoring.figures, self._pids())
             self._sampler.write()
         await self._arms.stop()
         self._lookups.close()

@@ -61,13 +61,15 @@ class Sampler:
     def keep(self, figures: Figures, pids: Pids, now: Instant) -> None:
         """When a minute has passed, put down what was counted in it; a full disk is logged and stops nothing."""
         if not self._since <= now < self._since + MINUTE_US:
-            self.cut(figures, pids, now)
+            self.cut(figures, pids)
             self.write()
             self._since = now // MINUTE_US * MINUTE_US
 
-    def cut(self, figures: Figures, pids: Pids, now: Instant) -> None:
-        """Make samples of what was counted until now. Also called before other objectives hold."""
-        del now  # what came since the minute's end, a second at most, belongs to it
+    def cut(self, figures: Figures, pids: Pids) -> None:
+        """Make samples of what was counted until now. Also called before other objectives hold.
+
+        What came since the minute's end, a second at most, belongs to it.
+        """
         served = list(self._served(figures, pids))
         self._waiting += [*served, *self._unanswered(figures), *self._own(figures, served)]
         self._waiting = self._waiting[-MOST_WAITING:]

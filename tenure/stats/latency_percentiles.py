@@ -50,15 +50,26 @@ def percentile_of(counts: Mapping[int, int], share: float) -> float | None:
     50.0
     >>> percentile_of({}, 0.99)
     """
+    bucket = bucket_at(counts, share)
+    if bucket is None:
+        return None
+    least, end = bounds_of(bucket)
+    return (least + end - 1) / 2
+
+
+def bucket_at(counts: Mapping[int, int], share: float) -> int | None:
+    """The bucket in which this share of requests (0–1) was reached, of buckets of any width that are numbered in the
+    order of what they hold; None without requests.
+
+    >>> bucket_at({3: 99, 7: 1}, 0.99), bucket_at({3: 99, 7: 1}, 1.0)
+    (3, 7)
+    """
     if not 0 <= share <= 1:
         raise ValueError(f"The share must be between 0 and 1. Got {share}.")
     total = sum(counts.values())
-    if not total:
-        return None
-    wanted, seen, bucket = max(math.ceil(share * total - 1e-9), 1), 0, 0
+    wanted, seen = max(math.ceil(share * total - 1e-9), 1), 0
     for bucket in sorted(counts):
         seen += counts[bucket]
         if seen >= wanted:
-            break
-    least, end = bounds_of(bucket)
-    return (least + end - 1) / 2
+            return bucket
+    return None

@@ -42,7 +42,7 @@ def test_a_gateway_is_full_where_its_cpu_is() -> None:
     assert seen.startswith("Seen up to 10 requests a second in one gateway")
     assert "100 times as much is extrapolated and no promise" in extrapolated
     assert "2 gateways, of whose requests 50% were others" in depends
-    assert "1 rows and 100 bytes a request" in depends
+    assert "depends on 1 row and 100 bytes a request" in depends
 
 
 def test_a_process_that_was_nearly_full_is_not_extrapolated() -> None:
@@ -57,7 +57,10 @@ def test_a_process_that_was_nearly_full_is_not_extrapolated() -> None:
 def test_few_minutes_say_what_was_seen_and_not_when_it_is_full() -> None:
     told = capacity.stated([minute(one, 10) for one in minutes(4)], [], journal="audit", gateways=1)
     assert told.full == []
+    assert "Over the 4 busiest minutes, 40 requests" in told.words[0]
     assert "cannot be told" in told.words[1]
+    alone = capacity.stated([minute(NOON, 10)], [], journal="audit", gateways=1)
+    assert "In that minute alone, 10 requests" in alone.words[0]
 
 
 def test_quiet_minutes_do_not_count_as_busy() -> None:

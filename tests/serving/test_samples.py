@@ -61,10 +61,10 @@ def test_a_new_promise_cuts_the_minute(tmp_path: Path) -> None:
     sampler, counted = Sampler(tmp_path, "gateway", NOON), Figures()
     served = counted.of("delay", "r1", 3, "champion")
     served.answered(900, 1, 1, 1)
-    sampler.cut(counted, {}, after(0.5))
+    sampler.cut(counted, {})
     counted.promise({"delay": 500})
     served.answered(900, 1, 1, 1)
-    sampler.cut(counted, {}, after(0.7))
+    sampler.cut(counted, {})
     served.answered(100, 1, 1, 1)
     sampler.keep(counted, {}, after(1))
     found = [(one.objective_us, one.answered, one.slow) for one in put_down(tmp_path) if one.endpoint]
