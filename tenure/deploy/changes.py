@@ -6,14 +6,19 @@ from tenure.deploy import promotions, releases
 from tenure.manage import changes
 from tenure.records.base import Instant
 from tenure.records.changes import Change, NewChange
-from tenure.records.endpoints import NewRelease
+from tenure.records.endpoints import Endpoint, NewRelease
 from tenure.records.facts import BytesChecked
 from tenure.store.database import Transaction
 
 
 def open_change(tx: Transaction, new: NewChange, *, by: str, now: Instant, checked: BytesChecked) -> Change:
-    """Ask for a change, and carry it out when it needs no signature."""
+    """Ask for a change, and carry it out when it needs no signature.
+
+    A deployment that could not be carried out as things stand is refused before anybody signs for it.
+    """
     change = changes.open_change(tx, new, by=by, now=now, checked=checked)
+    if change.kind == "deploy" and change.state == "open":
+        releases.check(tx, *_release(tx, change))
     follow(tx, change, now=now)
     return change
 
@@ -26,7 +31,18 @@ def follow(tx: Transaction, change: Change, *, now: Instant) -> None:
         releases.take_out(tx, change, now=now)
     elif change.kind == "promote":
         promotions.carry_out(tx, change, now=now)
-    elif change.kind == "deploy" and change.target is not None:
-        target = change.target
-        new = NewRelease(version=change.version, role=target.to, reason=change.reason, share=target.share)
-        releases.start(tx, releases.found(tx, target.endpoint), new, by=change.opened_by, now=now)
+    elif change.kind == "deploy":
+        place, new = _release(tx, change)
+        releases.check(tx, place, new)
+        if new.role == "champion":
+            promotions.replace(tx, place, new, by=change.opened_by, now=now)
+        else:
+            releases.start(tx, place, new, by=change.opened_by, now=now)
+
+
+def _release(tx: Transaction, change: Change) -> tuple[Endpoint, NewRelease]:
+    """What a deployment asks for, and where."""
+    target = change.target
+    assert target is not None
+    new = NewRelease(version=change.version, role=target.to, reason=change.reason, share=target.share)
+    return releases.found(tx, target.endpoint), new

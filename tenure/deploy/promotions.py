@@ -74,7 +74,7 @@ def _give(
         registered_models.delete_alias(tx, model, "challenger", now=now)
     for endpoint in endpoints.list_all(tx, model=model):
         new = NewRelease(version=version, role=to, reason=reason, share=share if to == "challenger" else 0.0)
-        _replace(tx, endpoint, new, by=by, now=now)
+        replace(tx, endpoint, new, by=by, now=now)
     routing.bump(tx)
     detail = {"to": to, "before": before.get(to), "reason": reason}
     audit.append(tx, "version.promoted", subject=f"{model}/{version}", by=by, at=now, detail=detail)
@@ -111,8 +111,9 @@ def delete_alias(tx: Transaction, name: str, alias: str, *, by: str, now: Instan
     audit.append(tx, "alias.deleted", subject=f"{name}/{version}", by=by, at=now, detail={"alias": alias})
 
 
-def _replace(tx: Transaction, endpoint: Endpoint, new: NewRelease, *, by: str, now: Instant) -> None:
-    """Open the new release and end what it replaces: the old holder of the role, and its own shadow or challenge."""
+def replace(tx: Transaction, endpoint: Endpoint, new: NewRelease, *, by: str, now: Instant) -> None:
+    """Open a release at one endpoint and end what it replaces: the old holder of the role, and the version's own shadow
+    or challenge. A champion that is in place stays as it is."""
     for release in kept.open_ones(tx, endpoint=endpoint.name):
         if release.role == new.role and release.version == new.version and release.role == "champion":
             return

@@ -39,9 +39,25 @@ def record(tx: Transaction, endpoint: Endpoint, new: NewRelease, *, by: str, now
     """Record a release of a governed model as a change request. Raises NotAllowed where people must sign for it."""
     if guards.is_governed(tx, endpoint.model):
         _startable(tx, endpoint, new.version)
-        target = Target(to=new.role, endpoint=endpoint.name, share=new.share if new.role == "challenger" else 0.0)
+        part = new.share if new.role != "champion" and new.share < 1 else 0.0
+        target = Target(to=new.role, endpoint=endpoint.name, share=part)
         asked = NewChange(kind="deploy", model=endpoint.model, version=new.version, reason=new.reason, target=target)
         changes.record(tx, asked, by=by, now=now)
+
+
+def check(tx: Transaction, endpoint: Endpoint, new: NewRelease) -> None:
+    """Raise Conflict or InvalidInput when a release could not be opened as things stand.
+
+    A champion may take the place of another, and of what the version itself does at the endpoint otherwise.
+    """
+    if new.role == "challenger":
+        _check_share(tx, endpoint, new.share)
+    if new.role != "champion":
+        _startable(tx, endpoint, new.version)
+        return
+    loadable(tx, endpoint.model, new.version)
+    if any((one.version, one.role) == (new.version, "champion") for one in releases.open_ones(tx, endpoint=endpoint.name)):
+        raise Conflict(f"Version {new.version} of {endpoint.model!r} is the champion of {endpoint.name!r} already.")
 
 
 def add_shadow(tx: Transaction, endpoint: str, version: int, *, reason: str, by: str, now: Instant) -> ReleaseInfo:

@@ -56,7 +56,8 @@ class GateEvaluation(Record):
 class Target(Record, forbid_unknown_fields=True):
     """Where a version goes when a deploy or promote change is carried out.
 
-    `endpoint` is empty for every endpoint of the model; `share` (0–1) counts for a challenger only.
+    `endpoint` is empty for every endpoint of the model. `share` (0–1) is what a challenger answers, or what is copied
+    to a shadow: everything when it is 0.
     """
 
     to: Literal["champion", "challenger", "shadow"] = "champion"

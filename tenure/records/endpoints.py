@@ -29,7 +29,8 @@ class Endpoint(Record):
 
 
 class NewRelease(Record, forbid_unknown_fields=True):
-    """`share` counts for a challenger only; the champion answers the rest."""
+    """`share` of the requests: of a challenger what it answers, the champion answers the rest; of a shadow what is copied
+    to it, everything when it is 0."""
 
     version: int
     role: ReleaseRole

@@ -155,6 +155,31 @@ def test_a_new_endpoint_waits_where_people_sign_for_deployments(ground: Ground) 
     assert ground.database.read(lambda tx: endpoints.champion_version(tx, "delay-us")) == 1
 
 
+def test_a_champion_that_is_deployed_takes_the_place_of_the_one_there(ground: Ground) -> None:
+    make_approved(ground, 2)
+    promote(ground, 1)
+    ask(ground, "deploy", 2, Target(to="challenger", endpoint="delay-eu", share=0.2))
+    ask(ground, "deploy", 2, Target(to="champion", endpoint="delay-eu"))
+    assert serving(ground) == [(2, "champion")]
+    assert ground.database.read(lambda tx: registered_models.aliases(tx, "delay"))["champion"] == 1
+    with pytest.raises(Conflict, match="is the champion of 'delay-eu' already"):
+        ask(ground, "deploy", 2, Target(to="champion", endpoint="delay-eu"))
+
+
+@pytest.mark.parametrize("file", [{}, {"deployment": SIGNED}])
+def test_a_challenger_leaves_something_to_the_champion_whoever_signs(ground: Ground, file: dict[str, Any]) -> None:
+    make_approved(ground, 3, **file)
+    promote(ground, 1)
+    with pytest.raises(InvalidInput, match="between 0 and 1"):
+        ask(ground, "deploy", 2, Target(to="challenger", endpoint="delay-eu"))
+    ask(ground, "deploy", 3, Target(to="shadow", endpoint="delay-eu", share=0.25))
+    [shadow] = [one for one in ground.database.read(in_service.open_ones) if one.role == "shadow"]
+    assert shadow.share == 0.25
+    with pytest.raises(Conflict, match="in service at 'delay-eu' already"):
+        ask(ground, "deploy", 1, Target(to="challenger", endpoint="delay-eu", share=0.2))
+    assert [one.kind for one in ground.database.read(lambda tx: changes.search(tx, state="open"))] == []
+
+
 def test_the_first_promotion_to_a_place_ends_the_others(ground: Ground) -> None:
     make_approved(ground, 2, promotion=SIGNED)
     first, second = ask(ground, "promote", 1), ask(ground, "promote", 2)
