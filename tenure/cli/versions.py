@@ -141,7 +141,12 @@ def register(model: str, version: int, reason: str, client: Any, as_json: bool) 
 def deploy(
     model: str, version: int, endpoint: str, role: str, share: float, reason: str, client: Any, as_json: bool
 ) -> None:
-    """Put a version of a governed model in service at one endpoint, by a change request."""
+    """Put a version in service at one endpoint. For a governed model this is a change request."""
+    if role != "champion" and not client.get(f"/api/v1/models/{model}")["summary"]["governed"]:
+        body = {"version": version, "role": role, "reason": reason, "share": share if role == "challenger" else 0.0}
+        made = client.post(f"/api/v1/endpoints/{endpoint}/releases", body)
+        show(made, as_json, ["deployed"], [(f"{model} version {version} is {role} at {endpoint}",)])
+        return
     target = {"to": role, "endpoint": endpoint, "share": share if role == "challenger" else 0.0}
     _open(client, "deploy", model, version, reason, as_json, target=target)
 

@@ -24,7 +24,7 @@ from tenure.store import alerts, batches, exports, kills, releases, retraining_r
 from tenure.store import endpoints as kept
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
-from tenure.web import endpoint_tabs, estimates, lives, service_levels, shown_metric, small_pictures
+from tenure.web import endpoint_tabs, estimates, in_service, lives, service_levels, shown_metric, small_pictures
 from tenure.web.alert_places import TabName
 from tenure.web.endpoint_charts import DRAWN_LIMIT, file_of, of_time
 from tenure.web.forms import csrf_of
@@ -185,6 +185,7 @@ def releases_page(
         history = releases.history(tx, name)
         listed = history[: None if every else RELEASES_LIMIT]
         return {
+            **in_service.shown(tx, endpoint),
             "states": {health.release_id: health for health in endpoint.health},
             "releases": listed,
             "earlier": len(history) - len(listed),
@@ -231,6 +232,7 @@ def tab(
 
     def all_of(tx: Transaction) -> Loaded:
         told = {**head(tx, ground, name, here, windows), "csrf": csrf_of(request)}
+        told["may_manage"] = principal.may(Permission.MANAGE, told["endpoint"].model)
         return {**told, **load(tx, told)}
 
     return show(ground, principal, f"endpoint_{here}.html", all_of, current="models")

@@ -26,7 +26,7 @@ from tenure.web.page import part, show
 Asked = Request[Any, Any, Any]
 Move = Literal["approve", "suspend", "retire"]
 MOVES: tuple[Move, ...] = get_args(Move)
-"""What a page asks for. To deploy and to promote take an endpoint, a share and a plan: they are asked by command."""
+"""What these forms ask for. To deploy and to promote have a form of their own (`web/placements.py`)."""
 NOTE_LENGTH = 3
 """The shortest note that says what replaces something, as the record asks."""
 

@@ -22,6 +22,7 @@ from tenure.web.drawing import Form, Theme, drawn
 from tenure.web.features import panel
 from tenure.web.lineage import panel as lineage_panel
 from tenure.web.page import part, show
+from tenure.web.placements import ways_of
 from tenure.web.provenance import panel as provenance_panel
 from tenure.web.version_moves import moves_of
 
@@ -65,6 +66,7 @@ def page(
             "changes": asked,
             "signed": evidence.blocks(tx, name, version),
             "moves": moves_of(tx, name, version, principal),
+            "placing": ways_of(tx, info, principal),
             "evaluation": evaluations[0] if evaluations else None,
             "policy": policies.VERSION,
             "lineage": lineage_panel(tx, name, version),
