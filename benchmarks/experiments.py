@@ -58,6 +58,21 @@ REGISTRY = (
         "Detectors of harm on streams with planted changes, and on a year of flights",
         "A model is trained, then frozen; its errors are watched. Beside the detectors stands one that always fires.",
     ),
+    Experiment(
+        "false_alarms",
+        "benchmarks.false_alarms",
+        "False alarms of the drift statistics",
+        "Where nothing changed, a p-value of 5 % comes in 5 % of the windows, whatever their size, the number of bins "
+        "and the kind of column; and of a hundred features no larger share is called by mistake than was said.",
+    ),
+    Experiment(
+        "estimating",
+        "benchmarks.estimating",
+        "Accuracy before the outcomes are known",
+        "Calibrated and weighted by how much likelier each kind of row has become, scores tell the accuracy of people "
+        "whose outcomes nobody knows yet almost as well as chance allows. Where the outcomes themselves come to depend "
+        "on something else, no such estimate is right, and it is told no longer.",
+    ),
 )
 
 
