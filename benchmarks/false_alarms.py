@@ -202,8 +202,8 @@ def grids(trials: int = TRIALS, fdr_trials: int = 400) -> Iterator[Grid]:
             for one in cells(trials)
         ],
         f"Share of trials without drift in which p ≤ 5 %, in percent; {trials:,} trials each, so the Monte-Carlo error "
-        f"(one standard error) is {error:.2f} points. n: rows of the reference, m: of the window. CvM: Cramér–von Mises, "
-        "AD: Anderson–Darling; both and KS have no meaning for levels without an order.",
+        f"(one standard error) is {error:.2f} points. n: rows of the reference, m: of the window. CvM: Cramér–von "
+        "Mises, AD: Anderson–Darling; both and KS have no meaning for levels without an order.",
     )
     yield Grid(
         "False discoveries among 100 features",
