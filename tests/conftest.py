@@ -6,6 +6,7 @@ import contextlib
 import gc
 import os
 import socket
+import sqlite3
 import ssl
 import subprocess
 import sys
@@ -19,6 +20,8 @@ from typing import NoReturn
 
 import pytest
 import sqlalchemy as sa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from tenure.build import experiments
 from tenure.manage import people
@@ -70,24 +73,49 @@ def missing(what: str) -> NoReturn:
 
 
 def make_ground(folder: Path, url: str = "", clock: Callable[[], Instant] = lambda: NOON) -> Ground:
-    """A ground in a folder. A new SQLite starts as a copy: migrations run once for all tests of a process."""
+    """A ground in a folder. A new SQLite starts as a copy: migrations run once for all tests of a process.
+
+    No test pulls the plug, so nothing waits for a disk: SQLite is told so, and the key is written without an fsync.
+    """
     settings = Settings(data=str(folder), database_url=url)
     file = Path(settings.database.removeprefix("sqlite:///"))
-    if not url and not file.exists():
+    is_new = not url and not file.exists()
+    if is_new:
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(_migrated_sqlite())
+        file.write_bytes(_seeded_sqlite())
     database = Database(settings.database)
-    migrate.to_newest(database)
-    database.write(lambda tx: experiments.seed(tx, NOON))
+    if database.is_sqlite:
+        sa.event.listen(database.engine, "connect", _leave_the_disk_alone)
+    if not is_new:
+        migrate.to_newest(database)
+        database.write(lambda tx: experiments.seed(tx, NOON))
+    _write_key(folder / "keys" / "signing.pem")
     return Ground(settings, database, ArtifactStore(settings.artifacts), open_key(folder), clock)
 
 
 @cache
-def _migrated_sqlite() -> bytes:
+def _seeded_sqlite() -> bytes:
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "migrated.db"
+        file = Path(folder) / "seeded.db"
         _migrate(f"sqlite:///{file}")
+        database = Database(f"sqlite:///{file}")
+        database.write(lambda tx: experiments.seed(tx, NOON))
+        database.close()
         return file.read_bytes()
+
+
+def _leave_the_disk_alone(connection: sqlite3.Connection, _record: object) -> None:
+    connection.execute("PRAGMA synchronous=OFF")
+
+
+def _write_key(path: Path) -> None:
+    """A new key for each ground, as `open_key` would make it."""
+    if path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    private = Ed25519PrivateKey.generate()
+    path.touch(0o600)
+    path.write_bytes(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
 
 
 def _migrate(url: str) -> None:
