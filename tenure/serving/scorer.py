@@ -44,7 +44,7 @@ PROBE = {
 }
 
 SOUGHT = "scipy.special"
-"""When skops is imported it looks for the home of these functions, module by module in the order of their import. Behind
+"""When skops is imported it looks for the home of these functions, module by module, in the order of import. Behind
 mlflow's thousand modules that takes a second of a processor, a quarter of a scorer's start."""
 
 

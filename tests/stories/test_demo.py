@@ -17,7 +17,7 @@ from tests.stories.test_kill import is_alive
 DEMO = [sys.executable, "-m", "tenure", "demo", "--fast"]
 LEAN = {"TENURE_SPARE_SCORER": "no", "TENURE_COMPILE_TIMEOUT_S": "0.01", "OMP_NUM_THREADS": "1"}
 """Its server without what the story does not need: a third of the work is a spare scorer and compiled forms."""
-MONTHS = "Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+MONTHS = ["Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 AUGUST, WHOLE = 7, 11
 """How many of them are replayed: by August a challenger was refused, another promoted, and served a month."""
 
