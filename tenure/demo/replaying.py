@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 WINDOW_DAYS = 7
 PATIENCE_S = 120.0
-POLL_S = 0.05
+POLL_S = 0.1  # a look at how far the server is costs both sides some 10 ms of a processor
 BUSY_POLL_S = 0.3
 
 
