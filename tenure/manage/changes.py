@@ -1,6 +1,7 @@
 """Change requests: asked with a reason, signed by role, ended in the open.
 
-What an approved change does to endpoints is carried out above, in the same transaction (`deploy/changes.py`).
+What an approved change does to endpoints is carried out above, in the same transaction (`deploy/changes.py`). A change
+of the model's file is opened by whoever applies one (`revisions.py`), and signed and carried out here.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from tenure.manage import (
     gates,
     lifecycle,
     published,
+    revisions,
     signatures,
     steps,
     voiding,
@@ -30,9 +32,9 @@ from tenure.manage.voiding import void_stale
 from tenure.records.base import Instant, iso, new_id
 from tenure.records.changes import (
     Change,
-    ChangeKind,
     ChangeState,
     GateEvaluation,
+    Move,
     NewChange,
     NewSignature,
     Signature,
@@ -43,6 +45,7 @@ from tenure.records.changes import (
     VersionState,
 )
 from tenure.records.facts import BytesChecked
+from tenure.records.model_files import ModelFile
 from tenure.records.people import Person
 from tenure.records.registry import OUT_OF_SERVICE
 from tenure.store import audit, changes, people
@@ -120,7 +123,7 @@ def open_change(
     state = lifecycle.when_opened(new.kind, version.state)
     if state != version.state:
         model_versions.set_state(tx, new.model, new.version, state, now)
-    detail = {"kind": new.kind, "version": voiding.subject_of(change), "reason": new.reason, "state": state}
+    detail = {"kind": new.kind, **voiding.subject_of(change), "reason": new.reason, "state": state}
     detail |= {"target": msgspec.to_builtins(target)} if target else {}
     detail |= decisions.told(change)
     audit.append(tx, "change.opened", subject=change.change_id, by=by, at=now, detail=detail)
@@ -154,7 +157,7 @@ def sign(
     proof: Reauthenticated,
     key: SigningKey,
     now: Instant,
-    checked: BytesChecked,
+    checked: BytesChecked | None,
 ) -> Change:
     """Sign a change, for or against it, in the name of the person whose password `proof` shows.
 
@@ -167,9 +170,7 @@ def sign(
     if change.state != "open":
         raise Conflict(f"Only an open change can be signed. This one is {change.state}: {change.ended_because}.")
     person = _who_signs(tx, proof, new)
-    seen = _look(tx, change.kind, change.model, change.version, change.target, checked, now)
-    bound = decisions.digest(change.kind, change.decisions, change.accepted)
-    seen = seen._replace(subject=msgspec.structs.replace(seen.subject, decisions=bound))
+    seen = _seen(tx, stored, checked, now)
     moved = _moved(seen.subject, change)
     if moved:
         because = f"what was to be signed has changed ({moved}); open a new change request on it"
@@ -179,7 +180,7 @@ def sign(
     if refusal is not None:
         raise refusal
     signature = _put(tx, stored, seen, person, new, proof=proof, key=key, now=now)
-    _conclude(tx, get(tx, change_id), signature, by=person.name, now=now)
+    _conclude(tx, _stored(tx, change_id), signature, by=person.name, now=now)
     return get(tx, change_id)
 
 
@@ -216,6 +217,14 @@ def approve_under_envelope(
 def get(tx: Transaction, change_id: str) -> Change:
     """A change request with its signatures. Raises NotFound."""
     return _stored(tx, change_id).change
+
+
+def file_of(tx: Transaction, change_id: str) -> ModelFile:
+    """The model's file that a change asks for. Raises NotFound for a change that is about a version."""
+    file = _stored(tx, change_id).file
+    if file is None:
+        raise NotFound(f"The change {change_id!r} asks for no revision of a model's file; it is about a version.")
+    return file
 
 
 def search(
@@ -265,13 +274,13 @@ def _refusal(new: NewChange, target: Target | None) -> str:
     about = f"Version {new.version} of {new.model!r}"
     if new.kind == "promote" and target is not None:
         return f"{about} may not become {target.to}"
-    ways: dict[ChangeKind, str] = {"register": "be registered", "approve": "be approved yet", "deploy": "be released"}
+    ways: dict[Move, str] = {"register": "be registered", "approve": "be approved yet", "deploy": "be released"}
     return f"{about} {'may not' if new.kind == 'deploy' else 'cannot'} {ways[new.kind]}"
 
 
 def _look(
     tx: Transaction,
-    kind: ChangeKind,
+    kind: Move,
     model: str,
     version: int,
     target: Target | None,
@@ -291,6 +300,17 @@ def _look(
         evaluation = gates.judge(kind, released, now, force)
         subject = msgspec.structs.replace(subject, facts=evaluation.facts_digest)
     return Seen(subject, evaluation, found.authors, force.title)
+
+
+def _seen(tx: Transaction, stored: StoredChange, checked: BytesChecked | None, now: Instant) -> Seen:
+    """What a change is about, as whoever signs it now binds to it."""
+    change = stored.change
+    if change.kind == "revise":
+        return Seen(revisions.subject(tx, stored), None, [], published.for_model(tx, change.model, now).title)
+    assert checked is not None, "a version is signed for only when its bytes were checked"
+    seen = _look(tx, change.kind, change.model, change.version, change.target, checked, now)
+    bound = decisions.digest(change.kind, change.decisions, change.accepted)
+    return seen._replace(subject=msgspec.structs.replace(seen.subject, decisions=bound))
 
 
 def _moved(subject: Subject, change: Change) -> str:
@@ -342,6 +362,7 @@ def _put(
         steps=stored.steps,
         decisions=change.decisions,
         accepted=change.accepted,
+        revising=change.revising,
     )
     signature = Signature(
         signature_id=new_id(now),
@@ -354,14 +375,17 @@ def _put(
         voided=False,
     )
     kept.add(tx, change.change_id, signature, signatures.seal(statement, key))
-    detail = {"version": voiding.subject_of(change), "role": new.role, "meaning": meaning, "reason": new.reason}
+    detail = {**voiding.subject_of(change), "role": new.role, "meaning": meaning, "reason": new.reason}
     audit.append(tx, "change.signed", subject=change.change_id, by=person.name, at=now, detail=detail)
     return signature
 
 
-def _conclude(tx: Transaction, change: Change, signature: Signature, *, by: str, now: Instant) -> None:
+def _conclude(tx: Transaction, stored: StoredChange, signature: Signature, *, by: str, now: Instant) -> None:
     """End a change that was rejected or has all its signatures; otherwise it waits on."""
+    change = stored.change
     if signature.meaning == "rejection":
         voiding.end(tx, change, "rejected", f"rejected by {by}", by=by, now=now)
     elif all(step.signed >= step.needed for step in change.steps):
         concluding.approve(tx, change, "every step is signed", by=by, now=now)
+        if change.kind == "revise":
+            revisions.carry_out(tx, stored, now=now)
