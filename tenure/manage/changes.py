@@ -7,21 +7,20 @@ of the model's file is opened by whoever applies one (`revisions.py`), and signe
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
 from tenure.build import model_versions
 from tenure.errors import Conflict, GateNotMet, NotAllowed, NotFound
 from tenure.manage import (
+    bound,
     concluding,
     decisions,
     eligibility,
     envelopes,
-    facts,
     gates,
     lifecycle,
-    published,
     revisions,
     signatures,
     steps,
@@ -33,14 +32,12 @@ from tenure.records.base import Instant, iso, new_id
 from tenure.records.changes import (
     Change,
     ChangeState,
-    GateEvaluation,
     Move,
     NewChange,
     NewSignature,
     Signature,
     SignedStatement,
     StepStatus,
-    Subject,
     Target,
     VersionState,
 )
@@ -67,16 +64,6 @@ __all__ = [
 NO_SIGNATURES = "the approval of the version allows it; no further signature is asked for"
 
 
-class Seen(NamedTuple):
-    """A version as it stands: the digests that signatures bind to, what its gate says, who made it, and by which
-    policies it is judged."""
-
-    subject: Subject
-    evaluation: GateEvaluation | None
-    authors: list[str]
-    policies: str
-
-
 def open_change(
     tx: Transaction, new: NewChange, *, by: str, now: Instant, checked: BytesChecked | None = None
 ) -> Change:
@@ -95,8 +82,8 @@ def open_change(
     _require_registered(tx, new, signed_first=applied.file.registration is not None)
     decided = decisions.check(tx, new)
     asked = steps.asked(tx, new.kind, target, applied.file)
-    seen = _look(tx, new.kind, new.model, new.version, target, checked, now)
-    bound = decisions.digest(new.kind, decided, new.accept)
+    seen = bound.look(tx, new.kind, new.model, new.version, target, checked, now)
+    decisions_digest = decisions.digest(new.kind, decided, new.accept)
     if seen.evaluation is not None:
         gates.require(seen.evaluation.rules, _refusal(new, target))
         gates.keep(tx, seen.evaluation)
@@ -112,7 +99,7 @@ def open_change(
         opened_at=now,
         closed_at=None,
         ended_because="",
-        subject=msgspec.structs.replace(seen.subject, decisions=bound),
+        subject=msgspec.structs.replace(seen.subject, decisions=decisions_digest),
         steps=[StepStatus(role=step.role, needed=step.signatures, signed=0, people=step.people) for step in asked],
         signatures=[],
         target=target,
@@ -170,8 +157,8 @@ def sign(
     if change.state != "open":
         raise Conflict(f"Only an open change can be signed. This one is {change.state}: {change.ended_because}.")
     person = _who_signs(tx, proof, new)
-    seen = _seen(tx, stored, checked, now)
-    moved = _moved(seen.subject, change)
+    seen = bound.seen(tx, stored, checked, now)
+    moved = bound.moved(seen.subject, change)
     if moved:
         because = f"what was to be signed has changed ({moved}); open a new change request on it"
         voiding.end(tx, change, "invalidated", because, by=person.name, now=now)
@@ -278,49 +265,6 @@ def _refusal(new: NewChange, target: Target | None) -> str:
     return f"{about} {'may not' if new.kind == 'deploy' else 'cannot'} {ways[new.kind]}"
 
 
-def _look(
-    tx: Transaction,
-    kind: Move,
-    model: str,
-    version: int,
-    target: Target | None,
-    checked: BytesChecked | None,
-    now: Instant,
-) -> Seen:
-    """The version as signatures of this kind bind to it. Where a gate is asked, its facts are those that are bound."""
-    force = published.for_model(tx, model, now)
-    found = facts.gather(tx, model, version, checked, force)
-    subject, evaluation = facts.subject(found, force.bound()), None
-    if kind in ("approve", "register"):
-        evaluation = gates.judge(kind, found, now, force)
-    if kind in ("promote", "deploy") and checked is not None:
-        facts.refuse_broken(checked)
-    if kind in ("promote", "deploy") and target is not None and target.to != "shadow":
-        released = facts.gather(tx, model, version, None, force, released=True)  # the same, whoever read the bytes
-        evaluation = gates.judge(kind, released, now, force)
-        subject = msgspec.structs.replace(subject, facts=evaluation.facts_digest)
-    return Seen(subject, evaluation, found.authors, force.title)
-
-
-def _seen(tx: Transaction, stored: StoredChange, checked: BytesChecked | None, now: Instant) -> Seen:
-    """What a change is about, as whoever signs it now binds to it."""
-    change = stored.change
-    if change.kind == "revise":
-        return Seen(revisions.subject(tx, stored), None, [], published.for_model(tx, change.model, now).title)
-    assert checked is not None, "a version is signed for only when its bytes were checked"
-    seen = _look(tx, change.kind, change.model, change.version, change.target, checked, now)
-    bound = decisions.digest(change.kind, change.decisions, change.accepted)
-    return seen._replace(subject=msgspec.structs.replace(seen.subject, decisions=bound))
-
-
-def _moved(subject: Subject, change: Change) -> str:
-    """Which digests are no longer those that the change was opened with, of those that hold from then on."""
-    if change.kind not in lifecycle.BOUND_WHEN_OPENED:
-        return "decisions" if decisions.moved(change) else ""
-    names = subject.__struct_fields__
-    return ", ".join(name for name in names if getattr(subject, name) != getattr(change.subject, name))
-
-
 def _who_signs(tx: Transaction, proof: Reauthenticated, new: NewSignature) -> Person:
     """The person of the proof as they stand now: a password or role that changed meanwhile ends the proof."""
     account = people.get(tx, proof.account.person.name)
@@ -332,7 +276,7 @@ def _who_signs(tx: Transaction, proof: Reauthenticated, new: NewSignature) -> Pe
 def _put(
     tx: Transaction,
     stored: StoredChange,
-    seen: Seen,
+    seen: bound.Seen,
     person: Person,
     new: NewSignature,
     *,

@@ -51,9 +51,9 @@ CARD = Card(scope="Flights from New York", data_dependencies="Timetable and weat
 JUDGED = Judged(rows=1000, positives=300, roc_auc=0.8, roc_auc_low=0.78, roc_auc_high=0.82, brier=0.15)
 
 
-def apply_file(ground: Ground, *, by: str = "ann", **changed: Any) -> None:
+def apply_file(ground: Ground, *, by: str = "ann", reason: str | None = None, **changed: Any) -> None:
     file = model_files.parse({**FILE, **changed})
-    ground.database.write(lambda tx: model_files.apply(tx, file, by=by, now=NOW))
+    ground.database.write(lambda tx: model_files.apply(tx, file, by=by, now=NOW, reason=reason))
 
 
 def make_profile(columns: tuple[str, ...] = ("wind", "carrier"), rows: int = 100) -> Profile:
