@@ -11,7 +11,9 @@ from tenure.records.facts import BytesChecked
 from tenure.store.database import Transaction
 
 
-def open_change(tx: Transaction, new: NewChange, *, by: str, now: Instant, checked: BytesChecked) -> Change:
+def open_change(
+    tx: Transaction, new: NewChange, *, by: str, now: Instant, checked: BytesChecked | None = None
+) -> Change:
     """Ask for a change, and carry it out when it needs no signature.
 
     A deployment that could not be carried out as things stand is refused before anybody signs for it.

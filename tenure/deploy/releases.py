@@ -56,7 +56,9 @@ def check(tx: Transaction, endpoint: Endpoint, new: NewRelease) -> None:
         _startable(tx, endpoint, new.version)
         return
     loadable(tx, endpoint.model, new.version)
-    if any((one.version, one.role) == (new.version, "champion") for one in releases.open_ones(tx, endpoint=endpoint.name)):
+    if any(
+        (one.version, one.role) == (new.version, "champion") for one in releases.open_ones(tx, endpoint=endpoint.name)
+    ):
         raise Conflict(f"Version {new.version} of {endpoint.model!r} is the champion of {endpoint.name!r} already.")
 
 

@@ -29,8 +29,8 @@ class Endpoint(Record):
 
 
 class NewRelease(Record, forbid_unknown_fields=True):
-    """`share` of the requests: of a challenger what it answers, the champion answers the rest; of a shadow what is copied
-    to it, everything when it is 0."""
+    """`share` of the requests: what a challenger answers, and the champion answers the rest; or what is copied to a
+    shadow, everything when it is 0."""
 
     version: int
     role: ReleaseRole

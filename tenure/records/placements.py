@@ -13,7 +13,7 @@ from tenure.records.routing import ReleaseRole
 
 
 class NewPlacement(Record):
-    """`deploy`: at one endpoint, which is made when it `is_new`. `promote`: by its alias, at every endpoint of its model.
+    """`deploy`: at one endpoint, which is made when it `is_new`. `promote`: by alias, at every endpoint of the model.
 
     `share` (0–1): of a challenger what it answers, of a shadow what is copied to it.
     """

@@ -53,9 +53,7 @@ def end(
     now = ground.clock()
     try:
         reason = record(Why, reason=text(data, "reason")).reason
-        ground.database.write(
-            lambda tx: releases.end(tx, name, release_id, reason=reason, by=principal.name, now=now)
-        )
+        ground.database.write(lambda tx: releases.end(tx, name, release_id, reason=reason, by=principal.name, now=now))
     except TenureError as refusal:
         return _page(request, ground, principal, name, release_id, refusal=refusal, given=data)
     routing.publish(ground)

@@ -16,7 +16,6 @@ from tenure.deploy import environments, placements, routing
 from tenure.deploy.placements import Rehearsal
 from tenure.errors import Conflict, InvalidInput, TenureError
 from tenure.manage import guards, lifecycle
-from tenure.records.base import Instant
 from tenure.records.changes import Change
 from tenure.records.digests import digest_of
 from tenure.records.endpoints import EndpointName
@@ -97,9 +96,7 @@ def promote_page(
     sync_to_thread=True,
     include_in_schema=False,
 )
-def deploy(
-    request: Asked, ground: Ground, principal: Principal, name: str, data: Form
-) -> Response[str] | Redirect:
+def deploy(request: Asked, ground: Ground, principal: Principal, name: str, data: Form) -> Response[str] | Redirect:
     """Look at what a deployment would do, or have it done."""
     return _answer(request, ground, principal, "deploy", name, data)
 
@@ -111,9 +108,7 @@ def deploy(
     sync_to_thread=True,
     include_in_schema=False,
 )
-def promote(
-    request: Asked, ground: Ground, principal: Principal, name: str, data: Form
-) -> Response[str] | Redirect:
+def promote(request: Asked, ground: Ground, principal: Principal, name: str, data: Form) -> Response[str] | Redirect:
     """Look at what a promotion would do, or have it done."""
     return _answer(request, ground, principal, "promote", name, data)
 
@@ -191,7 +186,7 @@ def _page(
             "offered": offered,
             "may_ask": may_ask,
             "chosen": next((one for one in offered.versions if str(one.version) == given.get("version")), None),
-            "effect": _effect(tx, ground, new, found, ground.clock()) if new and found else None,
+            "effect": _effect(tx, ground, new, found) if new and found else None,
             "stopped": [one for at in offered.endpoints for one in kills.standing(tx, endpoint=at)],
             **said,
             "where": _field(said["where"], given),
@@ -200,7 +195,7 @@ def _page(
     return show(ground, principal, "placement.html", load, current="models", refusal=refusal)
 
 
-def _effect(tx: Transaction, ground: Ground, new: NewPlacement, found: Rehearsal, now: Instant) -> dict[str, Any]:
+def _effect(tx: Transaction, ground: Ground, new: NewPlacement, found: Rehearsal) -> dict[str, Any]:
     """What came of the rehearsal, to be shown."""
     info = model_versions.get(tx, new.model, new.version)
     return {
@@ -255,7 +250,7 @@ def _begun(
             "version": str(version if version is not None else chosen.version if chosen else ""),
             "endpoint": at,
             "named": "" if offered.endpoints else _named_after(name),
-            "to": to or _role(tx, kind, offered, chosen, at, answers=any(one.role == "champion" for one in there)),
+            "to": to or _role(kind, offered, chosen, answers=any(one.role == "champion" for one in there)),
             "share": SHARE,
             "mirrored": COPIED,
         }
@@ -263,9 +258,7 @@ def _begun(
     return ground.database.read(load)
 
 
-def _role(
-    tx: Transaction, kind: Kind, offered: Offered, chosen: ModelVersionInfo | None, at: str, *, answers: bool
-) -> str:
+def _role(kind: Kind, offered: Offered, chosen: ModelVersionInfo | None, *, answers: bool) -> str:
     if kind == "promote":
         return "champion"
     if offered.governed and chosen is not None and chosen.state != "approved":
@@ -311,8 +304,8 @@ def _new_name(form: dict[str, str]) -> str:
         return msgspec.convert(given, EndpointName)
     except msgspec.ValidationError:
         raise InvalidInput(
-            "The name of an endpoint must be small letters, digits and hyphens, begin with a letter or a digit, and have "
-            f"at most 63 characters. Got {given[:80]!r}.",
+            "The name of an endpoint must be small letters, digits and hyphens, begin with a letter or a digit, and "
+            f"have at most 63 characters. Got {given[:80]!r}.",
             where="named",
         ) from None
 

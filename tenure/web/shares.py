@@ -12,7 +12,7 @@ INKS = 10
 
 
 class Piece(Record):
-    """A release as it is shown: `x` and `width` in percent of a bar, none of them for a shadow, which answers nobody."""
+    """A release as it is shown: `x` and `width` in percent of a bar, none for a shadow, which answers nobody."""
 
     version: int
     role: str

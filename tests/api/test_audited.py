@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
@@ -102,6 +103,8 @@ MORE: dict[str, str] = {
     "POST /api/v1/changes/{change_id:str}/withdraw": "the version moves back",
     "POST /api/v1/endpoints": "the model's champion is released there at once",
     "POST /api/v1/endpoints/{name:str}/releases": "every move of a governed model is a change request",
+    "POST /models/{name:str}/deploy/ask": "every move of a governed model is a change request",
+    "POST /models/{name:str}/promote/ask": "releases begin and end at every endpoint",
     "POST /api/v1/models/{model:str}/versions/{version:int}/promote": "releases begin and end at every endpoint",
     f"POST {V2}/registered-models/alias": "the alias 'champion' is a promotion, with its releases",
 }
@@ -423,6 +426,7 @@ def endpoints_and_alerts(tell: Teller) -> None:
     path = f"/api/v1/endpoints/other/releases/{made['release_id']}?reason=enough"
     tell(f"DELETE {route}/{{release_id:str}}", path, "release.ended")
     kills(tell)
+    placements(tell)
     promote = "/api/v1/models/{model:str}/versions/{version:int}/promote"
     body = {"to": "champion", "reason": "once more"}
     tell(f"POST {promote}", f"/api/v1/models/{town.MODEL}/versions/2/promote", *RECORDED, "version.promoted", json=body)
@@ -444,6 +448,26 @@ def endpoints_and_alerts(tell: Teller) -> None:
         tell(f"{route}/{{mute_id:str}}/end", f"{place}/{held['mute_id']}/end", "alert.unmuted", **{kind: reason})
     test = "/api/v1/alert-channels/{name:str}/test"
     tell(f"POST {test}", test.replace("{name:str}", "desk"), "alert.channel_tried", json={})
+
+
+def placements(tell: Teller) -> None:
+    """The pages' forms: a shadow comes and goes, and the champion is promoted once more."""
+
+    def shown(path: str, form: dict[str, str]) -> dict[str, str]:
+        found = re.search(r'name="seen" value="([^"]+)"', tell.ask("POST", path, data={**form, "act": "look"}).text)
+        assert found is not None
+        return {**form, "act": "go", "seen": found[1]}
+
+    form = {"version": "3", "endpoint": "other", "to": "shadow", "mirrored": "50", "reason": "to compare"}
+    path, route = f"/models/{town.MODEL}/deploy/ask", "POST /models/{name:str}/deploy/ask"
+    tell(route, path, *RECORDED, "release.started", data=shown(path, form))
+    serving = tell.ask.ok("GET", "/api/v1/endpoints/other")["releases"]
+    [shadow] = [one["release_id"] for one in serving if one["role"] == "shadow"]
+    route = "POST /endpoints/{name:str}/releases/{release_id:str}/end/do"
+    tell(route, f"/endpoints/other/releases/{shadow}/end/do", "release.ended", data={"reason": "seen enough"})
+    form = {"version": "2", "to": "champion", "reason": "once more"}
+    path, route = f"/models/{town.MODEL}/promote/ask", "POST /models/{name:str}/promote/ask"
+    tell(route, path, *RECORDED, "version.promoted", data=shown(path, form))
 
 
 def batches_of_files(tell: Teller) -> None:

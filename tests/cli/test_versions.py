@@ -18,6 +18,7 @@ from tenure.store.ground import Ground
 from ..api.conftest import Asker, ask
 from ..api.test_changes import PASSWORDS, approved
 from ..api.test_revisions import STANDING
+from ..deploy.makers import make_model, make_version
 from ..manage.makers import MODEL
 
 __all__ = ["approved", "ask"]
@@ -89,6 +90,15 @@ def test_what_needs_no_signature_is_done_at_once(tenure: Any, ask: Asker) -> Non
     assert "Done. Change" in told
     (release,) = ask.ok("GET", "/api/v1/endpoints/late-eu")["releases"]
     assert (release["role"], release["share"]) == ("challenger", 0.2)
+
+
+def test_a_model_without_approvals_is_deployed_without_a_change(tenure: Any, ask: Asker, ground: Ground) -> None:
+    make_model(ground, "free")
+    make_version(ground, "free")
+    ask.ok("POST", "/api/v1/endpoints", json={"name": "free-eu", "model": "free"})
+    told = tenure("deploy", "free", "1", "--endpoint", "free-eu", "--as", "shadow", "--reason", "to see")
+    assert "free version 1 is shadow at free-eu" in told
+    assert ask.ok("GET", "/api/v1/changes?model=free") == []
 
 
 def test_a_rejection_and_an_author_are_said_on_the_command_line(tenure: Any) -> None:

@@ -25,7 +25,7 @@ SCRIPT_URL = "javascript:alert(3)//"
 
 def fill(ground: Ground, marked: str) -> None:
     """Put markup where `town.fill(ground, marked=...)` puts none. Needs a town."""
-    admin = NewPerson(name="ada", printed_name=f"Ada {marked}", password=town.PASSWORD, roles=["admin"])
+    admin = NewPerson(name="ada", printed_name=f"Ada {marked}", password=town.PASSWORD, roles=["admin", "engineer"])
     ground.database.write(lambda tx: people.create(tx, admin, people.hashed(town.PASSWORD), by="owner", now=NOW))
     locations = ground.database.write(lambda tx: _tracking(tx, marked))
     _files(ground, locations, marked)

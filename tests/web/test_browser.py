@@ -5,15 +5,25 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import uvicorn
 
+from tenure.build import model_versions
+from tenure.deploy import endpoints
+from tenure.manage import people
+from tenure.records.base import Instant
+from tenure.records.endpoints import NewEndpoint
+from tenure.records.people import NewPerson
+from tenure.store import releases
 from tenure.store.ground import Ground
 
-from ..conftest import free_port, missing, wait_until
+from ..conftest import free_port, make_ground, missing, wait_until
+from ..deploy.makers import NOW, approve, govern, make_model, make_validator, make_version
 from . import hooks, town
 from .conftest import pages_of
 
@@ -54,6 +64,8 @@ PATHS = [
     "/policy-editor?name=punctual",
     "/policy-exceptions",
     "/models/flight-delay/versions/2/move?kind=retire",
+    "/models/flight-delay/deploy?version=1&to=challenger",
+    "/models/flight-delay/promote?version=1",
     "/webhooks",
     f"/webhooks/{hooks.BUSY}",
     "/people",
@@ -62,10 +74,11 @@ PATHS = [
 ALL_DRAWN = "[...document.querySelectorAll('[data-chart]')].every(one => one.dataset.state === 'drawn')"
 
 
-@pytest.fixture(scope="module")
-def url(filled: Ground) -> Iterator[str]:
+@contextmanager
+def served(ground: Ground) -> Iterator[str]:
+    """The pages on a port of this machine, as long as it is needed."""
     port = free_port()
-    config = uvicorn.Config(pages_of(filled, port), port=port, log_level="error", lifespan="off")
+    config = uvicorn.Config(pages_of(ground, port), port=port, log_level="error", lifespan="off")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
@@ -73,6 +86,12 @@ def url(filled: Ground) -> Iterator[str]:
     yield f"http://127.0.0.1:{port}"
     server.should_exit = True
     thread.join(10)
+
+
+@pytest.fixture(scope="module")
+def url(filled: Ground) -> Iterator[str]:
+    with served(filled) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -273,3 +292,79 @@ def _luminance(colour: str) -> float:
     parts = [int(colour[index : index + 2], 16) / 255 for index in (1, 3, 5)]
     linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.fixture(scope="module")
+def placing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Ground]]:
+    """Two models with an endpoint each: one that nobody governs, and one where people sign for deployments."""
+    ground = make_ground(tmp_path_factory.mktemp("placing"))
+    for name in ("delay", "signed"):
+        make_model(ground, name)
+        make_version(ground, name)
+        make_version(ground, name)
+        place = NewEndpoint(name=f"{name}-eu", model=name)
+        ground.database.write(lambda tx, place=place: endpoints.create(tx, place, by="ann", now=NOW))
+    make_validator(ground)
+    govern(ground, "signed", deployment={"steps": [{"role": "validator"}]})
+    approve(ground, ground.database.read(lambda tx: model_versions.get(tx, "signed", 2)))
+    new = NewPerson(name="max", printed_name="Max", password=town.PASSWORD, roles=["engineer"])
+    ground.database.write(lambda tx: people.create(tx, new, people.hashed(town.PASSWORD), by="ann", now=NOW))
+    with served(replace(ground, clock=lambda: Instant(NOW + 3_600_000_000))) as address:
+        yield address, ground
+    ground.database.close()
+
+
+def test_versions_are_deployed_by_hand_at_once_or_by_a_change_that_people_sign(
+    placing: tuple[str, Ground], tab: Tab
+) -> None:
+    url, ground = placing
+    tab.open(f"{url}/sign-in")
+    tab.page.fill("input[name=name]", "max")
+    tab.page.fill("input[name=password]", town.PASSWORD)
+    tab.page.press("input[name=password]", "Enter")
+    tab.page.wait_for_url(f"{url}/")
+    tab.open(f"{url}/endpoints/delay-eu/releases")
+    tab.page.click("text=Deploy…")
+    tab.page.check("input[value=shadow]")  # the rehearsal follows by itself
+    tab.page.wait_for_selector("#effect >> text=scores copies of everything")
+    tab.page.select_option("select[name=version]", "1")
+    tab.page.check("input[value=champion]")
+    tab.page.wait_for_selector("#effect >> text=Let version 1 answer now")
+    tab.page.fill("textarea[name=reason]", "the first of its kind")
+    tab.page.click("button[value=go]")
+    tab.page.wait_for_url(f"{url}/endpoints/delay-eu/releases")
+    assert "Version 1 answers 100 %" in " ".join(tab.page.inner_text("#in-service").split())
+    tab.open(f"{url}/models/signed/versions/2")
+    tab.page.click("text=Deploy…")
+    tab.page.wait_for_selector("#effect >> text=Ask for the signatures")
+    tab.page.focus("textarea[name=reason]")
+    tab.page.keyboard.type("approved in spring")
+    tab.page.keyboard.press("Tab")
+    while tab.page.evaluate("document.activeElement.value") != "go":
+        tab.page.keyboard.press("Tab")
+    tab.page.keyboard.press("Enter")
+    tab.page.wait_for_url(f"{url}/changes/*")
+    assert "approved in spring" in tab.page.inner_text("main")
+    held = ground.database.read(releases.open_ones)
+    assert [(one.endpoint, one.version) for one in held] == [("delay-eu", 1)]
+    assert tab.complaints == []
+
+
+def test_a_version_is_deployed_without_javascript(placing: tuple[str, Ground], browser: Any) -> None:
+    url, ground = placing
+    tab = Tab(browser, 390, "dark", java_script_enabled=False)
+    tab.open(f"{url}/sign-in")
+    tab.page.fill("input[name=name]", "max")
+    tab.page.fill("input[name=password]", town.PASSWORD)
+    tab.page.press("input[name=password]", "Enter")
+    tab.open(f"{url}/models/delay/deploy?version=2&endpoint=delay-eu&to=shadow")
+    tab.page.fill("input[name=mirrored]", "25")
+    tab.page.fill("textarea[name=reason]", "a quarter is enough")
+    tab.page.click("button[value=go]")
+    tab.page.wait_for_selector("text=is not what was shown")
+    assert tab.page.input_value("textarea[name=reason]") == "a quarter is enough"
+    tab.page.click("button[value=go]")
+    tab.page.wait_for_url(f"{url}/endpoints/delay-eu/releases")
+    held = ground.database.read(lambda tx: releases.open_ones(tx, endpoint="delay-eu"))
+    assert [(one.version, one.share) for one in held if one.role == "shadow"] == [(2, 0.25)]
+    tab.context.close()

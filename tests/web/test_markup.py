@@ -35,6 +35,8 @@ STARTS = (
     "/lineage/endpoint/flight-delay",
     "/models/flight-delay/as-of?at=2100-01-01",
     "/models/flight-delay/versions/2/move?kind=retire",
+    "/models/flight-delay/deploy",
+    "/models/flight-delay/promote",
 )
 REPEATS = 4
 """So many pages of one kind are looked at: a list's thousand links lead to pages that are made alike."""

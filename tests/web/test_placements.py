@@ -16,12 +16,12 @@ from tenure.records.endpoints import NewEndpoint
 from tenure.records.people import NewPerson
 from tenure.serving import routing as published
 from tenure.store import audit, changes, releases
+from tenure.store import endpoints as kept
 from tenure.store.ground import Ground
 
 from ..deploy.makers import NOW, approve, govern, make_model, make_validator, make_version
 from . import town
 from .conftest import Client
-from .test_changes import signed_in
 
 DEPLOY, PROMOTE, RELEASES = "/models/delay/deploy", "/models/delay/promote", "/endpoints/delay-eu/releases"
 SIGNED = {"steps": [{"role": "validator"}]}
@@ -38,11 +38,20 @@ def own(ground: Ground) -> Ground:
     ground.database.write(
         lambda tx: promotions.promote(tx, "delay", 1, to="champion", reason="the first", by="ann", now=NOW)
     )
-    for name, role in (("max", "engineer"), ("rita", "viewer"), ("val", "validator")):
+    for name, role in (("max", "engineer"), ("rita", "reader"), ("val", "validator")):
         new = NewPerson(name=name, printed_name=name.title(), password=town.PASSWORD, roles=[role])
         kept = people.hashed(town.PASSWORD)
         ground.database.write(lambda tx, new=new, kept=kept: people.create(tx, new, kept, by="ann", now=NOW))
     return replace(ground, clock=lambda: Instant(NOW + 3_600_000_000))
+
+
+def signed_in(ground: Ground, name: str) -> tuple[Client, str]:
+    """A browser with a session, and the token that its forms carry."""
+    client = Client(ground)
+    assert client.post("/sessions", {"name": name, "password": town.PASSWORD}).status_code == 303
+    found = re.search(r'name="csrf" value="([^"]+)"', client.get("/account").text)
+    assert found is not None
+    return client, found[1]
 
 
 class Engineer:
@@ -112,6 +121,7 @@ def test_to_look_leaves_nothing_behind(own: Ground) -> None:
     assert '<span class="tag">new</span>' in shown.text
     assert engineer.client.get(f"{PROMOTE}?version=3").status_code == 200
     assert (told(own), serving(own)) == (before, [(1, "champion", 1.0)])
+    assert [one.name for one in own.database.read(kept.list_all)] == ["delay-eu"]
     assert published.read_table(own.settings.folder).epoch == epoch
 
 
@@ -223,9 +233,7 @@ def test_an_approved_version_of_a_governed_model_moves_at_once_where_nobody_sign
     assert "the approval of the version allows it" in engineer.send(PROMOTE, act="look", to="champion").text
     assert engineer.send(PROMOTE, to="champion").headers["location"] == RELEASES
     assert serving(own) == [(2, "champion", 1.0)]
-    [change] = [
-        one.change for one in own.database.read(lambda tx: changes.search(tx)) if one.change.kind == "promote"
-    ]
+    [change] = [one.change for one in own.database.read(changes.search) if one.change.kind == "promote"]
     assert (change.state, change.reason) == ("approved", "to compare")
 
 
@@ -250,14 +258,14 @@ def test_a_challenger_is_ended_with_a_reason(own: Ground) -> None:
     assert serving(own) == [(1, "champion", 1.0)]
     assert [one.version for one in published.read_table(own.settings.folder).routes["delay-eu"].releases] == [1]
     assert "has ended already" in engineer.client.get(found[1]).text
-    champion = own.database.read(lambda tx: releases.open_ones(tx))[0].release_id
+    champion = own.database.read(releases.open_ones)[0].release_id
     assert "is not ended by itself" in html.unescape(engineer.client.get(f"{RELEASES}/{champion}/end").text)
     assert engineer.client.get("/endpoints/delay-eu/releases/none/end").status_code == 404
 
 
 def test_who_may_not_sees_no_button_and_is_refused(own: Ground) -> None:
     reader = Engineer(own, "rita")
-    release = own.database.read(lambda tx: releases.open_ones(tx))[0].release_id
+    release = own.database.read(releases.open_ones)[0].release_id
     for path in (DEPLOY, PROMOTE, f"{RELEASES}/{release}/end"):
         page = reader.client.get(path)
         assert (page.status_code, "None of your roles may" in page.text) == (200, True)
@@ -266,7 +274,7 @@ def test_who_may_not_sees_no_button_and_is_refused(own: Ground) -> None:
     for path in ("/models/delay/versions/2", RELEASES):
         page = reader.client.get(path).text
         assert not re.search(r'href="/models/delay/(deploy|promote)', page)
-        assert "/end" not in page
+        assert '/end"' not in page
     assert reader.send(DEPLOY, seen="x", to="shadow").status_code == 403
     assert reader.send(PROMOTE, seen="x", to="champion").status_code == 403
     ended = reader.client.post(f"{RELEASES}/{release}/end/do", {"csrf": reader.csrf, "reason": "because"})
