@@ -28,6 +28,7 @@ from tenure.store.ground import Ground
 from tenure.web import shares
 from tenure.web.forms import Form, answered, record, text
 from tenure.web.page import part, show
+from tenure.web.version_moves import moves_of
 
 Asked = Request[Any, Any, Any]
 Kind = Literal["deploy", "promote"]
@@ -186,7 +187,7 @@ def _page(
             "offered": offered,
             "may_ask": may_ask,
             "chosen": next((one for one in offered.versions if str(one.version) == given.get("version")), None),
-            "effect": _effect(tx, ground, new, found) if new and found else None,
+            "effect": _effect(tx, ground, principal, new, found) if new and found else None,
             "stopped": [one for at in offered.endpoints for one in kills.standing(tx, endpoint=at)],
             **said,
             "where": _field(said["where"], given),
@@ -195,7 +196,9 @@ def _page(
     return show(ground, principal, "placement.html", load, current="models", refusal=refusal)
 
 
-def _effect(tx: Transaction, ground: Ground, new: NewPlacement, found: Rehearsal) -> dict[str, Any]:
+def _effect(
+    tx: Transaction, ground: Ground, principal: Principal, new: NewPlacement, found: Rehearsal
+) -> dict[str, Any]:
     """What came of the rehearsal, to be shown."""
     info = model_versions.get(tx, new.model, new.version)
     return {
@@ -204,6 +207,7 @@ def _effect(tx: Transaction, ground: Ground, new: NewPlacement, found: Rehearsal
         "places": [(one, shares.bar(one.before), shares.bar(one.after)) for one in _shown(new, found)],
         "refusal": found.refusal,
         "gate": found.gate,
+        "may_approve": "approve" in moves_of(tx, new.model, new.version, principal),
         "waits": found.change is not None and found.change.state == "open",
         "recorded": found.change is not None,
         "signers": found.signers,

@@ -190,6 +190,7 @@ def test_nothing_is_done_but_what_was_shown(own: Ground) -> None:
 def test_a_gate_that_says_no_is_shown_with_what_would_satisfy_it(own: Ground) -> None:
     govern_and_approve(own)
     engineer = Engineer(own)
+    assert ">Ask for approval</a>" in engineer.client.get(f"{PROMOTE}?version=2").text
     for path, to in ((DEPLOY, "challenger"), (PROMOTE, "champion")):
         shown = engineer.send(path, act="look", to=to)
         assert (shown.status_code, "The gate says no" in shown.text) == (200, True)
