@@ -115,6 +115,12 @@ def test_it_stops_when_asked_to_and_starts_again_on_the_folder_it_left(tmp_path:
             assert running.process.wait(20) == 0
 
 
+def kind_of(pid: int) -> str:
+    """Which of ours a process is; empty before it has become one."""
+    command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    return command[3].decode() if len(command) > 3 else ""
+
+
 def test_the_worker_stands_back(tmp_path: Path) -> None:
     with serving(tmp_path, "--only", "control,worker", "--worker-niceness", "7") as server:
         children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children")
@@ -122,8 +128,7 @@ def test_the_worker_stands_back(tmp_path: Path) -> None:
         def niceness() -> dict[str, int]:
             told = {}
             for pid in map(int, children.read_text().split()):
-                kind = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[3].decode()
-                told[kind] = os.getpriority(os.PRIO_PROCESS, pid)
+                told[kind_of(pid)] = os.getpriority(os.PRIO_PROCESS, pid)
             return told
 
         ours = os.getpriority(os.PRIO_PROCESS, 0)

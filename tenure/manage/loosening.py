@@ -65,11 +65,10 @@ def envelope(before: declared.Envelope | None, after: declared.Envelope | None) 
 
 
 def retraining(before: declared.Retraining | None, after: declared.Retraining | None) -> str:
-    """A retraining that only proposes lets nothing through that people do not sign."""
-    if before is not None or after is None:
+    """One that promotes by itself is a rule in each part. What it only proposes, people sign."""
+    if after is None or after.then == "propose" or (before and before.then == "promote"):
         return ""
-    told = envelope(None, after.envelope)
-    return told or ("promotes by itself" if after.then == "promote" else "")
+    return "promotes by itself, and did not"
 
 
 UNTAKEN = (retraining, envelope)
@@ -206,7 +205,9 @@ def _of_record(before: Declared, after: Declared, path: str) -> Iterator[Looser]
     for field, judge in JUDGES[type(before)].items():
         old, new = getattr(before, field), getattr(after, field)
         at = f"{path}.{names[field]}".lstrip(".")
-        words = "" if not _watched(before, field) else judge(old, new)
+        if not _counts(before, after, field):
+            continue
+        words = judge(old, new)
         if words:
             yield Looser(path=at, words=words)
         elif isinstance(old, Declared) and isinstance(new, Declared):
@@ -223,8 +224,12 @@ def _of_features(before: dict[str, Feature], after: dict[str, Feature]) -> Itera
         yield from _of_record(feature, after.get(name, Feature()), f"features.{name}")
 
 
-def _watched(before: Declared, field: str) -> bool:
-    """Whether a key counts beside those of its record: how seasons are told is no rule before they are compared."""
-    return not (isinstance(before, declared.DriftMonitor) and field in ("season", "cycles")) or (
-        "season" in before.against
-    )
+def _counts(before: Declared, after: Declared, field: str) -> bool:
+    """Whether a key counts beside the others of its record: how seasons are told is no rule before they are compared,
+    nor how a retraining is done that only proposes."""
+    match before, after:
+        case declared.DriftMonitor(), _:
+            return field not in ("season", "cycles") or "season" in before.against
+        case declared.Retraining(), declared.Retraining():
+            return after.then == "promote"
+    return True
