@@ -26,6 +26,9 @@ from tenure.store import endpoints as kept
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
 
+InService = dict[str, list[ReleaseInfo]]
+"""What is in service by endpoint, champion first, with the shares as they are routed."""
+
 
 class Rehearsal(NamedTuple):
     """What came of it: at each endpoint that moves, what the gate said, whose signatures it waits for, or why it was
@@ -36,6 +39,11 @@ class Rehearsal(NamedTuple):
     change: Change | None
     signers: list[Signers]
     refusal: TenureError | None
+
+    @property
+    def before(self) -> InService:
+        """What was in service at the endpoints there were."""
+        return {one.endpoint: one.before for one in self.places if not one.is_new}
 
 
 class _TakenBack(Exception):
@@ -107,14 +115,14 @@ def _taken_back(
     gate: Callable[[Transaction], GateEvaluation | None],
 ) -> Rehearsal:
     def work(tx: Transaction) -> None:
-        before, said = _in_service(tx, model), None
+        before, said = in_service(tx, model), None
         try:
             said = gate(tx)
             change = act(tx)
         except TenureError as refusal:
             raise _TakenBack(Rehearsal(_places(before, before), said, None, [], refusal)) from None
         signers = _signers(tx, change) if change is not None and change.state == "open" else []
-        raise _TakenBack(Rehearsal(_places(before, _in_service(tx, model)), said, change, signers, None))
+        raise _TakenBack(Rehearsal(_places(before, in_service(tx, model)), said, change, signers, None))
 
     try:
         ground.database.write(work)
@@ -137,11 +145,12 @@ def _change(new: NewPlacement) -> NewChange:
     return NewChange(kind=new.kind, model=new.model, version=new.version, reason=new.reason, target=target)
 
 
-def _in_service(tx: Transaction, model: str) -> dict[str, list[ReleaseInfo]]:
+def in_service(tx: Transaction, model: str) -> InService:
+    """What is in service now at every endpoint of a model."""
     return {one.name: routing.in_service(tx, one.name) for one in kept.list_all(tx, model=model)}
 
 
-def _places(before: dict[str, list[ReleaseInfo]], after: dict[str, list[ReleaseInfo]]) -> list[Place]:
+def _places(before: InService, after: InService) -> list[Place]:
     return [
         Place(endpoint=name, before=before.get(name, []), after=there, is_new=name not in before)
         for name, there in after.items()

@@ -13,33 +13,26 @@ from litestar.response import Redirect
 from tenure.access import MODEL
 from tenure.build import model_versions, registered_models
 from tenure.deploy import environments, placements, routing
-from tenure.deploy.placements import Rehearsal
-from tenure.errors import Conflict, InvalidInput, TenureError
+from tenure.deploy.placements import InService, Rehearsal
+from tenure.errors import Conflict, TenureError
 from tenure.manage import guards, lifecycle
 from tenure.records.changes import Change
 from tenure.records.digests import digest_of
-from tenure.records.endpoints import EndpointName
 from tenure.records.people import Permission, Principal
 from tenure.records.placements import NewPlacement, Place
 from tenure.records.registry import OUT_OF_SERVICE, ModelVersionInfo
 from tenure.store import endpoints, forms, kills, releases
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
+from tenure.web import placement_entries as entries
 from tenure.web import shares
-from tenure.web.forms import Form, answered, record, text
+from tenure.web.forms import Form, answered
 from tenure.web.page import part, show
+from tenure.web.placement_entries import NEW, UNSAID, Kind
 from tenure.web.version_moves import moves_of
 
 Asked = Request[Any, Any, Any]
-Kind = Literal["deploy", "promote"]
-NEW = ""
-"""What the list of endpoints says for one that is to be made."""
 SHARE, COPIED = "10", "100"
-UNSAID = "not said yet"
-"""Stands for the reason while one only looks."""
-FIELDS = {"role": "to", "target": "to", "target.endpoint": "endpoint", "target.share": "share", "name": "named"}
-"""The fields of the form by what the verbs call them."""
-PERCENT = re.compile(r"\s*(\d{1,3}(?:[.,]\d{1,6})?)\s*%?\s*")
 
 
 class Offered(msgspec.Struct, frozen=True):
@@ -130,18 +123,20 @@ def _answer(
         return _page(request, ground, principal, kind, name, data, posted=True)
     now = ground.clock()
     try:
-        new = _asked(kind, name, data)
+        new = entries.asked(kind, name, data)
         found = placements.rehearse(ground, new, by=principal.name, now=now)
         if found.refusal is not None:
             raise found.refusal
-        if data.get("seen") != _mark(new, found):
-            raise Conflict(
-                "What you entered, or what is in service, is not what was shown. See what it does now, then do it."
-            )
+        _as_shown(data, new, found.before, found.change)
         checked = placements.prepare(ground, new, now=now)
-        change = ground.database.write(
-            lambda tx: placements.place(tx, new, by=principal.name, now=now, checked=checked)
-        )
+
+        def act(tx: Transaction) -> Change | None:
+            before = placements.in_service(tx, name)
+            change = placements.place(tx, new, by=principal.name, now=now, checked=checked)
+            _as_shown(data, new, before, change)  # once more, since to prepare may have taken long
+            return change
+
+        change = ground.database.write(act)
     except TenureError as refusal:
         return _page(request, ground, principal, kind, name, data, refusal=refusal, posted=True)
     routing.publish(ground)
@@ -173,7 +168,7 @@ def _page(
     may_ask = principal.may(Permission.MANAGE, name)
     if may_ask:
         try:
-            new = _asked(kind, name, {**given, "reason": given.get("reason", "").strip() or UNSAID})
+            new = entries.asked(kind, name, {**given, "reason": given.get("reason", "").strip() or UNSAID})
             found = placements.rehearse(ground, new, by=principal.name, now=ground.clock())
         except TenureError as wrong:
             refusal = refusal or (wrong if posted else None)
@@ -190,7 +185,7 @@ def _page(
             "effect": _effect(tx, ground, principal, new, found) if new and found else None,
             "stopped": [one for at in offered.endpoints for one in kills.standing(tx, endpoint=at)],
             **said,
-            "where": _field(said["where"], given),
+            "where": entries.field(said["where"], given),
         }
 
     return show(ground, principal, "placement.html", load, current="models", refusal=refusal)
@@ -213,7 +208,7 @@ def _effect(
         "signers": found.signers,
         "form": forms.get(tx, new.model, new.version),
         "environment": environments.shown(tx, ground.settings, info),
-        "seen": _mark(new, found),
+        "seen": _mark(new, found.before, found.change),
     }
 
 
@@ -279,69 +274,18 @@ def _named_after(model: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", model.lower()).strip("-")[:63]
 
 
-def _asked(kind: Kind, name: str, data: Mapping[str, str]) -> NewPlacement:
-    """What the form asks for. Raises InvalidInput naming the field."""
-    form = dict(data)
-    to, at, is_new = data.get("to", ""), "", False
-    if kind == "deploy":
-        at, is_new = data.get("endpoint", NEW), data.get("endpoint", NEW) == NEW
-        at = _new_name(form) if is_new else at
-    if to not in (("champion", "challenger", "shadow") if kind == "deploy" else ("champion", "challenger")):
-        raise InvalidInput("Choose what the version is to do.", where="to")
-    part = {"challenger": "share", "shadow": "mirrored"}.get(to)
-    return record(
-        NewPlacement,
-        kind=kind,
-        model=name,
-        version=_number(data.get("version", "")),
-        to=to,
-        reason=text(form, "reason"),
-        endpoint=at,
-        is_new=is_new,
-        share=_share(form, part) if part else 0.0,
-    )
-
-
-def _new_name(form: dict[str, str]) -> str:
-    given = form.get("named", "").strip()
-    try:
-        return msgspec.convert(given, EndpointName)
-    except msgspec.ValidationError:
-        raise InvalidInput(
-            "The name of an endpoint must be small letters, digits and hyphens, begin with a letter or a digit, and "
-            f"have at most 63 characters. Got {given[:80]!r}.",
-            where="named",
-        ) from None
-
-
-def _number(said: str) -> int:
-    if not (said.isascii() and said.isdecimal() and len(said) < 10):
-        raise InvalidInput("Choose a version.", where="version")
-    return int(said)
-
-
-def _share(form: dict[str, str], field: str) -> float:
-    """A share that is given in percent, 0–1. A challenger leaves something to the champion; a shadow may see all."""
-    told = PERCENT.fullmatch(form.get(field, ""))
-    share = float(told[1].replace(",", ".")) / 100 if told else -1.0
-    if not (0 < share < 1 or (field == "mirrored" and share == 1)):
-        most = "less than 100" if field == "share" else "at most 100"
-        raise InvalidInput(
-            f"It must be more than 0 and {most} %. Got {form.get(field, '')[:40]!r}. Write 10 for 10 %.", where=field
+def _as_shown(data: Mapping[str, str], new: NewPlacement, before: InService, change: Change | None) -> None:
+    """Raises Conflict when something else would be done than what the page showed."""
+    if data.get("seen") != _mark(new, before, change):
+        raise Conflict(
+            "What you entered, or what is in service, is not what was shown. See what it does now, then do it."
         )
-    return share
 
 
-def _field(where: str, given: Mapping[str, str]) -> str:
-    """The field of the form that something is wrong with."""
-    field = FIELDS.get(where, where)
-    return "mirrored" if field == "share" and given.get("to") == "shadow" else field
-
-
-def _mark(new: NewPlacement, found: Rehearsal) -> str:
+def _mark(new: NewPlacement, before: InService, change: Change | None) -> str:
     """What was shown, so that nothing else is done: what is asked for, and what was in service then."""
-    there = [[one.endpoint, [[here.release_id, here.share] for here in one.before]] for one in found.places]
-    waits = found.change is not None and found.change.state == "open"
+    there = [[name, [[here.release_id, here.share] for here in before[name]]] for name in sorted(before)]
+    waits = change is not None and change.state == "open"
     return digest_of([msgspec.structs.replace(new, reason=UNSAID), there, waits])
 
 

@@ -9,11 +9,14 @@ from typing import Any
 
 import pytest
 
-from tenure.deploy import endpoints, promotions
+from tenure.deploy import endpoints, placements, promotions
+from tenure.deploy import releases as deployed
 from tenure.manage import people
 from tenure.records.base import Instant
-from tenure.records.endpoints import NewEndpoint
+from tenure.records.endpoints import NewEndpoint, NewRelease
+from tenure.records.facts import BytesChecked
 from tenure.records.people import NewPerson
+from tenure.records.placements import NewPlacement
 from tenure.serving import routing as published
 from tenure.store import audit, changes, releases
 from tenure.store import endpoints as kept
@@ -185,6 +188,23 @@ def test_nothing_is_done_but_what_was_shown(own: Ground) -> None:
     engineer.send(DEPLOY, to="shadow", version="3")
     assert engineer.send(DEPLOY, to="challenger", seen=shown).status_code == 409
     assert (2, "challenger", 0.1) not in serving(own)
+
+
+def test_what_changes_while_the_files_are_read_is_not_written_over(
+    own: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engineer, prepare = Engineer(own), placements.prepare
+    new = NewRelease(version=3, role="challenger", reason="in between", share=0.5)
+
+    def slow(ground: Ground, asked: NewPlacement, *, now: Instant) -> BytesChecked:
+        ground.database.write(lambda tx: deployed.add(tx, "delay-eu", new, by="ann", now=now))
+        return prepare(ground, asked, now=now)
+
+    monkeypatch.setattr(placements, "prepare", slow)
+    refused = engineer.send(DEPLOY, to="challenger")
+    assert (refused.status_code, "is not what was shown" in refused.text) == (409, True)
+    assert "Now: version 1 answers 50 %, version 3 answers 50 %" in refused.text
+    assert serving(own) == [(1, "champion", 1.0), (3, "challenger", 0.5)]
 
 
 def test_a_gate_that_says_no_is_shown_with_what_would_satisfy_it(own: Ground) -> None:
