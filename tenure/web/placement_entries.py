@@ -69,9 +69,9 @@ def _share(form: dict[str, str], field: str) -> float:
     told = PERCENT.fullmatch(form.get(field, ""))
     share = float(told[1].replace(",", ".")) / 100 if told else -1.0
     if not (0 < share < 1 or (field == "mirrored" and share == 1)):
-        most = "less than 100" if field == "share" else "at most 100"
+        what, most = ("The share", "less than 100") if field == "share" else ("What is copied", "at most 100")
         raise InvalidInput(
-            f"It must be more than 0 and {most} %. Got {form.get(field, '')[:40]!r}. Write 10 for 10 %.", where=field
+            f"{what} must be more than 0 and {most} %. Got {form.get(field, '')[:40]!r}. Write 10 for 10 %.", where=field
         )
     return share
 

@@ -327,6 +327,15 @@ def test_versions_are_deployed_by_hand_at_once_or_by_a_change_that_people_sign(
     tab.page.click("text=Deploy…")
     tab.page.check("input[value=shadow]")  # the rehearsal follows by itself
     tab.page.wait_for_selector("#effect >> text=scores copies of everything")
+    tab.page.fill("input[name=mirrored]", "0")
+    tab.page.press("input[name=mirrored]", "Tab")
+    tab.page.wait_for_selector("#wrong-mirrored >> text=What is copied must be more than 0")
+    assert [one for one in tab.complaints if "400" not in one] == []  # the browser notes each form that is refused
+    tab.complaints.clear()
+    tab.page.fill("input[name=mirrored]", "50")
+    tab.page.press("input[name=mirrored]", "Tab")
+    tab.page.wait_for_selector("#effect >> text=scores copies of 50 %")
+    assert tab.page.query_selector(".wrong, [aria-invalid]") is None
     tab.page.select_option("select[name=version]", "1")
     tab.page.check("input[value=champion]")
     tab.page.wait_for_selector("#effect >> text=Let version 1 answer now")
