@@ -71,7 +71,8 @@ def _share(form: dict[str, str], field: str) -> float:
     if not (0 < share < 1 or (field == "mirrored" and share == 1)):
         what, most = ("The share", "less than 100") if field == "share" else ("What is copied", "at most 100")
         raise InvalidInput(
-            f"{what} must be more than 0 and {most} %. Got {form.get(field, '')[:40]!r}. Write 10 for 10 %.", where=field
+            f"{what} must be more than 0 and {most} %. Got {form.get(field, '')[:40]!r}. Write 10 for 10 %.",
+            where=field,
         )
     return share
 
