@@ -6,7 +6,7 @@ from typing import Any
 
 from tenure.errors import InvalidInput
 from tenure.records import parsing, yaml_text
-from tenure.records.model_files import ModelFile
+from tenure.records.model_files import BOTH_WIDTHS, ModelFile
 
 
 def mapping(text: str) -> dict[str, Any]:
@@ -18,6 +18,13 @@ def read(text: str) -> ModelFile:
     """A file. Raises InvalidInput with the path of what does not fit, the line it stands in, and what was meant."""
     declared = mapping(text)
     try:
+        _check_one_width(declared.get("monitors"))
         return parsing.parse(declared, ModelFile, named="The model's file")
     except InvalidInput as problem:
         raise InvalidInput(problem.message, where=yaml_text.placed(text, problem.where)) from None
+
+
+def _check_one_width(monitors: Any) -> None:
+    """The record cannot tell a width of 7 days that was written from one that was not."""
+    if isinstance(monitors, dict) and monitors.get("window_hours") is not None and "window_days" in monitors:
+        raise InvalidInput(f"{BOTH_WIDTHS}.", where="monitors.window_hours")
