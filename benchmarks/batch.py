@@ -88,7 +88,7 @@ def bare(order: Path, output: Path) -> None:
     folder, release = msgspec.json.decode(order.read_bytes(), type=tuple[str, Release])
     assert release.form is not None
     form = OfForm(release, bulk.load(Path(folder) / "form", release.form))
-    with pq.ParquetFile(Path(folder) / "in.parquet") as source:
+    with pq.ParquetFile(Path(folder) / "in.parquet", pre_buffer=False) as source:
         writer: Any = None
         for batch in source.iter_batches(CHUNK_ROWS):
             columns = {name: batch.column(name) for name in batch.schema.names}

@@ -19,16 +19,15 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
 import pyarrow.parquet as pq
-from rich.console import Console
-from rich.markdown import Markdown
 
+from benchmarks.experiments import Grid, show
 from tenure.demo import recipe
 from tenure.demo.flights import load as load_flights
 from tenure.monitor import estimating, judging
@@ -122,8 +121,12 @@ def _both(score: Floats) -> Floats:
     return np.column_stack([1 - score, score]).ravel()
 
 
-def experiment() -> str:
-    """The table as Markdown: mean absolute error, and how often the interval held the truth."""
+def grids() -> Iterator[Grid]:
+    yield of_people()
+    yield of_flights()
+
+
+def of_people() -> Grid:
     known, later = people()
     errors: dict[str, dict[str, list[float]]] = {}
     held: dict[str, dict[str, list[bool]]] = {}
@@ -142,18 +145,17 @@ def experiment() -> str:
                     held.setdefault(way, {}).setdefault(name, []).append(one.low <= truth[name] <= one.high)
         for name in SHOWN:
             floor[name].append(_spread(told["calibrated and weighted"][name]))
-    lines = [
-        "| | accuracy | ROC AUC | F1 | 95 % interval held accuracy · ROC AUC · F1 |",
-        "|---|---|---|---|---|",
-    ]
+    rows = []
     for way, of_metric in errors.items():
-        figures = " | ".join(f"{np.mean(of_metric[name]):.4f}" for name in SHOWN)
-        shares = [f"{np.mean(held[way][name]):.0%}" for name in SHOWN] if way in held else ["–"]
-        lines.append(f"| {way} | {figures} | {' · '.join(shares)} |")
-    lines.append(f"| floor of chance | {' | '.join(f'{np.mean(floor[name]):.4f}' for name in SHOWN)} | |")
-    return (
+        shares = " · ".join(f"{np.mean(held[way][name]):.0%}" for name in SHOWN) if way in held else "–"
+        rows.append((way, *(f"{np.mean(of_metric[name]):.4f}" for name in SHOWN), shares))
+    rows.append(("floor of chance", *(f"{np.mean(floor[name]):.4f}" for name in SHOWN), ""))
+    return Grid(
+        "People of Massachusetts: are they employed?",
+        ("", "accuracy", "ROC AUC", "F1", "95 % interval held accuracy · ROC AUC · F1"),
+        rows,
         f"Mean absolute error against what came true, {chunks} chunks of {CHUNK:,} people, {len(known.y):,} with known "
-        "outcomes.\n\n" + "\n".join(lines) + "\n\n" + of_flights()
+        "outcomes.",
     )
 
 
@@ -209,18 +211,19 @@ def _week(table: Any, start_at: int) -> Judgeable:
     )
 
 
-def of_flights() -> str:
-    lines = [
-        "| reference | weeks | event rate within | AUC within | first week without an estimate | weeks without |",
-        "|---|---|---|---|---|---|",
-    ]
+def of_flights() -> Grid:
+    rows = []
     for name, windows in (("the baseline alone", False), ("earlier weeks, weighted", True)):
         weeks = flights(windows=windows)
-        shares = [share_held(weeks, metric) for metric in ("event_rate", "roc_auc")]
+        shares = [f"{share_held(weeks, metric):.0%}" for metric in ("event_rate", "roc_auc")]
         silent = [number for number, week in enumerate(weeks, start=1) if not is_told(week)]
-        first = str(silent[0]) if silent else "never"
-        lines.append(f"| {name} | {len(weeks)} | {shares[0]:.0%} | {shares[1]:.0%} | {first} | {len(silent)} |")
-    return "Flights, whose rate of delays moves:\n\n" + "\n".join(lines)
+        rows.append((name, str(len(weeks)), *shares, str(silent[0]) if silent else "never", str(len(silent))))
+    return Grid(
+        "Flights, whose rate of delays moves",
+        ("reference", "weeks", "event rate within", "AUC within", "first week without an estimate", "weeks without"),
+        rows,
+        "Within: the share of weeks in which the 95 % interval held what came true.",
+    )
 
 
 def share_held(weeks: list[Week], metric: str) -> float:
@@ -241,7 +244,8 @@ def _spread(one: Estimate) -> float:
 
 
 def main() -> None:
-    Console().print(Markdown(experiment()))
+    for grid in grids():
+        show(grid)
 
 
 if __name__ == "__main__":

@@ -14,10 +14,9 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
-from rich.console import Console
-from rich.markdown import Markdown
 from scipy import special
 
+from benchmarks.experiments import Grid, show
 from tenure.records.profiles import CategoricalProfile, ColumnProfile, NumericProfile
 from tenure.sdk import profiles
 from tenure.stats import bin_laws, distances, drift_bins, drift_table
@@ -193,41 +192,45 @@ def _table(rng: np.random.Generator, rows: int, correlation: float) -> Array:
     return math.sqrt(correlation) * common + math.sqrt(1 - correlation) * own
 
 
-def experiment(trials: int = TRIALS, fdr_trials: int = 400) -> str:
-    """Both tables as Markdown."""
+def grids(trials: int = TRIALS, fdr_trials: int = 400) -> Iterator[Grid]:
     error = math.sqrt(LEVEL * (1 - LEVEL) / trials) * 100
-    lines = [
-        "## False alarms of the drift statistics",
-        "",
+    yield Grid(
+        "Alarms where there is no drift",
+        ("column", "n", "m", "PSI, 10 bins", "PSI, 20", "χ², 10", "χ², 20", "G, 10", "G, 20", "KS", "CvM", "AD"),
+        [
+            (one.shape, f"{one.n:,}", f"{one.m:,}", *map(_percent, one.shares.values()))  # in the order of NAMES
+            for one in cells(trials)
+        ],
         f"Share of trials without drift in which p ≤ 5 %, in percent; {trials:,} trials each, so the Monte-Carlo error "
-        f"(one standard error) is {error:.2f} points.",
-        "",
-        "| column | n | m | PSI, 10 bins | PSI, 20 | χ², 10 | χ², 20 | G, 10 | G, 20 | KS | Cramér–von Mises "
-        "| Anderson–Darling |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
-    ]
-    for one in cells(trials):
-        told = ["–" if share is None else f"{share * 100:.1f}" for share in one.shares.values()]
-        lines.append(f"| {one.shape} | {one.n:,} | {one.m:,} | {' | '.join(told)} |")
-    lines += [
-        "",
-        f"## False discoveries among 100 features ({fdr_trials:,} trials each)",
-        "",
-        "| correlation | changed | q level | share of false discoveries | Monte-Carlo error | changed ones found |",
-        "|---:|---:|---:|---:|---:|---:|",
-    ]
-    for correlation in (0.0, 0.5):
-        for changed in (0, 20):
-            got = discoveries(correlation, changed, 0.05, fdr_trials)
-            lines.append(
-                f"| {correlation:g} | {changed} | {got.level:.0%} | {got.false_share:.1%} | {got.error:.1%} | "
-                f"{got.found:.1f} |"
+        f"(one standard error) is {error:.2f} points. n: rows of the reference, m: of the window. CvM: Cramér–von "
+        "Mises, AD: Anderson–Darling; both and KS have no meaning for levels without an order.",
+    )
+    yield Grid(
+        "False discoveries among 100 features",
+        ("correlation", "changed", "q level", "false discoveries", "Monte-Carlo error", "changed ones found"),
+        [
+            (
+                f"{got.correlation:g}",
+                str(got.changed),
+                f"{got.level:.0%}",
+                f"{got.false_share:.1%}",
+                f"{got.error:.1%}",
+                f"{got.found:.1f}",
             )
-    return "\n".join(lines) + "\n"
+            for got in (discoveries(rho, changed, LEVEL, fdr_trials) for rho in (0.0, 0.5) for changed in (0, 20))
+        ],
+        f"Mean share of false ones among the features called at q ≤ 5 % (Benjamini–Hochberg on the p-values of PSI), "
+        f"{fdr_trials:,} trials each, 2,000 rows on each side; the changed ones moved by a quarter of their spread.",
+    )
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{share * 100:.1f}"
 
 
 def main() -> None:
-    Console().print(Markdown(experiment()))
+    for grid in grids():
+        show(grid)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tenure import logs
 from tenure import settings as settings_
 from tenure.errors import CannotStart, TenureError
 from tenure.serving import lifeline
@@ -283,6 +284,8 @@ def serve(settings: Settings) -> None:
 def main(kind: str) -> None:
     """Entry of a child process."""
     logging.basicConfig(level=logging.WARNING, format=f"%(asctime)s {kind} %(levelname)s %(name)s: %(message)s")
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(logs.Recurring())
     lifeline.die_with_parent(int(os.environ[PARENT_VARIABLE]))
     lean.refuse_frameworks()
     try:

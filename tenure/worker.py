@@ -5,17 +5,55 @@ judges the windows that are due, looks at error budgets once a minute, opens and
 one step on, has versions in service compiled, has people told of alerts, sends the messages that wait in the outbox and
 what endpoints export, and signs a checkpoint of the audit log from time to time.
 Each step is safe to be killed in: what it had not committed it does again.
+Where nothing happens it only asks whether something was committed or journaled, and looks at all of it once a second.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
+import time
+from collections.abc import Callable
 
 from tenure.records.base import Instant
 from tenure.store.ground import Ground
 
 log = logging.getLogger("tenure.worker")
+QUIET_AFTER_S = 5.0
+QUIET_LOOK_S = 1.0
+
+
+class Lull:
+    """Tells which looks can be left out because nothing happens: a look is some twenty statements, five times a second.
+
+    After five seconds without anything to do, a look is due when somebody has committed or journaled since the last
+    one, and once a second for what only waits for time to pass: a retry, a lease, the end of a job.
+    """
+
+    def __init__(self, news: Callable[[], object], clock: Callable[[], float] = time.monotonic) -> None:
+        self._news = news
+        self._clock = clock
+        self._moved_at = self._looked_at = clock()
+        self._seen: object = None
+
+    def due(self) -> bool:
+        """Whether to look now; what comes from now on is news at the next time."""
+        now = self._clock()
+        if now - self._moved_at < QUIET_AFTER_S:
+            return True
+        try:
+            found = self._news()
+        except Exception:  # a look tells what is wrong
+            return True
+        if found == self._seen and now - self._looked_at < QUIET_LOOK_S:
+            return False
+        self._seen, self._looked_at = found, now
+        return True
+
+    def looked(self, moved: bool) -> None:
+        """A look is over; `moved`: there was something to do."""
+        if moved:
+            self._moved_at = self._clock()
 
 
 def run(ground: Ground, stopping: threading.Event) -> None:
@@ -31,10 +69,15 @@ def run(ground: Ground, stopping: threading.Event) -> None:
     notifier, watcher, pace = NoticeSender(), burning.Watcher(), intake.Pace()
     teller, keeper, exporter = segments.Teller(), checkpoints.Keeper(), exports.Exporter()
 
+    lull = Lull(lambda: (ground.database.committed(), intake.journaled(ground)))
+
     def take_in(ground: Ground, now: Instant) -> bool:
         return intake.take_in(ground, now, exporter, pace)
 
     while not stopping.is_set():
+        if not lull.due():
+            stopping.wait(ground.settings.worker_tick_ms / 1000)
+            continue
         moved = False
         for step in (
             take_in,
@@ -54,6 +97,7 @@ def run(ground: Ground, stopping: threading.Event) -> None:
                 moved = step(ground, ground.clock()) or moved
             except Exception:
                 log.exception("the worker's step %s failed; it is tried again", step.__module__)
+        lull.looked(moved)
         if not moved:
             stopping.wait(ground.settings.worker_tick_ms / 1000)
     runner.stop(ground, ground.clock())

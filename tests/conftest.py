@@ -6,12 +6,13 @@ import contextlib
 import gc
 import os
 import socket
+import sqlite3
 import ssl
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -19,6 +20,9 @@ from typing import NoReturn
 
 import pytest
 import sqlalchemy as sa
+from _pytest.doctest import DoctestModule
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from tenure.build import experiments
 from tenure.manage import people
@@ -47,6 +51,13 @@ LONG = (
 """Where the long files are: a suite on several processors ends soonest when it begins with them."""
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file() -> Generator[None, list[pytest.Collector], list[pytest.Collector]]:
+    """Examples that run stand in the package: no process of several searches the files of the tests for them."""
+    found = yield
+    return [one for one in found if not isinstance(one, DoctestModule)]
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The long files first, in this order; pytest itself sorts the folders it is given by name."""
     places = {name: place for place, name in enumerate(LONG)}
@@ -70,24 +81,49 @@ def missing(what: str) -> NoReturn:
 
 
 def make_ground(folder: Path, url: str = "", clock: Callable[[], Instant] = lambda: NOON) -> Ground:
-    """A ground in a folder. A new SQLite starts as a copy: migrations run once for all tests of a process."""
+    """A ground in a folder. A new SQLite starts as a copy: migrations run once for all tests of a process.
+
+    No test pulls the plug, so nothing waits for a disk: SQLite is told so, and the key is written without an fsync.
+    """
     settings = Settings(data=str(folder), database_url=url)
     file = Path(settings.database.removeprefix("sqlite:///"))
-    if not url and not file.exists():
+    is_new = not url and not file.exists()
+    if is_new:
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(_migrated_sqlite())
+        file.write_bytes(_seeded_sqlite())
     database = Database(settings.database)
-    migrate.to_newest(database)
-    database.write(lambda tx: experiments.seed(tx, NOON))
+    if database.is_sqlite:
+        sa.event.listen(database.engine, "connect", _leave_the_disk_alone)
+    if not is_new:
+        migrate.to_newest(database)
+        database.write(lambda tx: experiments.seed(tx, NOON))
+    _write_key(folder / "keys" / "signing.pem")
     return Ground(settings, database, ArtifactStore(settings.artifacts), open_key(folder), clock)
 
 
 @cache
-def _migrated_sqlite() -> bytes:
+def _seeded_sqlite() -> bytes:
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "migrated.db"
+        file = Path(folder) / "seeded.db"
         _migrate(f"sqlite:///{file}")
+        database = Database(f"sqlite:///{file}")
+        database.write(lambda tx: experiments.seed(tx, NOON))
+        database.close()
         return file.read_bytes()
+
+
+def _leave_the_disk_alone(connection: sqlite3.Connection, _record: object) -> None:
+    connection.execute("PRAGMA synchronous=OFF")
+
+
+def _write_key(path: Path) -> None:
+    """A new key for each ground, as `open_key` would make it."""
+    if path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    private = Ed25519PrivateKey.generate()
+    path.touch(0o600)
+    path.write_bytes(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
 
 
 def _migrate(url: str) -> None:

@@ -10,15 +10,15 @@ from litestar.response import Stream
 
 from tenure.access import ALERT, ENDPOINT, LISTED
 from tenure.monitor import alert_rows, alerts, incidents, mutes, notices
-from tenure.monitor.alert_rows import Form, RowsQuery
-from tenure.records.alerts import Acknowledgement, Alert, AlertState
+from tenure.monitor.alert_rows import RowsQuery
+from tenure.records.alerts import Acknowledgement, Alert, AlertState, RowsForm
 from tenure.records.incidents import ChannelInfo, Incident, Mute, NewMute, Notice, Trial, Unmuting
 from tenure.records.people import Permission, Principal
 from tenure.store import notices as told
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
 
-MEDIA: dict[Form, str] = {"parquet": "application/vnd.apache.parquet", "csv": "text/csv"}
+MEDIA: dict[RowsForm, str] = {"parquet": "application/vnd.apache.parquet", "csv": "text/csv"}
 
 
 @get("/api/v1/alerts", permission=Permission.READ, subject=LISTED, sync_to_thread=True)
@@ -82,7 +82,7 @@ def get_alert_query(alert_id: str, ground: Ground) -> RowsQuery:
 
 
 @get("/api/v1/alerts/{alert_id:str}/rows", permission=Permission.MANAGE, subject=ALERT, sync_to_thread=True)
-def get_alert_rows(ground: Ground, principal: Principal, alert_id: str, form: Form = "parquet") -> Stream:
+def get_alert_rows(ground: Ground, principal: Principal, alert_id: str, form: RowsForm = "parquet") -> Stream:
     """The rows behind an alert as Parquet or CSV; protected columns are there for who has the permission `protect`.
     The audit log is told of it."""
     may = principal.permissions >= {Permission.PROTECT}

@@ -26,6 +26,7 @@ from tenure.records.changes import (
     NewSignature,
 )
 from tenure.records.inbox import Inbox
+from tenure.records.model_files import ModelFile
 from tenure.records.people import Permission, Principal
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
@@ -65,6 +66,12 @@ def list_changes(
 def get_change(change_id: str, ground: Ground) -> Change:
     """A change request with its signatures."""
     return ground.database.read(lambda tx: changes.get(tx, change_id))
+
+
+@get("/api/v1/changes/{change_id:str}/file", permission=Permission.READ, subject=CHANGE, sync_to_thread=True)
+def get_revised_file(change_id: str, ground: Ground) -> ModelFile:
+    """The model's file that is to stand when a change of kind `revise` is approved, as it was pinned."""
+    return ground.database.read(lambda tx: changes.file_of(tx, change_id))
 
 
 # Who signs is the person whose password is in the body, whoever sends it: READ lets it in, `signing` checks the rest.
@@ -145,6 +152,7 @@ handlers = [
     open_change,
     list_changes,
     get_change,
+    get_revised_file,
     sign_change,
     list_envelopes,
     withdraw_change,

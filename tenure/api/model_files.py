@@ -20,11 +20,19 @@ from tenure.store.ground import Ground
 
 @put("/api/v1/models/{name:str}/file", permission=Permission.MANAGE, subject=MODEL, sync_to_thread=True)
 def apply_file(
-    name: str, body: bytes, ground: Ground, principal: Principal, dry_run: bool = False, seen: int | None = None
+    name: str,
+    body: bytes,
+    ground: Ground,
+    principal: Principal,
+    dry_run: bool = False,
+    seen: int | None = None,
+    reason: str | None = None,
 ) -> Applied:
     """Apply a model's file, as JSON; with `dry_run` only say what it would change. The same file again does nothing.
 
-    `seen` is the revision that was looked at: when another one stands by now, nothing is applied.
+    `seen` is the revision that was looked at: when another one stands by now, nothing is applied. A file that loosens
+    rules that bind is not applied either: `looser` says which, `needs` who must sign, and `change` is the request that
+    was opened with the `reason`.
     """
     file = model_files.parse(body)
     if file.model != name:
@@ -34,7 +42,7 @@ def apply_file(
         configured = model_files.configured_of(ground.settings)
         now = ground.clock()
         return model_files.apply(
-            tx, file, by=principal.name, now=now, dry_run=dry_run, seen=seen, configured=configured
+            tx, file, by=principal.name, now=now, dry_run=dry_run, seen=seen, reason=reason, configured=configured
         )
 
     if dry_run:

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenure.batch.checking import Columns
-from tenure.records.batches import FEATURE_TYPES, PART_COLUMNS, BatchOrder
-from tenure.store.lake import FEATURE_PREFIX
+from tenure.records.batches import FEATURE_PREFIX, FEATURE_TYPES, PART_COLUMNS, BatchOrder
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -98,7 +98,7 @@ class ParquetFiles:
                 left -= count
                 continue
             try:
-                with pq.ParquetFile(file) as opened:
+                with pq.ParquetFile(file, pre_buffer=False) as opened:  # else all that was read stays in memory
                     groups, left = _groups_from(opened.metadata, left)
                     for batch in opened.iter_batches(CHUNK_ROWS, row_groups=groups, columns=list(columns)):
                         skipped = min(left, batch.num_rows)

@@ -24,17 +24,10 @@ def show_as_of(found: Told, as_json: bool) -> None:
     ]
     show(found, False, ["endpoint", "version", "role", "share", "since (UTC)", "why"], rows, f"In service: {title}")
     show(found, False, ["", ""], _model_rows(found), "The model then")
+    _show_signed(found, found["revisions"], "Signatures for the model's file")
     for version in found["versions"]:
         show(found, False, ["", ""], _version_rows(version), f"Version {version['version']}")
-        signed = [
-            (change["kind"], one["printed_name"], one["role"], one["meaning"], one["reason"], when(one["signed_at"]))
-            for change in version["changes"]
-            for one in change["signatures"]
-            if not one["voided"]
-        ]
-        if signed:
-            columns = ["for", "signed by", "role", "meaning", "reason", "at (UTC)"]
-            show(found, False, columns, signed, f"Signatures for version {version['version']}")
+        _show_signed(found, version["changes"], f"Signatures for version {version['version']}")
         gates = [
             (
                 one["gate"],
@@ -48,6 +41,17 @@ def show_as_of(found: Told, as_json: bool) -> None:
         if gates:
             columns = ["gate", "result", "policy", "facts", "at (UTC)"]
             show(found, False, columns, gates, f"Gates of version {version['version']}")
+
+
+def _show_signed(found: Told, changes: list[Told], title: str) -> None:
+    signed = [
+        (change["kind"], one["printed_name"], one["role"], one["meaning"], one["reason"], when(one["signed_at"]))
+        for change in changes
+        for one in change["signatures"]
+        if not one["voided"]
+    ]
+    if signed:
+        show(found, False, ["for", "signed by", "role", "meaning", "reason", "at (UTC)"], signed, title)
 
 
 def _model_rows(found: Told) -> list[tuple[str, Any]]:

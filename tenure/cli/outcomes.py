@@ -92,7 +92,7 @@ def _streamed(file: Path) -> Iterator[bytes]:
 
     pieces = _Pieces()
     try:
-        with pq.ParquetFile(file) as opened:
+        with pq.ParquetFile(file, pre_buffer=False) as opened:  # else all that was read stays in memory
             with pa.ipc.new_stream(pa.PythonFile(pieces, mode="w"), opened.schema_arrow) as stream:
                 for batch in opened.iter_batches(ROWS_AT_ONCE):
                     stream.write_batch(batch)

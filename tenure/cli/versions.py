@@ -187,11 +187,8 @@ def discussion(change_id: str, client: Any, as_json: bool) -> None:
 def changes(state: str | None, model: str | None, client: Any, as_json: bool) -> None:
     """Change requests, newest first."""
     found = client.get("/api/v1/changes", _given(state=state, model=model))
-    rows = [
-        (one["change_id"], one["kind"], f"{one['model']} {one['version']}", one["state"], when(one["opened_at"]))
-        for one in found
-    ]
-    show(found, as_json, ["change", "kind", "version", "state", "opened (UTC)"], rows, "Changes")
+    rows = [(one["change_id"], one["kind"], _of(one), one["state"], when(one["opened_at"])) for one in found]
+    show(found, as_json, ["change", "kind", "about", "state", "opened (UTC)"], rows, "Changes")
 
 
 @command.command("sign")
@@ -299,7 +296,12 @@ def _open(client: Any, kind: str, model: str, version: int, reason: str, as_json
 
 
 def _about(change: dict[str, Any]) -> str:
-    return f"{change['kind']} {change['model']} {change['version']} ({change['change_id']})"
+    return f"{change['kind']} {_of(change)} ({change['change_id']})"
+
+
+def _of(change: dict[str, Any]) -> str:
+    """What a change is about: a version, or the model's file."""
+    return f"the file of {change['model']}" if change["revising"] else f"{change['model']} {change['version']}"
 
 
 def _missing(change: dict[str, Any]) -> str:

@@ -38,6 +38,10 @@ class Flights:
     def of_month(self, month: int) -> DataFrame:
         return self.table[self.table["month"] == month]
 
+    def until_month(self, month: int) -> Flights:
+        """Without what departs after a month."""
+        return Flights(self.table[self.table["month"] <= month])
+
     def after_january(self) -> DataFrame:
         return self.table[self.table["month"] > 1]
 

@@ -16,7 +16,7 @@ from tenure.demo.stage import Stage, set_stage
 FAST_FLIGHTS = 44_000  # of the whole year; about 40,400 of them are replayed
 
 
-def tell(*, fast: bool, keep: bool, data: str | None, port: int | None, console: Console) -> None:
+def tell(*, fast: bool, until: int, keep: bool, data: str | None, port: int | None, console: Console) -> None:
     """Play the whole story. Raises when a step did not really happen."""
     for number in (signal.SIGINT, signal.SIGTERM):  # both as Ctrl-C, also in the background of a script
         signal.signal(number, signal.default_int_handler)
@@ -26,7 +26,7 @@ def tell(*, fast: bool, keep: bool, data: str | None, port: int | None, console:
             f"[bold]Tenure[/bold] at {stage.client.url}, everything in {stage.folder}", highlight=False, soft_wrap=True
         )
         with console.status("reading the flights of 2013 …"):
-            year = flights.load(FAST_FLIGHTS if fast else None)
+            year = flights.load(FAST_FLIGHTS if fast else None).until_month(until)
         estimator, people = _begin(stage, year)
         passed = _pass_the_year(stage, year, people)
         stage.chapter(6, "What came of it", f"{time.monotonic() - started:.0f} s after the start")

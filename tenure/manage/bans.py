@@ -52,7 +52,7 @@ def unconditional(force: InForce) -> list[tuple[PublishedPolicy, Ban]]:
 def counting(force: InForce, found: Facts) -> list[tuple[PublishedPolicy, Ban]]:
     """The bans in force whose condition is true of a version. One that cannot be answered counts as true."""
     bans = force.bans()
-    asked = cel.Asked(msgspec.to_builtins(found), [ban.condition for _, ban in bans if ban.condition])
+    asked = cel.Asked(msgspec.to_builtins(found))
     return [(policy, ban) for policy, ban in bans if not ban.condition or _is_true(asked.ask(ban.condition))]
 
 

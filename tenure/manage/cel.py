@@ -8,7 +8,7 @@ but true or false, did not hold. A fact that is None counts as not there, since 
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from importlib.machinery import ExtensionFileLoader
 from importlib.metadata import version
@@ -32,52 +32,55 @@ class Answer(NamedTuple):
     problem: str
 
 
+class _HandedOver(NamedTuple):
+    """Facts as the engine holds them, and the length of the longest list or mapping among them."""
+
+    context: Any
+    longest: int
+
+
 class Asked:
-    """Facts that several expressions are asked of: what those look at is handed to the engine once.
+    """Facts that several expressions are asked of. What they look at is handed to the engine once, and so is asked
+    what several of them ask alike: policies of one house repeat each other."""
 
-    `expressions` are those that will be asked. Any other gets an answer too, from facts that are handed over for it
-    alone: nothing that it looks at can be missing because nobody had announced it.
-    """
-
-    def __init__(
-        self, facts: Mapping[str, Any], expressions: Iterable[str] = (), *, longest: int | None = None
-    ) -> None:
-        """`longest`: the length of the longest list or mapping, where it is known already."""
+    def __init__(self, facts: Mapping[str, Any]) -> None:
         self.facts = facts
-        self._longest = _longest(facts) if longest is None else longest
-        self._announced = tuple(expressions)
-        self._context = self._handed_over(self._announced)
+        self._handed_over: dict[bytes, _HandedOver] = {}
         self._answers: dict[str, Answer] = {}
 
     def ask(self, expression: str) -> Answer:
         """Whether an expression is true of the facts. It ends within a bounded number of steps, or is not begun."""
         answer = self._answers.get(expression)
-        if answer is None:  # policies of one house repeat each other
+        if answer is None:
             answer = self._answers[expression] = self._ask(expression)
         return answer
 
     def _ask(self, expression: str) -> Answer:
+        facts = self._part(needs.of(expression))
         try:
-            most = _steps(expression, self._longest)
+            most = _steps(expression, facts.longest)
         except InvalidInput as problem:
             return Answer(False, problem.message)
         if most > MOST_STEPS:
             return Answer(False, f"it may take more than {MOST_STEPS:,} steps on facts of this size")
-        context = self._context if expression in self._announced else self._handed_over((expression,))
         try:
-            answer = _compiled(expression).execute(context)
+            answer = _compiled(expression).execute(facts.context)
         except Exception as problem:
             return Answer(False, f"it could not be evaluated ({type(problem).__name__}: {problem})")
         if answer is True:
             return Answer(True, "")
         return Answer(False, "" if answer is False else "its answer is neither true nor false")
 
+    def _part(self, needed: needs.Needed) -> _HandedOver:
+        found = self._handed_over.get(needed.key)
+        if found is None:
+            part = needs.part(self.facts, needed.need)
+            found = self._handed_over[needed.key] = _HandedOver(_engine().Context(part), _longest(part))
+        return found
+
     def also(self, name: str, value: Any) -> Asked:
         """The same facts with one more, under a name of its own."""
-        return Asked({**self.facts, name: value}, longest=max(self._longest, _longest([value])))
-
-    def _handed_over(self, expressions: tuple[str, ...]) -> Any:
-        return _engine().Context(needs.part(self.facts, needs.of(expressions)))
+        return Asked({**self.facts, name: value})
 
 
 def ask(expression: str, facts: Mapping[str, Any]) -> Answer:

@@ -1,26 +1,27 @@
 """Change requests: asked with a reason, signed by role, ended in the open.
 
-What an approved change does to endpoints is carried out above, in the same transaction (`deploy/changes.py`).
+What an approved change does to endpoints is carried out above, in the same transaction (`deploy/changes.py`). A change
+of the model's file is opened by whoever applies one (`revisions.py`), and signed and carried out here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
 from tenure.build import model_versions
 from tenure.errors import Conflict, GateNotMet, NotAllowed, NotFound
 from tenure.manage import (
+    bound,
     concluding,
     decisions,
     eligibility,
     envelopes,
-    facts,
     gates,
     lifecycle,
-    published,
+    revisions,
     signatures,
     steps,
     voiding,
@@ -30,19 +31,18 @@ from tenure.manage.voiding import void_stale
 from tenure.records.base import Instant, iso, new_id
 from tenure.records.changes import (
     Change,
-    ChangeKind,
     ChangeState,
-    GateEvaluation,
+    Move,
     NewChange,
     NewSignature,
     Signature,
     SignedStatement,
     StepStatus,
-    Subject,
     Target,
     VersionState,
 )
 from tenure.records.facts import BytesChecked
+from tenure.records.model_files import ModelFile
 from tenure.records.people import Person
 from tenure.records.registry import OUT_OF_SERVICE
 from tenure.store import audit, changes, people
@@ -64,16 +64,6 @@ __all__ = [
 NO_SIGNATURES = "the approval of the version allows it; no further signature is asked for"
 
 
-class Seen(NamedTuple):
-    """A version as it stands: the digests that signatures bind to, what its gate says, who made it, and by which
-    policies it is judged."""
-
-    subject: Subject
-    evaluation: GateEvaluation | None
-    authors: list[str]
-    policies: str
-
-
 def open_change(
     tx: Transaction, new: NewChange, *, by: str, now: Instant, checked: BytesChecked | None = None
 ) -> Change:
@@ -92,8 +82,8 @@ def open_change(
     _require_registered(tx, new, signed_first=applied.file.registration is not None)
     decided = decisions.check(tx, new)
     asked = steps.asked(tx, new.kind, target, applied.file)
-    seen = _look(tx, new.kind, new.model, new.version, target, checked, now)
-    bound = decisions.digest(new.kind, decided, new.accept)
+    seen = bound.look(tx, new.kind, new.model, new.version, target, checked, now)
+    decisions_digest = decisions.digest(new.kind, decided, new.accept)
     if seen.evaluation is not None:
         gates.require(seen.evaluation.rules, _refusal(new, target))
         gates.keep(tx, seen.evaluation)
@@ -109,7 +99,7 @@ def open_change(
         opened_at=now,
         closed_at=None,
         ended_because="",
-        subject=msgspec.structs.replace(seen.subject, decisions=bound),
+        subject=msgspec.structs.replace(seen.subject, decisions=decisions_digest),
         steps=[StepStatus(role=step.role, needed=step.signatures, signed=0, people=step.people) for step in asked],
         signatures=[],
         target=target,
@@ -120,7 +110,7 @@ def open_change(
     state = lifecycle.when_opened(new.kind, version.state)
     if state != version.state:
         model_versions.set_state(tx, new.model, new.version, state, now)
-    detail = {"kind": new.kind, "version": voiding.subject_of(change), "reason": new.reason, "state": state}
+    detail = {"kind": new.kind, **voiding.subject_of(change), "reason": new.reason, "state": state}
     detail |= {"target": msgspec.to_builtins(target)} if target else {}
     detail |= decisions.told(change)
     audit.append(tx, "change.opened", subject=change.change_id, by=by, at=now, detail=detail)
@@ -154,7 +144,7 @@ def sign(
     proof: Reauthenticated,
     key: SigningKey,
     now: Instant,
-    checked: BytesChecked,
+    checked: BytesChecked | None,
 ) -> Change:
     """Sign a change, for or against it, in the name of the person whose password `proof` shows.
 
@@ -167,10 +157,8 @@ def sign(
     if change.state != "open":
         raise Conflict(f"Only an open change can be signed. This one is {change.state}: {change.ended_because}.")
     person = _who_signs(tx, proof, new)
-    seen = _look(tx, change.kind, change.model, change.version, change.target, checked, now)
-    bound = decisions.digest(change.kind, change.decisions, change.accepted)
-    seen = seen._replace(subject=msgspec.structs.replace(seen.subject, decisions=bound))
-    moved = _moved(seen.subject, change)
+    seen = bound.seen(tx, stored, checked, now)
+    moved = bound.moved(seen.subject, change)
     if moved:
         because = f"what was to be signed has changed ({moved}); open a new change request on it"
         voiding.end(tx, change, "invalidated", because, by=person.name, now=now)
@@ -179,7 +167,7 @@ def sign(
     if refusal is not None:
         raise refusal
     signature = _put(tx, stored, seen, person, new, proof=proof, key=key, now=now)
-    _conclude(tx, get(tx, change_id), signature, by=person.name, now=now)
+    _conclude(tx, _stored(tx, change_id), signature, by=person.name, now=now)
     return get(tx, change_id)
 
 
@@ -216,6 +204,14 @@ def approve_under_envelope(
 def get(tx: Transaction, change_id: str) -> Change:
     """A change request with its signatures. Raises NotFound."""
     return _stored(tx, change_id).change
+
+
+def file_of(tx: Transaction, change_id: str) -> ModelFile:
+    """The model's file that a change asks for. Raises NotFound for a change that is about a version."""
+    file = _stored(tx, change_id).file
+    if file is None:
+        raise NotFound(f"The change {change_id!r} asks for no revision of a model's file; it is about a version.")
+    return file
 
 
 def search(
@@ -265,40 +261,8 @@ def _refusal(new: NewChange, target: Target | None) -> str:
     about = f"Version {new.version} of {new.model!r}"
     if new.kind == "promote" and target is not None:
         return f"{about} may not become {target.to}"
-    ways: dict[ChangeKind, str] = {"register": "be registered", "approve": "be approved yet", "deploy": "be released"}
+    ways: dict[Move, str] = {"register": "be registered", "approve": "be approved yet", "deploy": "be released"}
     return f"{about} {'may not' if new.kind == 'deploy' else 'cannot'} {ways[new.kind]}"
-
-
-def _look(
-    tx: Transaction,
-    kind: ChangeKind,
-    model: str,
-    version: int,
-    target: Target | None,
-    checked: BytesChecked | None,
-    now: Instant,
-) -> Seen:
-    """The version as signatures of this kind bind to it. Where a gate is asked, its facts are those that are bound."""
-    force = published.for_model(tx, model, now)
-    found = facts.gather(tx, model, version, checked, force)
-    subject, evaluation = facts.subject(found, force.bound()), None
-    if kind in ("approve", "register"):
-        evaluation = gates.judge(kind, found, now, force)
-    if kind in ("promote", "deploy") and checked is not None:
-        facts.refuse_broken(checked)
-    if kind in ("promote", "deploy") and target is not None and target.to != "shadow":
-        released = facts.gather(tx, model, version, None, force, released=True)  # the same, whoever read the bytes
-        evaluation = gates.judge(kind, released, now, force)
-        subject = msgspec.structs.replace(subject, facts=evaluation.facts_digest)
-    return Seen(subject, evaluation, found.authors, force.title)
-
-
-def _moved(subject: Subject, change: Change) -> str:
-    """Which digests are no longer those that the change was opened with, of those that hold from then on."""
-    if change.kind not in lifecycle.BOUND_WHEN_OPENED:
-        return "decisions" if decisions.moved(change) else ""
-    names = subject.__struct_fields__
-    return ", ".join(name for name in names if getattr(subject, name) != getattr(change.subject, name))
 
 
 def _who_signs(tx: Transaction, proof: Reauthenticated, new: NewSignature) -> Person:
@@ -312,7 +276,7 @@ def _who_signs(tx: Transaction, proof: Reauthenticated, new: NewSignature) -> Pe
 def _put(
     tx: Transaction,
     stored: StoredChange,
-    seen: Seen,
+    seen: bound.Seen,
     person: Person,
     new: NewSignature,
     *,
@@ -342,6 +306,7 @@ def _put(
         steps=stored.steps,
         decisions=change.decisions,
         accepted=change.accepted,
+        revising=change.revising,
     )
     signature = Signature(
         signature_id=new_id(now),
@@ -354,14 +319,17 @@ def _put(
         voided=False,
     )
     kept.add(tx, change.change_id, signature, signatures.seal(statement, key))
-    detail = {"version": voiding.subject_of(change), "role": new.role, "meaning": meaning, "reason": new.reason}
+    detail = {**voiding.subject_of(change), "role": new.role, "meaning": meaning, "reason": new.reason}
     audit.append(tx, "change.signed", subject=change.change_id, by=person.name, at=now, detail=detail)
     return signature
 
 
-def _conclude(tx: Transaction, change: Change, signature: Signature, *, by: str, now: Instant) -> None:
+def _conclude(tx: Transaction, stored: StoredChange, signature: Signature, *, by: str, now: Instant) -> None:
     """End a change that was rejected or has all its signatures; otherwise it waits on."""
+    change = stored.change
     if signature.meaning == "rejection":
         voiding.end(tx, change, "rejected", f"rejected by {by}", by=by, now=now)
     elif all(step.signed >= step.needed for step in change.steps):
         concluding.approve(tx, change, "every step is signed", by=by, now=now)
+        if change.kind == "revise":
+            revisions.carry_out(tx, stored, now=now)

@@ -27,7 +27,7 @@ def add(tx: Transaction, change_id: str, new: NewComment, *, by: Principal, now:
     comment = Comment(comment_id=new_id(now), change_id=change_id, person=by.name, text=text, at=now)
     comments.add(tx, comment)
     digest = f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
-    detail = {"version": voiding.subject_of(change), "comment": comment.comment_id, "text": digest}
+    detail = {**voiding.subject_of(change), "comment": comment.comment_id, "text": digest}
     audit.append(tx, "change.commented", subject=change_id, by=by.name, at=now, detail=detail)
     return comment
 

@@ -25,7 +25,7 @@ def approve(
     changes.close(tx, change.change_id, "approved", because, now, approved_under=approved_under, evidence=evidence)
     detail = {
         "kind": change.kind,
-        "version": voiding.subject_of(change),
+        **voiding.subject_of(change),
         "because": because,
         "approved_under": approved_under,
         "evidence": evidence or {},

@@ -56,7 +56,7 @@ def _line(policy: Policy, one: GateEvaluation) -> DryRunLine | None:
         for rule in policy.rules
         if one.gate in rule.gates and in_force.meet(rule.jurisdictions, about.jurisdictions)
     ]
-    asked = cel.Asked(one.facts, [rule.require for rule in counting])
+    asked = cel.Asked(one.facts)
     rules = [_outcome(rule, asked, one.facts) for rule in counting]
     if one.gate != "register":  # the built-in rule that asks for bans is not asked there
         rules += [_ban(ban, asked, one.facts) for ban in policy.forbid if _counts(ban, about)]

@@ -18,6 +18,8 @@ def of_version(tx: Transaction, model: str, version: int, key: SigningKey, *, no
     """Everything that stands for a version now, oldest first. Raises NotFound."""
     info = model_versions.get(tx, model, version)
     asked = [stored.change for stored in reversed(changes.search(tx, model=model, version=version))]
+    revised = changes.search(tx, state="approved", model=model, kind="revise")
+    revisions = [stored.change for stored in reversed(revised)]
     return Evidence(
         format=EVIDENCE,
         made_at=iso(now),
@@ -27,13 +29,14 @@ def of_version(tx: Transaction, model: str, version: int, key: SigningKey, *, no
         model_file=model_files.current(tx, model),
         gate_evaluations=list(reversed(gates.of_version(tx, model, version))),
         changes=asked,
-        comments=[comment for change in asked for comment in comments.of_change(tx, change.change_id)],
+        comments=[one for change in [*asked, *revisions] for one in comments.of_change(tx, change.change_id)],
         envelopes={
             change.change_id: [json.loads(envelope) for envelope in signatures.envelopes(tx, change.change_id)]
-            for change in asked
+            for change in [*asked, *revisions]
             if change.signatures
         },
         public_keys=keys.published(key),
+        revisions=revisions,
     )
 
 

@@ -219,11 +219,11 @@ def _authors(
 def _baseline(info: ModelVersionInfo, stored: StoredProfile | None) -> BaselineFact | None:
     if stored is None:
         return None
-    profile, judged = stored.profile, stored.profile.judged
+    profile, judged, measured = stored.profile, stored.profile.judged, stored.profile.names()
     return BaselineFact(
         digest=stored.digest,
         rows=profile.rows,
-        columns_missing=[column.name for column in info.inputs if column.name not in profile.names()],
+        columns_missing=[column.name for column in info.inputs if column.name not in measured],
         has_scores=profile.score is not None,
         judged_rows=judged.rows if judged else None,
         roc_auc=judged.roc_auc if judged else None,

@@ -57,15 +57,13 @@ def judge(gate: str, found: Facts, now: Instant, force: InForce | None = None) -
 def ask(gate: str, found: Facts, plain: dict[str, Any], force: InForce) -> list[RuleResult]:
     """Every rule of a gate asked of the facts, which `plain` holds as data: the built-in ones, then those of the
     published policies in force."""
-    built_in, published_rules = policies.rules(gate), force.rules(gate)
-    expressions = [*(rule.expression for rule in built_in), *(rule.require for _, rule in published_rules)]
-    asked = cel.Asked(plain, expressions)
+    asked = cel.Asked(plain)
     results = []
-    for rule in built_in:
+    for rule in policies.rules(gate):
         held = asked.ask(rule.expression).held
         explanation = "" if held else f"{rule.name}: {rule.explain(found)}"
         results.append(RuleResult(rule=rule.name, expression=rule.expression, passed=held, explanation=explanation))
-    return [*results, *(outcome(policy, rule, asked, plain, force) for policy, rule in published_rules)]
+    return [*results, *(outcome(policy, rule, asked, plain, force) for policy, rule in force.rules(gate))]
 
 
 def outcome(

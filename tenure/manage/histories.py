@@ -102,6 +102,7 @@ def as_of(events: Iterable[AuditEvent], rows: Rows, name: str, at: Instant, *, v
         ],
         people=_people(told, at),
         event=life.event,
+        revisions=sorted((one for one in changes if one.kind == "revise"), key=lambda one: -one.opened_at),
     )
 
 
@@ -127,6 +128,7 @@ def _lives(events: Sequence[AuditEvent], at: int) -> list[_Life]:
             life = named.get(event.subject) or named.setdefault(event.subject, _begun(lives, event.subject, event.at))
         elif kind == "change":
             about, _, number = str(event.detail.get("version", "")).rpartition("/")
+            about = about or str(event.detail.get("model_file", ""))
         if event.at <= at:
             _fold(named.get(event.subject) or named.get(about), event, number)
     return lives

@@ -1,6 +1,7 @@
 """The states of a version and what moves it between them, as data.
 
 registered → in_review → approved ⇄ suspended → retired, or rejected. "Deployed" is no state: releases tell of that.
+A change to `revise` is about the model's file, so it moves no version.
 Tables say which change may be opened in which state, what it moves, what its approval rules out, and what its
 signatures mean.
 """
@@ -20,6 +21,7 @@ MAY_OPEN: dict[ChangeKind, frozenset[VersionState]] = {
     "approve": frozenset({"registered", "in_review", "rejected", "suspended"}),
     "suspend": frozenset({"approved"}),
     "retire": frozenset({"registered", "approved", "suspended", "rejected"}),
+    "revise": frozenset(),  # asked for by applying a file
 }
 OPENED: dict[tuple[ChangeKind, VersionState], VersionState] = {
     ("approve", "registered"): "in_review",
@@ -45,8 +47,9 @@ MEANS: dict[ChangeKind, Meaning] = {
     "promote": "release",
     "suspend": "suspension",
     "retire": "retirement",
+    "revise": "approval",
 }
-BOUND_WHEN_OPENED: frozenset[ChangeKind] = frozenset({"register", "approve", "deploy", "promote"})
+BOUND_WHEN_OPENED: frozenset[ChangeKind] = frozenset({"register", "approve", "deploy", "promote", "revise"})
 """Their signatures cover what stood when they were opened, and are void when it moves. The one signature of the others
 covers what its signer saw: whoever edits a card must not hold up a suspension. Only what was decided about dependents
 (`manage/decisions.py`) is bound from the opening for these, too."""
@@ -57,6 +60,7 @@ RULES_OUT: dict[ChangeKind, frozenset[ChangeKind]] = {
     "promote": frozenset({"promote", "retire"}),
     "suspend": frozenset({"approve", "suspend", "deploy", "promote"}),
     "retire": frozenset({"register", "approve", "deploy", "promote", "suspend", "retire"}),
+    "revise": frozenset({"revise"}),
 }
 """Open changes of the same version that end when one of this kind is approved. (The same target ends, too.)"""
 

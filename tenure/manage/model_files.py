@@ -1,4 +1,4 @@
-"""The model's file: read, compared with what stands, applied as the next revision."""
+"""The model's file: read, compared with what stands, applied as the next revision or asked for."""
 
 from __future__ import annotations
 
@@ -9,24 +9,33 @@ from typing import Any, NamedTuple
 import msgspec
 
 from tenure.errors import Conflict, InvalidInput, NotAllowed, NotFound
-from tenure.manage import channels, conditions, marks, voiding
+from tenure.manage import channels, conditions, marks, revisions
 from tenure.records import differing, parsing
 from tenure.records.base import Instant, Record, iso
+from tenure.records.changes import Change, Looser, StepStatus
 from tenure.records.digests import digest_of
 from tenure.records.model_files import SIGNED_BESIDE, AppliedFile, ModelFile
 from tenure.settings import Settings
-from tenure.store import audit, model_files, prompts, settings_kept
+from tenure.store import audit, model_files, prompts
+from tenure.store import changes as stored_changes
 from tenure.store.database import Transaction
 
 
 class Applied(Record):
-    """What applying a file did, or would do. No changes and the same revision when it says what stands already."""
+    """What applying a file did, or would do. No changes and the same revision when it says what stands already.
+
+    `looser` is what others must sign for, and `needs` by whom; then `change` is the request that was opened, `revision`
+    still the one that stands, and nothing is changed yet. A dry run opens none.
+    """
 
     model: str
     revision: int
     digest: str
     changes: list[str]
     invalidated: list[str]
+    looser: list[Looser] = []
+    needs: list[StepStatus] = []
+    change: Change | None = None
 
 
 class Configured(NamedTuple):
@@ -37,10 +46,14 @@ class Configured(NamedTuple):
 
 
 class Revision(Record):
-    """A revision of a model's file with what it changed from the one before it."""
+    """A revision of a model's file with what it changed from the one before it.
+
+    `change_id` is the change request that others signed for it; None for one that loosened nothing that bound.
+    """
 
     applied: AppliedFile
     changes: list[str]
+    change_id: str | None = None
 
 
 def parse(raw: bytes | dict[str, Any]) -> ModelFile:
@@ -110,16 +123,20 @@ def apply(
     now: Instant,
     dry_run: bool = False,
     seen: int | None = None,
+    reason: str | None = None,
     configured: Configured | None = None,
 ) -> Applied:
-    """Make a file the model's current one, unless it says what stands already.
+    """Make a file the model's current one, unless it says what stands already, or ask that it may be.
 
     `seen` is the revision that the author looked at, 0 for none. Open approvals of the model are invalidated, since the
-    file is part of what they sign. Writes one audit event, and counts the routing epoch up, since gateways hold
-    requests against the file. Raises Conflict when another revision stands than was seen, NotAllowed for a file that
-    would take a governed model's `approval` away, InvalidInput for a look-up or a channel of alerts that is not
-    `configured`. What stands already may be applied again, though a channel that it names is gone.
+    file is part of what they sign. A file that loosens rules that bind already (`revisions.binds`) stands only when
+    others have signed: then a change request is opened with the `reason`, and nothing else happens. Raises Conflict
+    when another revision stands than was seen, NotAllowed for a file that would take a governed model's `approval`
+    away, InvalidInput for a look-up or a channel of alerts that is not `configured`, and for a request without a
+    reason. What stands already may be applied again, though a channel that it names is gone.
     """
+    if not dry_run:
+        audit.lock(tx)  # nothing is applied or approved between this look at what stands and the end
     check(file)
     if configured is not None:
         check_sources(file, configured.sources)
@@ -135,28 +152,29 @@ def apply(
                 "they may change, which is audited.",
                 where=part,
             )
-    digest = digest_of(file)
-    revision = before.revision if before else 0
-    if seen is not None and seen != revision:
-        raise Conflict(
-            f"The file of {file.model!r} is at revision {revision}{_by_whom(before)}; this change was made to revision "
-            f"{seen}. Look at what stands now and change that.",
-            where="revision",
-        )
-    if configured is not None and not (before and before.file == file):
+    _require_seen(before, file.model, seen)
+    stands = before is not None and before.file == file
+    if configured is not None and not stands:
         channels.check(tx, file, configured.channels)
     changes = differences(before.file if before else None, file)
-    if dry_run or (before and before.file == file):
-        return Applied(model=file.model, revision=revision, digest=digest, changes=changes, invalidated=[])
-    applied = AppliedFile(
-        model=file.model, revision=revision + 1, digest=digest, applied_by=by, applied_at=now, file=file
+    would = Applied(
+        model=file.model,
+        revision=before.revision if before else 0,
+        digest=digest_of(file),
+        changes=changes,
+        invalidated=[],
+        looser=[] if stands else revisions.loosened(tx, before, file),
     )
-    model_files.add(tx, applied)
-    settings_kept.count_up(tx, settings_kept.ROUTING_EPOCH)
-    detail = {"revision": applied.revision, "digest": digest, "changes": changes}
-    audit.append(tx, "model_file.applied", subject=file.model, by=by, at=now, detail=detail)
-    invalidated = voiding.void_stale(tx, file.model, None, what="the model's file", by=by, now=now)
-    return Applied(model=file.model, revision=applied.revision, digest=digest, changes=changes, invalidated=invalidated)
+    if before and would.looser:
+        needed = revisions.statuses(revisions.asked(tx, before.file, would.looser))
+        would = msgspec.structs.replace(would, needs=needed)
+    if dry_run or stands:
+        return would
+    if before and would.looser:
+        change = revisions.ask(tx, file, before, would.looser, changes, reason=reason, by=by, now=now)
+        return msgspec.structs.replace(would, change=change)
+    applied, invalidated = revisions.stand(tx, file, before, changes, by=by, now=now)
+    return msgspec.structs.replace(would, revision=applied.revision, invalidated=invalidated)
 
 
 def configured_of(settings: Settings) -> Configured:
@@ -180,7 +198,15 @@ def history(tx: Transaction, model: str) -> list[Revision]:
     """Every revision of a model's file, newest first; none when no file was applied."""
     kept = model_files.history(tx, model)
     before = [*(one.file for one in kept[1:]), None]
-    return [Revision(applied=one, changes=differences(old, one.file)) for one, old in zip(kept, before, strict=False)]
+    signed = {
+        one.change.revising.standing + 1: one.change.change_id
+        for one in stored_changes.search(tx, state="approved", model=model, kind="revise")
+        if one.change.revising
+    }
+    return [
+        Revision(applied=one, changes=differences(old, one.file), change_id=signed.get(one.revision))
+        for one, old in zip(kept, before, strict=False)
+    ]
 
 
 def all_current(tx: Transaction) -> list[AppliedFile]:
@@ -197,6 +223,16 @@ def differences(before: ModelFile | None, after: ModelFile) -> list[str]:
     """
     plain = _unlike_default(after) if before is None else msgspec.to_builtins(after)
     return differing.lines(msgspec.to_builtins(before) if before else {}, plain)
+
+
+def _require_seen(before: AppliedFile | None, model: str, seen: int | None) -> None:
+    revision = before.revision if before else 0
+    if seen is not None and seen != revision:
+        raise Conflict(
+            f"The file of {model!r} is at revision {revision}{_by_whom(before)}; this change was made to revision "
+            f"{seen}. Look at what stands now and change that.",
+            where="revision",
+        )
 
 
 def _by_whom(before: AppliedFile | None) -> str:

@@ -19,39 +19,16 @@ import msgspec
 from tenure.build import model_versions
 from tenure.errors import InvalidInput, Unavailable
 from tenure.manage import tables, vault, voiding
-from tenure.records.base import Instant, Record, new_id
+from tenure.records.base import Instant, new_id
 from tenure.records.digests import digest_of
-from tenure.records.policies import Association, ProxyTest
+from tenure.records.policies import ProxyFigures, ProxyOrder, ProxyTest
 from tenure.store import audit, proxy_tests
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
 
 LONGEST_S = 600
 KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "PYTHONPATH", "VIRTUAL_ENV", "TMPDIR")
-DIGITS = 6
 _one_at_a_time = threading.Lock()
-
-
-class Order(Record):
-    """What the child gets: columns by name and one attribute, row by row."""
-
-    columns: dict[str, tables.Values]
-    attribute: tables.Values
-
-
-class Measured(Record):
-    """What the child answers; `problem` says why nothing could be told."""
-
-    measure: str = ""
-    auc: float = 0.0
-    low: float = 0.0
-    high: float = 0.0
-    rows: int = 0
-    left_out: int = 0
-    groups: dict[str, int] = {}
-    features: list[Association] = []
-    folds: int = 0
-    problem: str = ""
 
 
 def measure(
@@ -124,7 +101,7 @@ def _measure(
     by: str,
     now: Instant,
 ) -> ProxyTest:
-    found = run(Order(columns=features, attribute=values))
+    found = run(ProxyOrder(columns=features, attribute=values))
     if found.problem:
         raise InvalidInput(f"{attribute!r} cannot be judged on these rows: {found.problem}", where="attribute")
     figures = msgspec.structs.asdict(found)
@@ -141,7 +118,7 @@ def _measure(
     )
 
 
-def run(order: Order) -> Measured:
+def run(order: ProxyOrder) -> ProxyFigures:
     """Have a child process measure. It gets the rows through a pipe, and none of the server's settings or secrets."""
     try:
         done = subprocess.run(
@@ -157,7 +134,7 @@ def run(order: Order) -> Measured:
     if done.returncode != 0:
         said = done.stderr.decode(errors="replace").strip().splitlines() or ["it said nothing"]
         raise Unavailable(f"The proxy test's process ended without a result: {said[-1][:300]}")
-    return msgspec.msgpack.decode(done.stdout, type=Measured)
+    return msgspec.msgpack.decode(done.stdout, type=ProxyFigures)
 
 
 def _keep(tx: Transaction, tests: list[ProxyTest], *, by: str, now: Instant) -> list[ProxyTest]:

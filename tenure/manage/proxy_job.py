@@ -10,21 +10,21 @@ import sys
 import msgspec
 import numpy as np
 
-from tenure.manage import tables
-from tenure.manage.proxies import DIGITS, Measured, Order
-from tenure.records.policies import Association
+from tenure.records.policies import Association, ProxyFigures, ProxyOrder
 from tenure.stats import proxies
 
+DIGITS = 6
 
-def measure(order: Order) -> Measured:
+
+def measure(order: ProxyOrder) -> ProxyFigures:
     """The figures of one attribute, rounded so that the same rows give the same digest on every machine."""
     columns = {name: _array(values) for name, values in order.columns.items()}
     try:
         found = proxies.proxy(columns, _array(order.attribute))
     except ValueError as problem:
-        return Measured(problem=str(problem))
+        return ProxyFigures(problem=str(problem))
     auc, low, high = (round(value, DIGITS) for value in (found.auc, found.low, found.high))
-    return Measured(
+    return ProxyFigures(
         measure=found.measure,
         auc=auc,
         low=low,
@@ -39,7 +39,7 @@ def measure(order: Order) -> Measured:
     )
 
 
-def _array(values: tables.Values) -> proxies.Column:
+def _array(values: list[str | float | None]) -> proxies.Column:
     """Numbers as floats, NaN where none is; texts as they are."""
     if any(isinstance(value, str) for value in values):
         return np.array([None if value is None else str(value) for value in values], dtype=object)
@@ -47,7 +47,7 @@ def _array(values: tables.Values) -> proxies.Column:
 
 
 def main() -> None:
-    order = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=Order)
+    order = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=ProxyOrder)
     sys.stdout.buffer.write(msgspec.msgpack.encode(measure(order)))
 
 

@@ -39,11 +39,11 @@ def in_words(statement: SignedStatement) -> list[tuple[str, str]]:
     return [
         ("signed by", f"{statement.printed_name} ({statement.person}), as {statement.role}"),
         ("meaning", statement.meaning),
-        ("of", f"the change {statement.change_id}: {statement.kind} {statement.model} {statement.version}{place}"),
+        ("of", f"the change {statement.change_id}: {statement.kind} {_about(statement)}{place}"),
         ("reason", statement.reason),
         ("at", f"{statement.signed_at} (UTC)"),
         ("identity", f"{statement.reauthenticated_by}, at {statement.reauthenticated_at} (UTC)"),
-        ("policy", statement.subject.policy),
+        ("policy", statement.subject.policy or "none"),
         ("artifact", statement.subject.artifact or "none"),
         ("card", statement.subject.card or "none"),
         ("baseline", statement.subject.profile or "none"),
@@ -52,7 +52,15 @@ def in_words(statement: SignedStatement) -> list[tuple[str, str]]:
         *([("decisions", statement.subject.decisions)] if statement.subject.decisions else []),
         *(("decided", _decided(one)) for one in statement.decisions),
         *([("accepted", "all at once, in an emergency")] if statement.accepted else []),
+        *([("file that is to stand", statement.subject.revised)] if statement.revising else []),
+        *(("looser", f"{one.path}: {one.words}") for one in (statement.revising.looser if statement.revising else [])),
     ]
+
+
+def _about(statement: SignedStatement) -> str:
+    if statement.revising is None:
+        return f"{statement.model} {statement.version}"
+    return f"the file of {statement.model}, in place of revision {statement.revising.standing}"
 
 
 def _decided(one: Decision) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from tenure.errors import Conflict, InvalidInput
 from tenure.manage import eligibility
-from tenure.records.changes import ChangeKind, NewChange, StepAsked, Target
+from tenure.records.changes import Move, NewChange, StepAsked, Target
 from tenure.records.model_files import AppliedFile, Approval, ModelFile, Step
 from tenure.store import endpoints, model_files, people
 from tenure.store.database import Transaction
 
-PLACES: dict[ChangeKind, str] = {"promote": "model", "deploy": "endpoint"}
+PLACES: dict[Move, str] = {"promote": "model", "deploy": "endpoint"}
 
 
 def governed_file(tx: Transaction, model: str) -> AppliedFile:
@@ -45,7 +45,7 @@ def target_of(tx: Transaction, new: NewChange) -> Target | None:
     return target
 
 
-def asked(tx: Transaction, kind: ChangeKind, target: Target | None, file: ModelFile) -> list[StepAsked]:
+def asked(tx: Transaction, kind: Move, target: Target | None, file: ModelFile) -> list[StepAsked]:
     """The steps that a change of this kind needs; none when the approval allows it.
 
     To suspend or retire, one signature of any role that approves. A shadow answers nobody and needs none. Raises
@@ -55,9 +55,17 @@ def asked(tx: Transaction, kind: ChangeKind, target: Target | None, file: ModelF
     return [_step(tx, step, file.model) for step in declared] if declared is not None else [_any_approver(file)]
 
 
-def _declared(kind: ChangeKind, target: Target | None, file: ModelFile) -> list[Step] | None:
+def of_approval(tx: Transaction, approval: Approval | None, model: str) -> list[StepAsked]:
+    """The steps of one part of a file that is signed by; none where it is not declared.
+
+    Raises Conflict when fewer people hold a role than the file wants to choose from.
+    """
+    return [_step(tx, step, model) for step in approval.steps] if approval else []
+
+
+def _declared(kind: Move, target: Target | None, file: ModelFile) -> list[Step] | None:
     """As declared for this kind; None for one signature of any role that approves."""
-    beside: dict[ChangeKind, Approval | None] = {
+    beside: dict[Move, Approval | None] = {
         "register": file.registration,
         "approve": file.approval,
         "deploy": file.deployment,

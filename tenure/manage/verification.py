@@ -107,7 +107,7 @@ def _of_itself(statement: SignedStatement) -> Finding:
 def _files(statements: Signed, manifest: list[PinnedFile], evidence: Evidence | None) -> list[Finding]:
     """Whether the files are those that were signed; where the signed manifest is at hand, which ones are not."""
     found = manifests.digest(manifest) if manifest else ""
-    signed = {statement.subject.artifact for statement in statements}
+    signed = {statement.subject.artifact for statement in statements if statement.kind != "revise"}
     if signed == {found}:
         return [Finding(what="files", holds=True, says=f"{len(manifest)} files, as they were signed: {found}")]
     other = ", ".join(sorted(signed)) or "nothing"
@@ -126,15 +126,24 @@ def _differences(signed: list[PinnedFile], found: list[PinnedFile]) -> str:
 
 
 def _evidence(statements: Signed, evidence: Evidence) -> list[Finding]:
-    """Whether the manifest is what all signed, and the rest what those signed who approved last."""
+    """Whether the manifest is what all signed, the rest what those signed who approved last, and the model's file what
+    others signed for when it was loosened."""
     about = (evidence.version.name, evidence.version.version)
-    others = [one for one in statements if (one.model, one.version) != about]
+    ours = [one for one in statements if one.kind != "revise"]
+    others = [one for one in ours if (one.model, one.version) != about]
+    others += [one for one in statements if one.kind == "revise" and one.model != evidence.version.name]
     found = manifests.digest(evidence.manifest) if evidence.manifest else ""
-    artifacts = sorted({statement.subject.artifact for statement in statements})
+    artifacts = sorted({statement.subject.artifact for statement in ours})
     return [
         *(_of_another(one) for one in others),
         *(_compared("manifest", artifact, [found]) for artifact in artifacts),
         *(_decided(change, one) for change in evidence.changes for one in statements if _goes(change, one)),
+        *(
+            _revised(change, one, evidence)
+            for change in evidence.revisions
+            for one in statements
+            if _is_of(change, one)
+        ),
         *_approved_on(_latest_approval(statements, evidence), evidence),
     ]
 
@@ -147,6 +156,20 @@ def _of_another(statement: SignedStatement) -> Finding:
 def _goes(change: Change, statement: SignedStatement) -> bool:
     """Whether a statement is about this change, and the change takes a version away."""
     return statement.change_id == change.change_id and change.kind in decisions.KINDS
+
+
+def _is_of(change: Change, statement: SignedStatement) -> bool:
+    return statement.change_id == change.change_id
+
+
+def _revised(change: Change, statement: SignedStatement, evidence: Evidence) -> Finding:
+    """Whether a revision of the model's file is the one that was signed, as far as the file is at hand."""
+    what, file = f"revision of the file, {change.change_id}", evidence.model_file
+    if statement.subject != change.subject or statement.revising != change.revising:
+        return Finding(what=what, holds=False, says=f"is not what {statement.person} signed; it was changed since")
+    stands = file is not None and change.revising is not None and file.revision == change.revising.standing + 1
+    found = digest_of(file.file) if file is not None and stands else statement.subject.revised
+    return _compared(what, statement.subject.revised, [found])
 
 
 def _decided(change: Change, statement: SignedStatement) -> Finding:
@@ -205,7 +228,7 @@ def _quorums(statements: Signed, evidence: Evidence | None) -> list[Finding]:
     else:
         changes = [
             change.change_id
-            for change in evidence.changes
+            for change in [*evidence.changes, *evidence.revisions]
             if change.state == "approved" and change.steps and change.approved_under is None
         ]
     return [_quorum(change, [one for one in statements if one.change_id == change], evidence) for change in changes]
@@ -256,7 +279,7 @@ def _short(step: StepAsked, signed: Signed) -> str:
 
 def _bound(statement: SignedStatement) -> tuple[object, ...]:
     about = (statement.kind, statement.model, statement.version, statement.subject, statement.target)
-    return (*about, statement.steps, statement.decisions, statement.accepted)
+    return (*about, statement.steps, statement.decisions, statement.accepted, statement.revising)
 
 
 def _as_declared(statement: SignedStatement, evidence: Evidence) -> bool:
@@ -270,8 +293,14 @@ def _as_declared(statement: SignedStatement, evidence: Evidence) -> bool:
         "deploy": file.deployment,
         "promote": file.promotion,
     }
+    asked = [(step.roles, step.signatures, step.people) for step in statement.steps]
+    if statement.kind == "revise":  # the steps of `approval`, and of what else is looser
+        return file.approval is not None and _as_asked(file.approval) == asked[: len(file.approval.steps)]
     declared = kinds.get(statement.kind)
     if declared is None:
         return statement.kind in ("suspend", "retire")
-    asked = [([step.role], step.signatures, step.people) for step in declared.steps]
-    return asked == [(step.roles, step.signatures, step.people) for step in statement.steps]
+    return _as_asked(declared) == asked
+
+
+def _as_asked(declared: Approval) -> list[tuple[list[str], int, list[str]]]:
+    return [([step.role], step.signatures, step.people) for step in declared.steps]

@@ -34,7 +34,7 @@ def end(tx: Transaction, change: Change, state: ChangeState, because: str, *, by
     if not changes.close(tx, change.change_id, state, because, now):
         return  # its last signature was faster: it was approved on what stood until now
     voided = signatures.void(tx, change.change_id) if state != "rejected" else 0
-    detail = {"kind": change.kind, "version": subject_of(change), "because": because, "signatures_voided": voided}
+    detail = {"kind": change.kind, **subject_of(change), "because": because, "signatures_voided": voided}
     audit.append(tx, f"change.{state}", subject=change.change_id, by=by, at=now, detail=detail)
     others = changes.search(tx, state="open", model=change.model, version=change.version, kind="approve")
     if not others:
@@ -43,14 +43,18 @@ def end(tx: Transaction, change: Change, state: ChangeState, because: str, *, by
 
 def move(tx: Transaction, change: Change, ending: lifecycle.Ending, *, by: str, now: Instant) -> None:
     """Move a change's version to the state that the change's end asks for. Writes one audit event if it moves."""
+    if change.kind == "revise":
+        return  # it is about no version
     before = model_versions.get(tx, change.model, change.version).state
     after = lifecycle.when_ended(change.kind, ending, before)
     if after != before:
         model_versions.set_state(tx, change.model, change.version, after, now)
         detail = {"before": before, "after": after, "change": change.change_id}
-        audit.append(tx, f"version.{after}", subject=subject_of(change), by=by, at=now, detail=detail)
+        audit.append(tx, f"version.{after}", subject=f"{change.model}/{change.version}", by=by, at=now, detail=detail)
 
 
-def subject_of(change: Change) -> str:
-    """A change's version as the audit log names it."""
-    return f"{change.model}/{change.version}"
+def subject_of(change: Change) -> dict[str, str]:
+    """What a change is about, as the audit log tells of it: a version, or the model's file."""
+    if change.kind == "revise":
+        return {"model_file": change.model}
+    return {"version": f"{change.model}/{change.version}"}

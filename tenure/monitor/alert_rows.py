@@ -13,7 +13,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO
 
 import msgspec
 
@@ -23,14 +23,13 @@ from tenure.manage import model_files, profiles
 from tenure.monitor import alerts, rows_behind
 from tenure.monitor.rows_behind import FEATURE, Known, texts
 from tenure.monitor.subjects import column_of
-from tenure.records.alerts import Alert
+from tenure.records.alerts import Alert, RowsForm, RowsOrder, RowsWritten
 from tenure.records.base import Instant, Record, iso
 from tenure.records.model_files import ModelFile
 from tenure.store import audit, drift_reports, lake_files
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
 
-Form = Literal["parquet", "csv"]
 LONGEST_S = 120
 KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "PYTHONPATH", "VIRTUAL_ENV", "TMPDIR")
 AT_ONCE = 1024 * 1024
@@ -49,22 +48,6 @@ class RowsQuery(Record):
     what: str
     files: int
     withheld: list[str] = []
-
-
-class Order(Record):
-    """What the process that reads is asked: to write the answer of `sql` over files in `lake` into `target`, a file in
-    a folder of its own."""
-
-    sql: str
-    lake: str
-    target: str
-    form: Form
-
-
-class Written(Record):
-    """What that process says: how many rows it wrote."""
-
-    rows: int
 
 
 def query(tx: Transaction, alert_id: str, *, protected: bool = False) -> RowsQuery:
@@ -93,7 +76,9 @@ def query(tx: Transaction, alert_id: str, *, protected: bool = False) -> RowsQue
     )
 
 
-def hand_out(ground: Ground, alert_id: str, form: Form, *, protected: bool, by: str, now: Instant) -> Iterator[bytes]:
+def hand_out(
+    ground: Ground, alert_id: str, form: RowsForm, *, protected: bool, by: str, now: Instant
+) -> Iterator[bytes]:
     """The rows behind an alert as a file, bit by bit. A process of its own reads them, without the server's secrets.
 
     Writes one audit event before the first row leaves: who took how many of which alert's rows, by which query.
@@ -102,7 +87,7 @@ def hand_out(ground: Ground, alert_id: str, form: Form, *, protected: bool, by: 
     asked = ground.database.read(lambda tx: query(tx, alert_id, protected=protected))
     with tempfile.TemporaryDirectory(prefix="tenure-rows-") as folder:
         target = Path(folder) / f"rows.{form}"
-        told = _run(Order(sql=asked.sql, lake=str(ground.settings.folder / "lake"), target=str(target), form=form))
+        told = _run(RowsOrder(sql=asked.sql, lake=str(ground.settings.folder / "lake"), target=str(target), form=form))
         file = target.open("rb")  # which stays readable when its folder is gone: nothing is left behind
     try:
         ground.database.write(lambda tx: _audit(tx, asked, told, form, by=by, now=now))
@@ -112,7 +97,7 @@ def hand_out(ground: Ground, alert_id: str, form: Form, *, protected: bool, by: 
     return _bits_of(file)
 
 
-def _audit(tx: Transaction, asked: RowsQuery, told: Written, form: Form, *, by: str, now: Instant) -> None:
+def _audit(tx: Transaction, asked: RowsQuery, told: RowsWritten, form: RowsForm, *, by: str, now: Instant) -> None:
     """The digest is of the query's text as anybody may ask for it, in UTF-8."""
     alert = alerts.get(tx, asked.alert_id)
     detail = {
@@ -133,7 +118,7 @@ def _bits_of(file: BinaryIO) -> Iterator[bytes]:
             yield part
 
 
-def _run(order: Order) -> Written:
+def _run(order: RowsOrder) -> RowsWritten:
     try:
         done = subprocess.run(
             [sys.executable, "-m", "tenure.monitor.alert_rows_job"],
@@ -150,7 +135,7 @@ def _run(order: Order) -> Written:
     if done.returncode != 0:
         said = done.stderr.decode(errors="replace").strip().splitlines() or ["it said nothing"]
         raise Unavailable(f"The process that reads the rows ended without them: {said[-1][:300]}")
-    return msgspec.json.decode(done.stdout, type=Written)
+    return msgspec.json.decode(done.stdout, type=RowsWritten)
 
 
 def _sql(alert: Alert, files: list[str], told: list[str], condition: str, withheld: list[str]) -> str:

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import msgspec
 
-from tenure.monitor.alert_rows import Order, Written
+from tenure.records.alerts import RowsOrder, RowsWritten
 
 MEMORY = "1GB"
 
 
-def write(order: Order) -> Written:
+def write(order: RowsOrder) -> RowsWritten:
     """Write what the query answers into the order's target, and count it."""
     import duckdb
 
@@ -29,11 +29,11 @@ def write(order: Order) -> Written:
         base.execute("SET enable_external_access = false; SET lock_configuration = true")
         quoted = target.replace("'", "''")
         [[rows]] = base.execute(f"COPY ({order.sql}) TO '{quoted}' ({options})").fetchall()
-    return Written(rows=rows)
+    return RowsWritten(rows=rows)
 
 
 def main() -> None:
-    told = write(msgspec.json.decode(sys.stdin.buffer.read(), type=Order))
+    told = write(msgspec.json.decode(sys.stdin.buffer.read(), type=RowsOrder))
     sys.stdout.buffer.write(msgspec.json.encode(told))
 
 

@@ -123,6 +123,11 @@ def take_in(ground: Ground, now: Instant, follower: Follower | None = None, pace
     return compaction.tidy(ground, lake, now) or moved
 
 
+def journaled(ground: Ground) -> list[tuple[str, int]]:
+    """Every segment and how long it is by now; it differs when something was journaled."""
+    return [(segment.key, size_of(segment)) for segment in segments(journal_folder(ground))]
+
+
 def _take_segment(
     ground: Ground,
     lake: Lake,

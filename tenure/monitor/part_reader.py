@@ -14,10 +14,9 @@ import msgspec
 
 from tenure.errors import TenureError
 from tenure.records.base import HOUR_US
-from tenure.records.batches import FEATURE_TYPES, PART_COLUMNS, PartAsked, PartsAsked, PartSeen
+from tenure.records.batches import FEATURE_PREFIX, FEATURE_TYPES, PART_COLUMNS, PartAsked, PartsAsked, PartSeen
 from tenure.serving import parquet
 from tenure.store import confined
-from tenure.store.lake import FEATURE_PREFIX
 from tenure.store.lean import refuse_frameworks
 
 if TYPE_CHECKING:

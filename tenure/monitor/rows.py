@@ -11,11 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from tenure.monitor.progress import lake_of
+from tenure.records.batches import FEATURE_PREFIX
 from tenure.records.routing import ReleaseRole
 from tenure.store import lake_files
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
-from tenure.store.lake import FEATURE_PREFIX, Lake, Table, instants
+from tenure.store.lake import Lake, Table, instants
 
 Floats = npt.NDArray[np.float64]
 Instants = npt.NDArray[np.int64]

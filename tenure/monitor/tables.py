@@ -10,8 +10,9 @@ import msgspec
 import numpy as np
 
 from tenure.records.base import SECOND_US, iso
+from tenure.records.batches import FEATURE_PREFIX
 from tenure.records.frames import Packed, PredictionFrame, RefusalFrame
-from tenure.store.lake import FEATURE_PREFIX, Table, timestamps
+from tenure.store.lake import Table, timestamps
 
 
 def of_predictions(frames: Sequence[PredictionFrame]) -> Table:

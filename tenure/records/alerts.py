@@ -56,5 +56,24 @@ class Alert(Record):
     resolved_event_at: int | None = None
 
 
+RowsForm = Literal["parquet", "csv"]
+
+
 class Acknowledgement(Record, forbid_unknown_fields=True):
     reason: Reason
+
+
+class RowsOrder(Record):
+    """To write the answer of `sql` over files in `lake` into `target`, a file in a folder of its own: the order to the
+    process that reads the rows behind an alert."""
+
+    sql: str
+    lake: str
+    target: str
+    form: RowsForm
+
+
+class RowsWritten(Record):
+    """What that process says: how many rows it wrote."""
+
+    rows: int

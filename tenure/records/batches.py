@@ -91,6 +91,8 @@ class BatchPart(Record):
     size_bytes: int
 
 
+FEATURE_PREFIX = "f_"
+"""Of a column of the lake that holds a feature."""
 PART_COLUMNS: dict[str, str] = {
     "prediction_id": "string",
     "at": "timestamp[us, tz=UTC]",

@@ -8,7 +8,9 @@ from msgspec import Meta
 
 from tenure.records.base import Record
 
-ChangeKind = Literal["register", "approve", "deploy", "promote", "suspend", "retire"]
+Move = Literal["register", "approve", "deploy", "promote", "suspend", "retire"]
+ChangeKind = Literal["register", "approve", "deploy", "promote", "suspend", "retire", "revise"]
+"""What is asked for: a move of a version, or with `revise` that the model's file be loosened."""
 ChangeState = Literal["open", "approved", "rejected", "invalidated", "withdrawn"]
 VersionState = Literal["registered", "in_review", "approved", "suspended", "retired", "rejected"]
 Meaning = Literal["approval", "rejection", "author", "review", "release", "suspension", "retirement"]
@@ -86,7 +88,7 @@ class NewChange(Record, forbid_unknown_fields=True):
     `accept: all` suspends at once, with `reason` as the note of every decision; that it was so is recorded.
     """
 
-    kind: ChangeKind
+    kind: Move
     model: str
     version: int
     reason: Reason
@@ -98,7 +100,8 @@ class NewChange(Record, forbid_unknown_fields=True):
 class Subject(Record):
     """The digests that signatures of a change bind to: when one of them changes, pending signatures are void.
 
-    `decisions` is empty for kinds that need none, and in what was signed before signatures covered decisions.
+    `decisions` is empty for kinds that need none, and in what was signed before signatures covered decisions. `revised`
+    is the file that is to stand in place of `model_file`, where that is what is asked for.
     """
 
     artifact: str
@@ -108,6 +111,25 @@ class Subject(Record):
     policy: str
     facts: str
     decisions: str = ""
+    revised: str = ""
+
+
+class Looser(Record):
+    """A rule of a model's file that another file loosens: where it stands, and why it counts as looser, in words."""
+
+    path: str
+    words: str
+
+
+class Revising(Record):
+    """The revision of a model's file that is asked for: in place of which, what is looser, and all that it changes.
+
+    The file itself is pinned by its digest, `revised` of the subject.
+    """
+
+    standing: int
+    looser: list[Looser]
+    changes: list[str]
 
 
 class StepAsked(Record):
@@ -167,6 +189,8 @@ class StepStatus(Record):
 
 
 class Change(Record):
+    """`version` is 0 for the kind `revise`, which is about the model's file and no version."""
+
     change_id: str
     kind: ChangeKind
     model: str
@@ -187,6 +211,12 @@ class Change(Record):
     """What was decided about everything that depends on the version."""
     accepted: Literal["all"] | None = None
     """`all`: the decisions were not made one by one, but by one word in an emergency."""
+    revising: Revising | None = None
+
+    @property
+    def about(self) -> str:
+        """What it is about, for people: `late 3`, or `the file of late`."""
+        return f"{self.model} {self.version}" if self.revising is None else f"the file of {self.model}"
 
 
 class NewSignature(Record, forbid_unknown_fields=True):
@@ -268,6 +298,7 @@ class SignedStatement(Record):
     decisions: list[Decision] = []
     """What was decided about each dependent of a version that goes; `subject.decisions` is their digest."""
     accepted: Literal["all"] | None = None
+    revising: Revising | None = None
 
 
 class EnvelopeVerdict(Record):

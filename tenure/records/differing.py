@@ -25,6 +25,22 @@ def lines(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     return told
 
 
+def tells_of(line: str, path: str) -> bool:
+    """Whether a line is about what stands at a path, or lies in it or around it.
+
+    >>> [tells_of("use.quota.rows_per_day: 5 removed", path) for path in ("use.quota", "use", "use.quot")]
+    [True, True, False]
+    >>> tells_of("use.quota: None → 5", "use.quota.rows_per_day")
+    True
+    """
+    told, ends = line.partition(": ")[0], (".", "[")
+    return (
+        told == path
+        or told.startswith(tuple(path + end for end in ends))
+        or path.startswith(tuple(told + end for end in ends))
+    )
+
+
 def _leaves(value: Any, path: str) -> dict[str, Any]:
     if isinstance(value, Mapping) and value:
         parts = [(f"{path}.{key}".lstrip("."), item) for key, item in value.items()]

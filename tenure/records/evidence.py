@@ -23,7 +23,10 @@ class PublicKey(Record):
 
 
 class Evidence(Record):
-    """A version with all that was found, said and signed about it. `envelopes`: DSSE, by change."""
+    """A version with all that was found, said and signed about it. `envelopes`: DSSE, by change.
+
+    `revisions` are the changes by which others let rules of the model's file be loosened.
+    """
 
     format: str
     made_at: str
@@ -36,6 +39,7 @@ class Evidence(Record):
     comments: list[Comment]
     envelopes: dict[str, list[dict[str, Any]]]
     public_keys: list[PublicKey]
+    revisions: list[Change] = []
 
 
 class Finding(Record):

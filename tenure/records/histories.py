@@ -70,6 +70,8 @@ class AsOf(Record):
     people: list[PersonThen]
     event: int
     """The last event about the model until then, by its number in the audit log; 0 where there is none."""
+    revisions: list[Change] = []
+    """Change requests about the model's file, newest first."""
 
 
 class Rows(Record):

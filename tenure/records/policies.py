@@ -255,6 +255,28 @@ class Association(Record):
     value: float
 
 
+class ProxyOrder(Record):
+    """What the process that measures gets: columns by name and one attribute, row by row."""
+
+    columns: dict[str, list[str | float | None]]
+    attribute: list[str | float | None]
+
+
+class ProxyFigures(Record):
+    """What that process answers; `problem` says why nothing could be told."""
+
+    measure: str = ""
+    auc: float = 0.0
+    low: float = 0.0
+    high: float = 0.0
+    rows: int = 0
+    left_out: int = 0
+    groups: dict[str, int] = {}
+    features: list[Association] = []
+    folds: int = 0
+    problem: str = ""
+
+
 class ProxyTest(Record):
     """A proxy test of a version: how well its features predict an attribute, out of fold, and which tells most.
 

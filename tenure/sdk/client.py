@@ -249,16 +249,21 @@ class Client:
         )
         return OutcomesAccepted(accepted=accepted)
 
-    def apply(self, file: Mapping[str, Any], *, dry_run: bool = False, seen: int | None = None) -> Any:
+    def apply(
+        self, file: Mapping[str, Any], *, dry_run: bool = False, seen: int | None = None, reason: str | None = None
+    ) -> Any:
         """Declare a model by its file (as a dict, key `model` names it); with `dry_run` only say what would change.
 
-        `seen` is the revision that the change was made to: when another one stands, errors.Conflict is raised.
+        `seen` is the revision that the change was made to: when another one stands, errors.Conflict is raised. A file
+        that loosens rules that bind already opens a change request, which needs a `reason`: the answer's `change`.
         """
         if not isinstance(file.get("model"), str):
             raise errors.InvalidInput("A model's file must name its model: model: <name>.", where="model")
         params = {"dry_run": "true"} if dry_run else {}
         if seen is not None:
             params["seen"] = str(seen)
+        if reason is not None:
+            params["reason"] = reason
         return self.put(f"/api/v1/models/{quote(file['model'], safe='')}/file", dict(file), params or None)
 
     def endpoint(self, name: str, *, model: str | None = None) -> EndpointInfo:

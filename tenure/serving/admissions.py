@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
+
+import msgspec
 
 from tenure.errors import NotAdmitted, OverQuota, ValuesRefused
 from tenure.records.admission import HEADERS, AdmissionRules, Admitted, Named, purpose_word
@@ -30,7 +32,7 @@ MOST_CHARACTERS = 64
 _word = lru_cache(maxsize=1024)(purpose_word)
 
 
-class Asking(NamedTuple):
+class Asking(msgspec.Struct, gc=False):
     """A request before its values: at which endpoint, with which headers (lower-case), by whom and when."""
 
     endpoint: str

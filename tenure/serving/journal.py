@@ -83,6 +83,7 @@ class Journal:
         self._size = 0
         self._opened_at = 0.0
         self._turn_began = False
+        self._written: asyncio.Future[None] | None = None
         self._waiting: list[tuple[bytes, asyncio.Future[None]]] = []
         self.figures = Figures()
         self._lock = threading.Lock()
@@ -93,24 +94,17 @@ class Journal:
     def append(self, frame: Frame) -> asyncio.Future[None]:
         """Have a frame written; done when it is on disk.
 
-        The first of a turn of the event loop is written at once, since whoever asks alone has nobody to wait for; all
-        others of the turn share a write, and with `fsync` the first too. The future raises Unavailable when the disk
-        refuses it, this raises it when too many bytes wait: the frame is not in the journal then.
+        It is when this returns, but for `fsync`: then all frames of a turn of the event loop share what that takes,
+        and the future raises Unavailable when the disk refuses one. Otherwise this raises it, also when too many bytes
+        wait: the frame is not in the journal then.
         """
-        loop = asyncio.get_running_loop()
-        written = framed(frame)
-        if self._waiting and self.figures.waiting_bytes + len(written) > MOST_WAITING_BYTES:
-            self.figures.refused += 1
-            raise Unavailable("Too much waits for the journal already. Nothing was answered; try again in a second.")
-        done = loop.create_future()
-        self._waiting.append((written, done))
-        self.figures.waiting_bytes += len(written)
-        if not self._turn_began:
-            self._turn_began = True
-            loop.call_soon(self._end_turn)
-            if not self._fsync:
-                self._write_waiting()
-        return done
+        if self._fsync:
+            return self._wait_for_turn(framed(frame))
+        self._write_now([framed(frame)])
+        if self._written is None:
+            self._written = asyncio.get_running_loop().create_future()
+            self._written.set_result(None)
+        return self._written
 
     def append_now(self, frame: Frame) -> None:
         """Write a frame at once. Safe from any thread. Raises Unavailable when the disk refuses it."""
@@ -155,6 +149,19 @@ class Journal:
         if failure is not None:
             raise failure
 
+    def _wait_for_turn(self, written: bytes) -> asyncio.Future[None]:
+        loop = asyncio.get_running_loop()
+        if self._waiting and self.figures.waiting_bytes + len(written) > MOST_WAITING_BYTES:
+            self.figures.refused += 1
+            raise Unavailable("Too much waits for the journal already. Nothing was answered; try again in a second.")
+        done = loop.create_future()
+        self._waiting.append((written, done))
+        self.figures.waiting_bytes += len(written)
+        if not self._turn_began:
+            self._turn_began = True
+            loop.call_soon(self._end_turn)
+        return done
+
     def _end_turn(self) -> None:
         self._turn_began = False
         self._write_waiting()
@@ -194,6 +201,7 @@ class Journal:
         landed = 0
         try:
             self._ready_for(len(payload))
+            landed = os.write(self._file, payload)
             while landed < len(payload):
                 landed += os.write(self._file, memoryview(payload)[landed:])
         except OSError as problem:

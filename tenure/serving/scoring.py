@@ -11,8 +11,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from functools import partial
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, Protocol, cast
 
 import msgspec
 
@@ -93,7 +92,7 @@ class Scored(msgspec.Struct):
     frame: PredictionFrame | None = None
 
 
-class Routed(NamedTuple):
+class Routed(msgspec.Struct, gc=False):
     arm: Arm
     prediction_id: str
     idempotent: bool
@@ -170,21 +169,22 @@ class Scoring:
             columns, admitted = self._admissions.check(asking, routed.arm.release, columns, asked.rows)
         except Refused as problem:
             written = self._journal.append(self._admissions.refusal(asking, asked.rows, problem))
-            return self._pending(written, refusal(problem), partial(self.count_refusal, name, problem), name)
+            return self._pending(written, refusal(problem), name, self.count_refusal, name, problem)
         outputs = routed.arm.outputs_now(columns, asked.rows, asked.params)
         scored = self._scored(endpoint, routed, asked, columns, admitted, outputs)
         told, said = speaks.encode(asked, scored.answer)
         reply = Reply(200, named(told, scored), said)
         written = cast("asyncio.Future[None]", self.keep(scored, request, principal, started))
-        return self._pending(written, reply, partial(self._left, scored, started, len(body), len(said)), name)
+        return self._pending(written, reply, name, self._left, scored, started, len(body), len(said))
 
     def _pending(
-        self, written: asyncio.Future[None], reply: Reply, left: Callable[[], None], name: str
+        self, written: asyncio.Future[None], reply: Reply, name: str, left: Callable[..., None], *about: Any
     ) -> Reply | Pending:
-        """A reply that may leave once the journal has its frame: mostly it has it already. Raises what that raised."""
+        """A reply that may leave once the journal has its frame: mostly it has it already, and then raises what that
+        raised. `left(*about)` is called when it has left."""
         if written.done():
             written.result()
-            left()
+            left(*about)
             return reply
         self.figures.in_flight += 1
 
@@ -194,7 +194,7 @@ class Scoring:
             if isinstance(problem, Exception):
                 self.count_refusal(name, problem)
             else:
-                left()
+                left(*about)
 
         written.add_done_callback(done)
         return Pending(written, reply)
@@ -242,7 +242,8 @@ class Scoring:
     def _left(self, scored: Scored, started_ns: int, sent_bytes: int, said_bytes: int) -> None:
         """An answer has left: count it, and have the shadows score."""
         self.count(scored, started_ns, sent_bytes, said_bytes)
-        self.mirror(scored)
+        if scored.endpoint.shadows:
+            self.mirror(scored)
 
     def count(self, scored: Scored, started_ns: int, sent_bytes: int, said_bytes: int) -> None:
         """Count what was answered, now that it has left."""
@@ -318,9 +319,9 @@ class Scoring:
         outputs: Any,
         filled: Filled | None = None,
     ) -> Scored:
-        arm, prediction_id, idempotent, propensity = routed
-        answer = Answer(endpoint.name, arm.release.version, prediction_id, outputs)
-        return Scored(answer, endpoint, arm, asked, columns, admitted, propensity, idempotent, filled)
+        arm = routed.arm
+        answer = Answer(endpoint.name, arm.release.version, routed.prediction_id, outputs)
+        return Scored(answer, endpoint, arm, asked, columns, admitted, routed.propensity, routed.idempotent, filled)
 
     def keep(self, scored: Scored, request: Request, principal: Principal, started_ns: int) -> Awaitable[None]:
         """Journal an answer as its endpoint journals, so that it may leave when this is done.

@@ -8,7 +8,8 @@ import msgspec
 import sqlalchemy as sa
 
 from tenure.records.base import Instant, Record
-from tenure.records.changes import Change, ChangeState, Decision, StepAsked, StepStatus, Subject, Target
+from tenure.records.changes import Change, ChangeState, Decision, Revising, StepAsked, StepStatus, Subject, Target
+from tenure.records.model_files import ModelFile
 from tenure.store import driver, signatures, tables
 from tenure.store.database import Transaction
 
@@ -25,17 +26,23 @@ class _Body(Record):
     target: Target | None = None
     decisions: list[Decision] = []
     accepted: Literal["all"] | None = None
+    revising: Revising | None = None
+    file: ModelFile | None = None
 
 
 class StoredChange(Record):
-    """A change with what only the server needs: its steps as asked, and who may not sign it."""
+    """A change with what only the server needs: its steps as asked, who may not sign it, and the file that is to stand
+    when it asks for one."""
 
     change: Change
     steps: list[StepAsked]
     authors: list[str]
+    file: ModelFile | None = None
 
 
-def add(tx: Transaction, change: Change, steps: list[StepAsked], authors: list[str]) -> None:
+def add(
+    tx: Transaction, change: Change, steps: list[StepAsked], authors: list[str], file: ModelFile | None = None
+) -> None:
     """Store a new change request."""
     body = _Body(
         steps=steps,
@@ -44,6 +51,8 @@ def add(tx: Transaction, change: Change, steps: list[StepAsked], authors: list[s
         target=change.target,
         decisions=change.decisions,
         accepted=change.accepted,
+        revising=change.revising,
+        file=file,
     )
     tx.execute(
         sa.insert(tables.changes).values(
@@ -165,8 +174,9 @@ def _stored(tx: Transaction, row: Any) -> StoredChange:
         target=body.target,
         decisions=body.decisions,
         accepted=body.accepted,
+        revising=body.revising,
     )
-    return StoredChange(change=change, steps=body.steps, authors=body.authors)
+    return StoredChange(change=change, steps=body.steps, authors=body.authors, file=body.file)
 
 
 def _counts(role: str, meaning: str, voided: bool, step: StepAsked) -> bool:

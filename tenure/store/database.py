@@ -61,6 +61,7 @@ class Database:
         self._small: tuple[sa.Connection, sqlite3.Connection] | None = None
         self._small_lock = threading.Lock()
         self._moved_at = 0
+        self._watching: sa.PoolProxiedConnection | None = None
 
     @property
     def files(self) -> list[Path]:
@@ -126,6 +127,17 @@ class Database:
             self._small = tx, plain
         return self._small
 
+    def committed(self) -> object:
+        """Something that differs from what it was before when anybody has committed since; for one thread.
+
+        It asks one question that touches no table.
+        """
+        if not self.is_sqlite:
+            return self.read(lambda tx: tx.exec_driver_sql("SELECT CAST(txid_current_snapshot() AS text)").scalar())
+        if self._watching is None:
+            self._watching = self.engine.raw_connection()  # SQLite tells a connection of what the others did
+        return self._watching.cursor().execute("PRAGMA data_version").fetchall()
+
     def submit_read(self, work: Work[Answer]) -> Future[Answer]:
         return self._readers.submit(self.read, work)
 
@@ -143,6 +155,8 @@ class Database:
                 self._small[0].invalidate()  # its settings are not for the pool
                 self._small[0].close()
                 self._small = None
+        if self._watching is not None:
+            self._watching.close()
         self.engine.dispose()
 
     def _write_alone(self, work: Work[Answer]) -> Answer:

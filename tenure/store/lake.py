@@ -25,7 +25,6 @@ import numpy as np
 from tenure.records.base import DAY_US, HOUR_US, moment_of
 from tenure.store.lake_files import Kind, LakeFile
 
-FEATURE_PREFIX = "f_"
 ROW_GROUP_ROWS = 8_192
 GROUPS_AT_ONCE = 32
 KEPT_BYTES = 32 * 1024 * 1024

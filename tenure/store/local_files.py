@@ -271,5 +271,6 @@ def _told() -> Iterator[None]:
             ) from failure
         log.warning("the artifact folder refused: %s", failure)
         raise Unavailable(
-            f"The artifact store cannot keep this file now: {failure.strerror}. Nothing was stored."
+            f"The artifact store cannot keep this file now: {failure.strerror}. Nothing was stored. "
+            "See to its folder, then send the file again."
         ) from failure

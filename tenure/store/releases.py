@@ -72,6 +72,11 @@ def of_models(tx: Transaction, names: list[str]) -> list[ReleaseInfo]:
     return [_release(row) for row in tx.execute(query)]
 
 
+def had_any(tx: Transaction, model: str) -> bool:
+    """Whether a version of a model was ever in service, in any role."""
+    return tx.execute(sa.select(_column.release_id).where(_column.model == model).limit(1)).first() is not None
+
+
 def _release(row: Any) -> ReleaseInfo:
     return ReleaseInfo(
         release_id=row.release_id,

@@ -299,9 +299,9 @@ changes = Table(
     "changes",
     metadata,
     _text("change_id", key=True),
-    _text("kind"),  # approve | promote | suspend | retire
+    _text("kind"),  # register | approve | deploy | promote | suspend | retire | revise
     _text("model"),
-    Column("version", Integer, nullable=False),
+    Column("version", Integer, nullable=False),  # 0 for revise, which is about the model's file
     _text("state"),  # open | approved | rejected | invalidated | withdrawn
     _text("reason"),
     _text("body"),  # JSON: steps, subject digests, facts digest, policy version, why it ended

@@ -87,7 +87,7 @@ def _change(tx: Transaction, change_id: str) -> About | None:
     if stored is None:
         return None
     one = stored.change
-    return About(kind=f"change: {one.kind}", name=f"{one.model} {one.version}", path=f"/changes/{part(change_id)}")
+    return About(kind=f"change: {one.kind}", name=one.about, path=f"/changes/{part(change_id)}")
 
 
 def _exception(tx: Transaction, exception_id: str) -> About | None:

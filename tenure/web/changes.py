@@ -17,6 +17,7 @@ from tenure.deploy import routing
 from tenure.errors import InvalidInput, TenureError
 from tenure.manage import changes, comments, eligibility, inbox, lifecycle
 from tenure.manage.signing import sign_in_person
+from tenure.records import yaml_text
 from tenure.records.base import Record
 from tenure.records.changes import Change, NewComment, NewSignature
 from tenure.records.people import Permission, Principal
@@ -126,6 +127,7 @@ def _change(
             "change": change,
             "moments": comments.told(change, stored_comments.of_change(tx, change_id)),
             "in_place": registered_models.aliases(tx, change.model).get("champion"),
+            "file_text": yaml_text.written(changes.file_of(tx, change_id)) if change.revising else "",
             "bound_when_opened": change.kind in lifecycle.BOUND_WHEN_OPENED,
             "people": [person.name for person in accounts.list_all(tx)],
             "evaluation": evaluations[0] if evaluations else None,
@@ -172,6 +174,8 @@ def _meanings(change: Change, roles: list[str]) -> list[tuple[str, str]]:
         "suspension": f"I take {about} out of service, now.",
         "retirement": f"I retire {about} for good.",
     }
+    if change.kind == "revise":
+        words["approval"] = f"I agree that the file of {change.model} is loosened as it says here."
     means = lifecycle.MEANS[change.kind]
     offered: list[tuple[str, str]] = [(means, words[means]), ("rejection", "I refuse, which ends this request.")]
     author = (eligibility.AUTHOR, "I made this, or asked for it, and answer for it. Fills no step; role 'author'.")

@@ -15,6 +15,7 @@ from tenure.manage.model_files import Applied
 from tenure.records import model_schema, model_yaml, yaml_text
 from tenure.records.model_files import ModelFile
 from tenure.records.people import Permission, Principal
+from tenure.store import changes
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
 from tenure.web import lives
@@ -48,7 +49,10 @@ def page(request: Asked, ground: Ground, principal: Principal, name: str, revisi
     include_in_schema=False,
 )
 def change(request: Asked, ground: Ground, principal: Principal, name: str, data: Form) -> Response[str] | Redirect:
-    """Say what a text would change, or apply it. What is wrong with it is said above it, with its line."""
+    """Say what a text would change, apply it, or ask for it where it loosens rules that bind.
+
+    What is wrong with it is said above it, with its line.
+    """
     text = data.get("text", "").replace("\r\n", "\n")
     preview = data.get("act") != "apply"
     try:
@@ -56,17 +60,19 @@ def change(request: Asked, ground: Ground, principal: Principal, name: str, data
 
         def apply(tx: Transaction) -> Applied:
             now, configured = ground.clock(), model_files.configured_of(ground.settings)
+            reason = data.get("reason")
             return model_files.apply(
-                tx, file, by=principal.name, now=now, dry_run=preview, seen=seen, configured=configured
+                tx, file, by=principal.name, now=now, dry_run=preview, seen=seen, reason=reason, configured=configured
             )
 
         if not preview:
-            ground.database.write(apply)
+            done = ground.database.write(apply)
             routing.publish(ground)
-            return Redirect(f"/models/{part(name)}/file", status_code=303)
+            place = f"/changes/{part(done.change.change_id)}" if done.change else f"/models/{part(name)}/file"
+            return Redirect(place, status_code=303)
         would = ground.database.read(apply)
     except TenureError as refusal:
-        return _page(request, ground, principal, name, text=text, refusal=refusal)
+        return _page(request, ground, principal, name, text=text, refusal=refusal, given=data)
     return _page(request, ground, principal, name, text=text, would=would)
 
 
@@ -80,7 +86,10 @@ def _page(
     text: str | None = None,
     would: Applied | None = None,
     refusal: TenureError | None = None,
+    given: dict[str, str] | None = None,
 ) -> Response[str]:
+    asks = bool(would and would.looser) or bool(refusal and refusal.where == "reason")
+
     def load(tx: Transaction) -> dict[str, Any]:
         known = lives.of(tx, name, ground.settings)
         if known is None:
@@ -93,9 +102,12 @@ def _page(
             "shown": shown,
             "text": text if text is not None else yaml_text.written(shown.file) if shown else NEW.format(name=name),
             "would": would,
+            "asks": asks,
+            "offers": asks or bool(would and would.changes),
+            "waiting": [one.change for one in changes.search(tx, state="open", model=name, kind="revise")],
             "history": model_files.history(tx, name),
             "schema_url": ground.settings.control_url + model_schema.PATH,
-            **answered(request, refusal),
+            **answered(request, refusal, given),
             "may_change": principal.may(Permission.MANAGE, name),
         }
 

@@ -11,7 +11,7 @@ from litestar import MediaType, Response
 from litestar.exceptions import HTTPException
 
 from tenure.errors import TenureError
-from tenure.manage import inbox
+from tenure.manage import inbox, loosening
 from tenure.records.base import Record, iso
 from tenure.records.people import Permission, Principal
 from tenure.serving import answers
@@ -130,6 +130,7 @@ def _templates() -> jinja2.Environment:
     words = ("count", "short", "figure", "decimals", "percent", "interval", "plus_minus", "p_value", "instant", "date")
     more = ("day", "span", "duration", "size", "digest", "state", "plain", "of_ms")
     environment.filters.update({name: getattr(wording, name) for name in (*words, *more)})
+    environment.filters.update(looser_words=loosening.words_for)
     environment.filters.update(part=part, iso=iso, package=lambda module: module.split(".")[0], place=place)
     environment.tests["interval_like"] = wording.is_interval
     environment.globals.update(

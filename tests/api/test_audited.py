@@ -357,7 +357,9 @@ def mlflows_tracking(tell: Teller) -> None:
 
 def evidence_and_changes(tell: Teller) -> None:
     model = f"/api/v1/models/{town.MODEL}"
-    [waiting] = [one["change_id"] for one in tell.ask.ok("GET", "/api/v1/changes?state=open") if one["version"] == 3]
+    opened = {one["kind"]: one["change_id"] for one in tell.ask.ok("GET", "/api/v1/changes?state=open")}
+    tell.ask.ok("POST", f"/api/v1/changes/{opened['revise']}/withdraw")
+    waiting = opened["approve"]
     withdraw = "POST /api/v1/changes/{change_id:str}/withdraw"
     tell(withdraw, f"/api/v1/changes/{waiting}/withdraw", "change.withdrawn", "version.registered")
     file = {**town.FILE, "owner": "others@example.com"}

@@ -11,11 +11,14 @@ import pytest
 from click.testing import CliRunner
 
 from tenure.cli import asking
+from tenure.cli.apply import command as apply_command
 from tenure.cli.versions import command
 from tenure.store.ground import Ground
 
 from ..api.conftest import Asker, ask
 from ..api.test_changes import PASSWORDS, approved
+from ..api.test_revisions import STANDING
+from ..manage.makers import MODEL
 
 __all__ = ["approved", "ask"]
 
@@ -103,3 +106,32 @@ def test_the_evidence_is_taken_away_in_one_file(tenure: Any, tmp_path: Path, gro
     tenure("evidence", "late", "1", "--out", str(out))
     assert json.loads(out.read_text())["format"] == "tenure-evidence@1"
     assert '"format": "tenure-evidence@1"' in tenure("evidence", "late", "1")
+
+
+def test_a_loosening_file_opens_a_change_that_the_lists_tell_of(
+    tenure: Any, ask: Asker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def send(_self: Wire, file: dict[str, Any], **more: Any) -> Any:
+        params = {name: str(value).lower() for name, value in more.items() if value not in (None, False)}
+        if more.get("reason"):
+            params["reason"] = more["reason"]
+        return ask.ok("PUT", f"/api/v1/models/{MODEL}/file", json=file, params=params)
+
+    monkeypatch.setattr(Wire, "apply", send, raising=False)
+    path = tmp_path / "model.yaml"
+    path.write_text(json.dumps({**STANDING, "use": {"jurisdictions": ["US", "EU"]}, "owner": "you@example.com"}))
+
+    def apply(*more: str) -> tuple[int, str]:
+        done = CliRunner().invoke(apply_command, [str(path), *more])
+        return done.exit_code, re.sub(r"\s+", " ", done.output)
+
+    status, would = apply("--dry-run")
+    assert (status, "also allows EU" in would) == (2, True)
+    assert "needs signatures: 1 as validator, 1 as business-owner" in would
+    status, told = apply("--reason", "Europe is served, too")
+    assert status == 0
+    assert f"Change {change_in(told)} is open" in told
+    assert "revise" in tenure("changes", "--state", "open")
+    assert "the file of late" in tenure("changes", "--state", "open")
+    assert "revise the file of late" in tenure("inbox")
+    assert json.loads(apply("--reason", "again", "--json")[1])["change"]["change_id"] == change_in(told)

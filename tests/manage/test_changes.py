@@ -64,7 +64,10 @@ def test_a_signature_covers_the_digests_and_says_who_why_and_how(ground: Ground)
     info = ground.database.read(lambda tx: model_versions.get(tx, MODEL, version))
     assert first.subject == change.subject
     assert first.subject.artifact == info.digest
-    assert [part for part in first.subject.__struct_fields__ if not getattr(first.subject, part)] == ["decisions"]
+    assert [part for part in first.subject.__struct_fields__ if not getattr(first.subject, part)] == [
+        "decisions",
+        "revised",
+    ]
     assert (first.person, first.printed_name, first.role) == ("vera", "Vera Person", "validator")
     assert (first.meaning, first.reason) == ("approval", "looked at it")
     assert first.signed_at == "2025-06-15T15:06:41.000010Z"
@@ -342,7 +345,7 @@ def test_only_approved_versions_of_a_governed_model_are_released(ground: Ground)
 def test_a_feature_that_is_forbidden_later_stops_the_release_of_an_approved_version(ground: Ground):
     version = make_ready(ground)
     approve(ground, version)
-    features = {**FILE["features"], "wind": {"forbidden": {"reason": "sensor recalled"}}}
+    features = {**FILE["features"], "wind": {"kind": "numeric", "forbidden": {"reason": "sensor recalled"}}}
     apply_file(ground, features=features)
     with pytest.raises(GateNotMet, match="'wind' is forbidden in US: sensor recalled"):
         ground.database.write(lambda tx: guards.check_release(tx, MODEL, version, now=NOW))

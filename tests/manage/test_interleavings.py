@@ -9,14 +9,25 @@ from __future__ import annotations
 import contextlib
 import random
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
 from tenure.errors import TenureError
-from tenure.manage import changes, decisions, facts, lifecycle, people, policies, profiles, signatures
+from tenure.manage import (
+    bound,
+    changes,
+    facts,
+    lifecycle,
+    loosening,
+    model_files,
+    people,
+    policies,
+    profiles,
+    signatures,
+)
 from tenure.records.base import Instant
 from tenure.records.cards import Card
 from tenure.records.changes import Change, SignedStatement, Subject
@@ -25,7 +36,7 @@ from tenure.store import changes as kept
 from tenure.store.ground import Ground
 
 from ..conftest import make_ground
-from .makers import FILE, MODEL, NOW, apply_file, ask, make_profile, make_ready, sign, write_card
+from .makers import FILE, MODEL, NOW, apply_file, approve, ask, make_profile, make_ready, sign, write_card
 
 STEPS = 45
 SEEDS = (0, 4, 5, 6, 7, 8)
@@ -51,7 +62,18 @@ class World:
 
     def step(self) -> None:
         self.now += 1_000
-        acts: list[tuple[int, Callable[[], object]]] = [
+        before = {one.change_id: one.state for one in self.every()}
+        acts = self.acts()
+        act = self.dice.choices([act for _, act in acts], [weight for weight, _ in acts])[0]
+        with contextlib.suppress(TenureError):  # a refusal is an answer
+            act()
+        for change in self.every():
+            if change.state == "approved" and before.get(change.change_id) != "approved":
+                self.approvals += 1
+            self.hold(change)
+
+    def acts(self) -> list[tuple[int, Callable[[], object]]]:
+        return [
             (4, self.ask),
             (12, self.sign),
             (1, self.edit_card),
@@ -61,27 +83,16 @@ class World:
             (1, self.rewrite_bytes),
             (1, self.change_roles),
         ]
-        before = {one.change_id: one.state for one in self.every()}
-        act = self.dice.choices([act for _, act in acts], [weight for weight, _ in acts])[0]
-        with contextlib.suppress(TenureError):  # a refusal is an answer
-            act()
-        for change in self.every():
-            if change.state == "approved" and before.get(change.change_id) != "approved":
-                self.approvals += 1
-            self.hold(change)
 
     def every(self) -> list[Change]:
         return self.ground.database.read(lambda tx: changes.search(tx, model=MODEL))
 
     def subject_now(self, change: Change) -> Subject:
         checked = facts.check_bytes(self.ground, MODEL, self.version)
-        look = changes._look  # what a signature would bind to at this moment
+        stored = self.ground.database.read(lambda tx: kept.get(tx, change.change_id))
+        assert stored is not None
         at = Instant(self.now)
-        seen = self.ground.database.read(
-            lambda tx: look(tx, change.kind, MODEL, self.version, change.target, checked, at)
-        )
-        bound = decisions.digest(change.kind, [], None)  # nothing depends on this version
-        return msgspec.structs.replace(seen.subject, decisions=bound)
+        return self.ground.database.read(lambda tx: bound.seen(tx, stored, checked, at)).subject
 
     def hold(self, change: Change) -> None:
         statements = self.statements(change.change_id)
@@ -160,6 +171,55 @@ def test_nothing_is_approved_but_as_it_was_signed(tmp_path: Path, seed: int):
         for _ in range(STEPS):
             world.step()
         assert world.approvals, "a walk on which nothing is approved shows nothing: take another seed"
+        assert ground.database.read(audit.verify).first_bad is None
+    finally:
+        ground.database.close()
+
+
+class Rules(World):
+    """The same walk, on which people also loosen and tighten the rules, after a version was approved."""
+
+    def __init__(self, ground: Ground, seed: int) -> None:
+        super().__init__(ground, seed)
+        approve(ground, self.version)
+        self.revised = 0
+
+    def acts(self) -> list[tuple[int, Callable[[], object]]]:
+        return [*super().acts(), (4, self.revise)]
+
+    def revise(self) -> None:
+        used = self.dice.choice([["US"], ["US", "EU"], ["US", "EU", "CA"]])
+        apply_file(
+            self.ground,
+            by=self.dice.choice(["ann", "vera", "vic"]),
+            reason="as the dice fell",
+            promotion=PROMOTION,
+            use={"jurisdictions": used},
+            protected=self.dice.choice([[], ["sex"]]),
+        )
+
+    def hold_rules(self) -> None:
+        """Every revision that is looser than the one before it was signed, for exactly those two files."""
+        history = self.ground.database.read(lambda tx: model_files.history(tx, MODEL))[::-1]
+        bound_from = 2  # the file of a draft, then that of the promotions, under which the version was approved
+        for before, after in pairwise(history[bound_from - 1 :]):
+            if not loosening.looser(before.applied.file, after.applied.file):
+                continue
+            assert after.change_id is not None, "looser, and nobody signed"
+            change = self.ground.database.read(lambda tx, one=after: changes.get(tx, str(one.change_id)))
+            assert (change.subject.model_file, change.subject.revised) == (before.applied.digest, after.applied.digest)
+            self.revised += 1
+
+
+@pytest.mark.parametrize("seed", [1, 3])
+def test_no_rule_is_loosened_but_as_it_was_signed(tmp_path: Path, seed: int):
+    ground = make_ground(tmp_path)
+    try:
+        world = Rules(ground, seed)
+        for _ in range(STEPS):
+            world.step()
+        world.hold_rules()
+        assert world.revised, "a walk on which nothing is loosened shows nothing: take another seed"
         assert ground.database.read(audit.verify).first_bad is None
     finally:
         ground.database.close()

@@ -16,6 +16,7 @@ from tenure.errors import CannotStart, InvalidInput, NotFound
 from tenure.manage import facts, proxies, proxy_job, published, roles, vault
 from tenure.records.base import Instant
 from tenure.records.people import Permission, RoleHeld
+from tenure.records.policies import ProxyOrder
 from tenure.store import audit, changes
 from tenure.store import vault as kept
 from tenure.store.ground import Ground
@@ -210,7 +211,7 @@ def test_the_child_gets_the_rows_and_no_secret(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("TENURE_DATA", "/somewhere")
     monkeypatch.setattr(proxies.subprocess, "run", child)
     with pytest.raises(InvalidInput, match="was ended"):
-        proxies.run(proxies.Order(columns={"a": [1.0]}, attribute=["u"]))
+        proxies.run(ProxyOrder(columns={"a": [1.0]}, attribute=["u"]))
     assert not [name for name in given["env"] if name.startswith("TENURE")]
     assert given["command"][1:] == ["-m", "tenure.manage.proxy_job"]
 
@@ -220,6 +221,6 @@ def test_the_child_measures_what_it_gets_through_the_pipe():
     group = np.random.default_rng(1).integers(0, 2, 400)
     carrier: Any = [("x", "y")[one] for one in group]
     race: Any = [("u", "v")[one] for one in group]
-    found = proxies.run(proxies.Order(columns={"carrier": carrier}, attribute=race))
+    found = proxies.run(ProxyOrder(columns={"carrier": carrier}, attribute=race))
     assert (found.auc, found.features[0].feature) == (1.0, "carrier")
-    assert proxies.run(proxies.Order(columns={"a": [1.0]}, attribute=["u"])).problem
+    assert proxies.run(ProxyOrder(columns={"a": [1.0]}, attribute=["u"])).problem

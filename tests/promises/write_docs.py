@@ -24,7 +24,8 @@ What people declare about a model lives in one YAML file, under version control 
 `tenure apply model.yaml` shows what it changes, asks, and applies it as the next revision; no revision is ever changed,
 and each is one audit event. A key that is not known is refused with its path, its line and what was probably meant.
 `tenure model file NAME` prints what stands, `tenure model history NAME` who changed what. If somebody else changed the
-file since you looked at it, nothing is applied and you are told.
+file since you looked at it, nothing is applied and you are told. Once a version of a governed model was approved, a
+file that [loosens a rule](lifecycle.md#the-rules-themselves) is a change request that others sign.
 
 An editor that knows JSON Schema completes and checks the file while you write it. `tenure model schema` prints the
 schema; every server has it at `/api/v1/schemas/model-file.json`. In the first line of the file:

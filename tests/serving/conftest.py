@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -93,9 +95,20 @@ def table(epoch: int, **routes: list[Release]) -> RoutingTable:
 
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with two models, `delay` (scikit-learn) and `tricky`, saved in a process of their own."""
-    folder = tmp_path_factory.mktemp("models")
-    subprocess.run([sys.executable, str(HERE / "save_models.py"), str(folder)], check=True, cwd=folder)
+    """A folder with two models, `delay` (scikit-learn) and `tricky`, saved in a process of their own.
+
+    Saving takes six seconds of a processor, so the processes of one run share the folder, and nobody writes to it.
+    """
+    shared_by_all = "PYTEST_XDIST_TESTRUNUID" in os.environ
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if shared_by_all else base) / "models"
+    folder.mkdir(exist_ok=True)
+    done = folder / "saved"
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            subprocess.run([sys.executable, str(HERE / "save_models.py"), str(folder)], check=True, cwd=folder)
+            done.touch()
     return folder
 
 

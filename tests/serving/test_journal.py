@@ -40,11 +40,10 @@ def everything(root: Path) -> list[Frame]:
     return found
 
 
-@pytest.mark.parametrize(("fsync", "count"), [(False, 2), (True, 1)])
-def test_the_first_of_a_turn_is_written_at_once_and_all_others_share_a_write(
+@pytest.mark.parametrize(("fsync", "count"), [(False, 10), (True, 1)])
+def test_a_frame_is_written_at_once_and_with_fsync_all_of_a_turn_share_a_write(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fsync: bool, count: int
 ) -> None:
-    """With fsync they all share one."""
     journal = make(tmp_path, fsync=fsync)
     writes = []
     write = os.write
@@ -190,17 +189,21 @@ class FullDisk:
         return self._write(file, fits)
 
 
+@pytest.mark.parametrize("fsync", [False, True])
 @pytest.mark.parametrize("short", range(0, 130, 7))
 def test_a_full_disk_loses_no_whole_frame_and_leaves_no_torn_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, short: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, short: int, fsync: bool
 ) -> None:
-    journal = make(tmp_path)
+    journal = make(tmp_path, fsync=fsync)
     journal.append_now(outcome(0))
     size = len(framed(outcome(1)))
     disk = FullDisk(monkeypatch, short)
 
-    async def three() -> list[object]:
-        return await asyncio.gather(*(journal.append(outcome(k)) for k in (1, 2, 3)), return_exceptions=True)
+    async def append(number: int) -> None:
+        await journal.append(outcome(number))
+
+    async def three() -> list[BaseException | None]:
+        return await asyncio.gather(*map(append, (1, 2, 3)), return_exceptions=True)
 
     told = asyncio.run(three())
     written = short // size

@@ -20,6 +20,7 @@ class App:
 
     def __init__(self) -> None:
         self.pending: list[asyncio.Future[None]] = []
+        self.scopes: list[Any] = []
 
     def wants(self, url: bytes) -> bool:
         return url.startswith(b"/short")
@@ -37,6 +38,7 @@ class App:
         return Reply(503, TEXT, str(problem).encode())
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self.scopes.append(scope)
         body, more = b"", True
         while more:
             message = await receive()
@@ -248,5 +250,53 @@ def test_a_client_that_does_not_read_is_not_written_to_without_end() -> None:
             await line.until(lambda: line.served.cycle is not None)
             line.served.resume_writing()
             assert await line.answer() == b"long hello"
+
+    asyncio.run(ask())
+
+
+def test_the_long_way_knows_all_of_a_request() -> None:
+    async def ask() -> None:
+        async with lines() as line:
+            line.send(request("/short"), request("/elsewhere?a=b", b"hello", "X-Mine: 1"))
+            assert [await line.answer(), await line.answer()] == [b"short hello", b"long hello"]
+            [scope] = line.app.scopes
+            assert (scope["method"], scope["path"], scope["query_string"]) == ("POST", "/elsewhere", b"a=b")
+            assert scope["headers"] == [(b"host", b"x"), (b"content-length", b"5"), (b"x-mine", b"1")]
+            assert scope["client"] == line.writer.get_extra_info("sockname")
+
+    asyncio.run(ask())
+
+
+def test_who_asks_nothing_for_long_is_let_go() -> None:
+    async def ask() -> None:
+        async with lines() as line:
+            await line.until(lambda: len(line.state.connections) == 1)
+            line.served.timeout_keep_alive = 0.01  # type: ignore[assignment]  # seconds, whole ones in uvicorn's options
+            line.send(request("/short"))
+            assert await line.answer() == b"short hello"
+            async with asyncio.timeout(10):
+                assert await line.ended() == b""
+
+    asyncio.run(ask())
+
+
+def test_who_asks_again_in_time_is_not_let_go() -> None:
+    async def ask() -> None:
+        async with lines() as line:
+            line.send(request("/short"))
+            assert await line.answer() == b"short hello"
+            served, watch = line.served, line.served._watch
+            assert watch is not None
+            served._look()  # as when its time has come, while the client rests since less than that
+            assert served._watch is not None
+            begun, rest = request("/short")[:20], request("/short")[20:]
+            line.send(begun)
+            await line.until(lambda: served._rests_since is None)
+            served._look()  # a request is under way, however slowly it comes
+            assert served._watch is None
+            line.send(rest)
+            assert await line.answer() == b"short hello"
+            assert served._watch is not None
+            watch.cancel()
 
     asyncio.run(ask())

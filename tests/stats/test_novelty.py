@@ -21,6 +21,16 @@ def test_a_difference_of_shares_is_fishers_with_the_smaller_tail_doubled(n, m, s
     assert novelty.share_difference_p(count, n, other, m) == pytest.approx(min(1, 2 * min(tails)), rel=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("count", "n", "other", "m"),
+    [(3, 1_000, 9_000, 800_000), (48_001, 611_254, 1_718, 14_806), (0, 500_000, 30, 500_000), (9, 9, 400_000, 900_000)],
+)
+def test_the_exact_law_of_many_rows_is_that_of_scipy(count, n, other, m):
+    law = scipy.stats.hypergeom(n + m, count + other, n)
+    tails = law.cdf(count), law.sf(count - 1)
+    assert novelty.share_difference_p(count, n, other, m) == pytest.approx(min(1, 2 * min(tails)), rel=1e-8, abs=0)
+
+
 def test_large_tables_agree_with_the_exact_law(monkeypatch):
     exact = novelty.share_difference_p(10_300, 999_000, 10_000, 1_000_000)
     monkeypatch.setattr(novelty, "LARGEST_TABLE", 1_000)

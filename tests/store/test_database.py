@@ -113,3 +113,19 @@ def test_commits_are_forced_to_disk_when_asked_to(tmp_path: Path, fsync: bool, l
     database = Database(f"sqlite:///{tmp_path / 'kept.db'}", fsync=fsync)
     assert database.read(lambda tx: tx.exec_driver_sql("PRAGMA synchronous").scalar()) == level
     database.close()
+
+
+def test_what_anybody_committed_is_noticed_and_what_was_read_or_undone_is_not(each_ground: Ground) -> None:
+    database, other = each_ground.database, Database(each_ground.settings.database)
+    before = database.committed()
+    kept(each_ground)
+    assert database.committed() == before
+    for writer in (other, database):
+        writer.write(keeping(f"by {id(writer)}"))
+        assert database.committed() != before
+        before = database.committed()
+    with pytest.raises(InvalidInput):
+        other.write(keeping("undone", then_fail=True))
+    if database.is_sqlite:  # Postgres counts what was begun to be written too
+        assert database.committed() == before
+    other.close()

@@ -6,12 +6,15 @@ Each story fills the disk, sees a clear error, finds whole what was there, makes
 from __future__ import annotations
 
 import contextlib
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
+import mlflow
 import msgspec
 import numpy as np
 import pyarrow as pa
@@ -33,9 +36,10 @@ from tenure.store.artifacts import ArtifactStore
 from tenure.store.lake import Lake
 from tenure.store.roots import FORMS_FOLDER
 from tests.batch.makers import Scene, put_into_service, rows
-from tests.conftest import NOON, make_ground
+from tests.conftest import NOON, make_ground, serving, wait_until
 from tests.deploy import test_compiling
 from tests.deploy.makers import make_model, make_version
+from tests.stories import steps
 
 BLOCK = 16 * 1024
 
@@ -187,7 +191,68 @@ def lake(disk: Path) -> None:
         ground.database.close()
 
 
-STORIES: dict[str, Callable[[Path], None]] = {"journal": journal, "forms": forms, "batch": batch, "lake": lake}
+def server(disk: Path) -> None:
+    """A whole server: what it cannot keep it refuses in words, pages are there, and it goes on when room is made."""
+    with serving(disk / "data") as running, httpx.Client(timeout=30) as http:
+        client = steps.serve_champion(running, "late")
+        run_id = mlflow.MlflowClient(running.url).create_run("0").info.run_id
+        protocol = f"{running.url}/api/2.0/mlflow"
+
+        def score() -> httpx.Response:
+            row = {"dataframe_records": [{"a": 0.1, "b": 0.2}]}
+            return http.post(f"{running.scoring_url}/endpoints/late/invocations", json=row)
+
+        def log(step: int) -> httpx.Response:
+            point = {"run_id": run_id, "key": "loss", "value": 0.5, "timestamp": 1, "step": step}
+            return http.post(f"{protocol}/runs/log-metric", json=point)
+
+        def artifact() -> httpx.Response:
+            return http.put(f"{protocol}-artifacts/artifacts/x/y.bin", content=b"x" * 100_000)
+
+        answered = [score().headers["tenure-prediction-id"]]
+        filler, steps_logged = fill(disk), 0
+        for _ in range(5_000):
+            if (refused := score()).status_code != 200:
+                break
+            answered.append(refused.headers["tenure-prediction-id"])
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+        assert "No space left" in refused.text
+        while (refused := log(steps_logged)).status_code == 200 and steps_logged < 50_000:
+            steps_logged += 1
+        for told, said in ((refused, "database or disk is full"), (artifact(), "No space left")):
+            assert told.status_code == 503
+            assert said in told.text
+        for url in (
+            running.url,
+            f"{running.url}/endpoints/late",
+            f"{running.url}/ready",
+            f"{running.scoring_url}/health",
+        ):
+            assert http.get(url, follow_redirects=True).status_code == 200
+
+        filler.unlink()
+        wait_until(lambda: score().status_code == 200, 20, "it answers again")
+        wait_until(lambda: log(steps_logged).status_code == 200, 20, "it logs again")
+        assert artifact().status_code == 200
+        wait_until(lambda: steps.progress(client, "late")["journal_bytes_waiting"] == 0, 60, "the journal is taken in")
+        parts = [pq.read_table(file) for file in (disk / "data" / "lake").rglob("predictions/**/*.parquet")]
+        ids = [one.rpartition(":")[0] for part in parts for one in part.column("prediction_id").to_pylist()]
+        assert len(ids) == len(set(ids)) >= len(answered) + 1
+        assert set(answered) <= set(ids)
+        points = mlflow.MlflowClient(running.url).get_metric_history(run_id, "loss")
+        assert [point.step for point in points] == list(range(steps_logged + 1))
+        verified = [sys.executable, "-m", "tenure", "audit", "verify", "--url", running.url]
+        assert subprocess.run(verified, check=False, stdout=subprocess.DEVNULL).returncode == 0
+        client.close()
+
+
+STORIES: dict[str, Callable[[Path], None]] = {
+    "journal": journal,
+    "forms": forms,
+    "batch": batch,
+    "lake": lake,
+    "server": server,
+}
 
 if __name__ == "__main__":
     STORIES[sys.argv[1]](Path(sys.argv[2]))

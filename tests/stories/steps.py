@@ -6,10 +6,8 @@ import logging
 from importlib.metadata import version
 from typing import Any
 
-import mlflow
 import numpy as np
 import pandas as pd
-from sklearn.linear_model import LogisticRegression
 
 import tenure
 from tests.conftest import Running, wait_until
@@ -27,6 +25,9 @@ def rows(count: int, seed: int = 0, shift: float = 0.0) -> tuple[pd.DataFrame, A
 
 def train_and_register(url: str, model: str, columns: list[str] | None = None, estimator: Any = None) -> int:
     """Train through the unmodified mlflow client and return the new version's number."""
+    import mlflow  # here, since every process of the tests reads this file, and few of them train
+    from sklearn.linear_model import LogisticRegression
+
     logging.getLogger("mlflow").setLevel(logging.ERROR)
     mlflow.set_tracking_uri(url)
     mlflow.set_experiment(model)
@@ -46,8 +47,10 @@ def train_and_register(url: str, model: str, columns: list[str] | None = None, e
 
 def serve_champion(server: Running, model: str, estimator: Any = None) -> tenure.Client:
     """A model that nobody governs, in service at an endpoint of its own name."""
+    from mlflow import MlflowClient
+
     number = train_and_register(server.url, model, estimator=estimator)
-    mlflow.MlflowClient(server.url).set_registered_model_alias(model, "champion", str(number))
+    MlflowClient(server.url).set_registered_model_alias(model, "champion", str(number))
     client = tenure.Client(server.url, server.scoring_url)
     client.endpoint(model, model=model)
     wait_until(lambda: is_serving(client, model), 60, "the scorer is ready")

@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import mlflow
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -69,6 +68,8 @@ def test_a_file_is_answered_as_requests_are_whoever_computes_it(tmp_path: Path) 
 
 def without_a_form(server: Running, client: Any, folder: Path) -> None:
     """A model that only its own code can answer for is asked through a scorer process."""
+    import mlflow
+
     frame, _ = steps.rows(10_000, seed=4)
     (folder / "own.py").write_text(OWN)
     with mlflow.start_run():

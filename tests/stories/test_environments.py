@@ -6,7 +6,6 @@ from importlib import metadata
 from pathlib import Path
 
 import httpx
-import mlflow
 import pandas as pd
 import pytest
 from click.testing import CliRunner
@@ -47,6 +46,8 @@ def needed(names: list[str]) -> set[str]:
 
 def log_model(url: str, folder: Path) -> int:
     """Saved as code, so that nothing here has to import what it needs."""
+    import mlflow
+
     code = folder / "priced.py"
     code.write_text(MODEL)
     mlflow.set_tracking_uri(url)

@@ -1,4 +1,4 @@
-"""A disk of four MiB that is full: clear errors, nothing corrupt, and it goes on by itself when room is made."""
+"""A small disk that is full: clear errors, nothing corrupt, and it goes on by itself when room is made."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ import pytest
 from tests.conftest import missing
 from tests.stories.full_disk import STORIES
 
-MOUNTED = 'mount -t tmpfs -o size=4m tmpfs "$1" && shift && exec "$@"'
+MOUNTED = 'mount -t tmpfs -o size="$2"m tmpfs "$1" && shift 2 && exec "$@"'
+MIB = {"server": 48}
+LONG = {"server"}
+"""With several processes; the parts that write are tried apart, too."""
 
 
 @cache
@@ -24,14 +27,16 @@ def can_mount() -> bool:
     return subprocess.run(["unshare", "-rm", "mount", "-t", "tmpfs", "tmpfs", "/mnt"], check=False).returncode == 0
 
 
-@pytest.mark.parametrize("name", STORIES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if name in LONG else []) for name in STORIES]
+)
 def test_a_full_disk(name: str, tmp_path: Path) -> None:
     if not can_mount():
         missing("a namespace in which a disk can be mounted")
     disk = tmp_path / "disk"
     disk.mkdir()
     program = [sys.executable, "-m", "tests.stories.full_disk", name, str(disk)]
-    command = ["unshare", "-rm", "sh", "-c", MOUNTED, "sh", str(disk), *program]
+    command = ["unshare", "-rm", "sh", "-c", MOUNTED, "sh", str(disk), str(MIB.get(name, 4)), *program]
     ran = subprocess.run(
         command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False, timeout=120
     )

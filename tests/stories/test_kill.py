@@ -11,9 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
-import mlflow
 import pytest
-from sklearn.neighbors import KNeighborsClassifier
 
 import tenure
 from tenure.errors import TenureError
@@ -86,13 +84,16 @@ def load(work: Callable[[int], None], threads: int) -> Iterator[None]:
 def test_nothing_acknowledged_is_lost_when_processes_are_killed(
     tmp_path: Path, killed: tuple[str, ...], options: tuple[str, ...]
 ) -> None:
+    from mlflow import MlflowClient
+    from sklearn.neighbors import KNeighborsClassifier
+
     with (
         serving(tmp_path / "data", *options) as server,
         httpx.Client(timeout=10) as posting,
         # No form of it is equal to itself, so there is a scorer to be killed.
         steps.serve_champion(server, "killed", KNeighborsClassifier(algorithm="brute")) as client,
     ):
-        run_id = mlflow.MlflowClient(server.url).create_run("0").info.run_id
+        run_id = MlflowClient(server.url).create_run("0").info.run_id
         predicted: list[str] = []
         told: list[str] = []
         logged: list[int] = []

@@ -6,17 +6,23 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from examples.mortgage import data
 
+LEAN = {"TENURE_SPARE_SCORER": "no", "TENURE_COMPILE_TIMEOUT_S": "0.01"}
+"""Its server without what the story does not need: a spare scorer, and forms of versions that scorers answer for."""
 
-def test_a_model_that_must_not_know_race_is_approved_replaced_and_audited() -> None:
+
+@pytest.mark.parametrize("given", [LEAN, pytest.param({}, marks=pytest.mark.slow)], ids=["lean", "as it is"])
+def test_a_model_that_must_not_know_race_is_approved_replaced_and_audited(given: dict[str, str]) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "examples.mortgage"],
         env={
             **os.environ,
             "MLFLOW_DISABLE_TELEMETRY": "true",
             "COLUMNS": "160",
-            "TENURE_SPARE_SCORER": "no",  # nothing starts that the story does not need
+            **given,
         },
         capture_output=True,
         text=True,

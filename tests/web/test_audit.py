@@ -30,7 +30,7 @@ def test_a_change_is_named_by_kind_model_and_version_whatever_is_asked(pages: Cl
     found = abouts(pages.get(f"/audit{asked}").text)
     named = [(path, name, kind) for path, name, kind in found if kind.startswith("change: ")]
     assert named
-    assert all(re.fullmatch(rf"{town.MODEL} \d", name) for _, name, _ in named)
+    assert all(re.fullmatch(rf"{town.MODEL} \d|the file of {town.MODEL}", name) for _, name, _ in named)
     assert all(ID.search(path) for path, _, _ in named)
     assert not any(ID.search(name) for _, name, _ in found)
     assert pages.get(named[0][0]).status_code == 200

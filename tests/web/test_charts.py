@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from altair.utils import schemapi
 
 from tenure.errors import Unavailable
 from tenure.records.base import HOUR_US
@@ -113,7 +114,8 @@ LIGHT = Look(theme="light", width=760)
 def spec_of(name: str, data: Any = None, look: Look = LIGHT, *, validate: bool = False) -> dict[str, Any]:
     """A chart's specification; to hold it against Vega-Lite's schema takes most of a second."""
     kind, definition = charts.DEFINITIONS[name]
-    told: dict[str, Any] = definition(data or DATA[kind], look).to_dict(validate=validate)
+    with schemapi.debug_mode(validate):
+        told: dict[str, Any] = definition(data or DATA[kind], look).to_dict(validate=validate)
     return told
 
 

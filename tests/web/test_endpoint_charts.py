@@ -31,7 +31,7 @@ def test_each_chart_reads_only_what_it_shows(filled: Ground) -> None:
 def test_the_measure_is_the_promised_one(ground: Ground) -> None:
     town.fill(ground)
     promised = {"accuracy": {"metric": "brier", "at_most": 0.2}}
-    file = model_files.parse({**town.FILE, "monitors": promised})
+    file = model_files.parse({**town.FILE, "monitors": {**town.FILE["monitors"], **promised}})
     ground.database.write(lambda tx: model_files.apply(tx, file, by="ann", now=town.NOW))
     with ground.database.reading() as tx:
         told = story(tx, town.MODEL, "accuracy")

@@ -11,7 +11,9 @@ import pytest
 
 from tenure.build import registered_models
 from tenure.manage import people
+from tenure.records.endpoints import ReleaseInfo
 from tenure.records.people import NewPerson
+from tenure.store import endpoints, releases
 from tenure.store.ground import Ground
 
 from ..conftest import NOON, make_ground
@@ -109,3 +111,60 @@ def test_a_condition_that_cannot_be_looked_up_is_told_with_its_line(client: Clie
     assert refused.status_code == 400
     assert "use.allow (line 5)" in html.unescape(refused.text)
     assert "request.caller in [" in html.unescape(refused.text)
+
+
+GOVERNED = FIRST + "use: {jurisdictions: [US]}\napproval: {steps: [{role: validator, signatures: 2}]}\n"
+LOOSER = GOVERNED.replace("[US]", "[US, EU]")
+
+
+@pytest.fixture
+def bound(own: Ground, client: Client) -> Client:
+    """The model is governed, and was in service once."""
+    assert client.post(CHANGE, form(client, GOVERNED, "apply")).status_code == 303
+    release = ReleaseInfo(
+        release_id="r",
+        endpoint="loans",
+        model="loans",
+        version=1,
+        role="shadow",
+        share=0.0,
+        from_at=NOON,
+        until_at=NOON,
+        released_by="vera",
+        reason="trial",
+    )
+    own.database.write(lambda tx: endpoints.add(tx, "loans", "loans", by="vera", now=NOON))
+    own.database.write(lambda tx: releases.add(tx, release))
+    return client
+
+
+def test_what_is_looser_is_marked_asked_for_with_a_reason_and_shown_on_its_change(bound: Client) -> None:
+    tried = html.unescape(bound.post(CHANGE, form(bound, LOOSER, "preview")).text)
+    assert "so others must sign: 2 as validator" in tried
+    assert re.search(r"""class="looser"><code>use.jurisdictions: \['US'\] → \['US', 'EU'\]""", tried)
+    assert "also allows EU" in tried
+    assert "Ask for it" in tried
+    refused = bound.post(CHANGE, form(bound, LOOSER, "apply"))
+    assert (refused.status_code, 'name="reason"' in refused.text) == (400, True)
+    assert shown(refused.text) == LOOSER
+    asked = bound.post(CHANGE, {**form(bound, LOOSER, "apply"), "reason": "Europe is served, too"})
+    assert asked.status_code == 303
+    place = asked.headers["location"]
+    assert place.startswith("/changes/")
+    page = html.unescape(bound.get(place).text)
+    assert "Revise the file of loans" in page
+    assert "Europe is served, too" in page
+    assert "also allows EU" in page
+    assert "jurisdictions: [US, EU]" in page, "the whole file that is to stand"
+    assert f"{PATH}?revision=1" in page
+    file = html.unescape(bound.get(PATH).text)
+    assert "Asked for" in file
+    assert place in file
+    assert "jurisdictions: [US]" in shown(file)
+    assert "revise the file of loans" in bound.get("/changes").text
+    assert "revise the file of loans" in bound.get("/inbox").text
+
+
+def test_what_is_tighter_is_applied_from_the_page_at_once(bound: Client) -> None:
+    tighter = bound.post(CHANGE, form(bound, GOVERNED + "protected: [sex]\n", "apply"))
+    assert tighter.headers["location"] == PATH

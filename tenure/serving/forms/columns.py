@@ -79,8 +79,8 @@ class Matrix:
         self._gets = [(look_up.name, look_up.get, look_up) for look_up, _ in self._tables]
         self.width = len(self._numbers) + sum(width for _, width in self._tables)
 
-    def row(self, columns: Columns) -> Floats:
-        """The first row, shape (1, width). Raises Refused.
+    def packed_row(self, columns: Columns) -> bytes:
+        """The first row, as the bytes of its doubles. Raises Refused.
 
         The length of the numbers as a vector says in one step that all are there and within the narrowest bounds, or
         that each must be looked at: 0.4 instead of 1.2 µs for 15 of them.
@@ -96,7 +96,7 @@ class Matrix:
         if self._gets:
             blocks = [get(columns[name][0]) or look_up(columns[name][0]) for name, get, look_up in self._gets]
             packed = b"".join([packed, *blocks])
-        return np.frombuffer(packed).reshape(1, -1)
+        return packed
 
     def rows(self, columns: Columns, count: int) -> Floats:
         """All rows, shape (count, width). Raises Refused."""

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from tenure.api.mlflow import registry
 from tenure.build import model_versions, registered_models
-from tenure.errors import NotAllowed
+from tenure.errors import InvalidInput, NotAllowed
 from tenure.manage import model_files, published
+from tenure.records.endpoints import ReleaseInfo
 from tenure.records.model_files import Approval, ModelFile, Step
+from tenure.store import endpoints, releases
 from tests.api.mlflow.conftest import Wire
 from tests.api.mlflow.test_registry import registered
 
@@ -53,6 +56,36 @@ def govern(wire: Wire, name: str) -> None:
     approval = Approval(steps=[Step(role="validator")])
     declared = ModelFile(model=name, purpose="warn travellers", owner="pricing@example.com", approval=approval)
     wire.ground.database.write(lambda tx: model_files.apply(tx, declared, by="owner", now=wire.ground.clock()))
+
+
+def test_no_tag_loosens_a_rule(each_wire: Wire) -> None:
+    """What a client may set freely is read by no rule, and sets nobody free of those that bind."""
+    registered(each_wire)
+    govern(each_wire, "delay")
+    now = each_wire.ground.clock()
+    release = ReleaseInfo(
+        release_id="r",
+        endpoint="e",
+        model="delay",
+        version=1,
+        role="champion",
+        share=1.0,
+        from_at=now,
+        until_at=None,
+        released_by="owner",
+        reason="first",
+    )
+    each_wire.ground.database.write(lambda tx: endpoints.add(tx, "e", "delay", by="owner", now=now))
+    each_wire.ground.database.write(lambda tx: releases.add(tx, release))
+    for key in ("approval", "tenure.approval", "tenure.model_file", "use", "owner"):
+        assert each_wire.post("registered-models/set-tag", name="delay", key=key, value="{}").status == 200
+        assert each_wire.post("model-versions/set-tag", **V1, key=key, value="{}").status == 200
+    assert each_wire.post("registered-models/set-tag", name="delay", **PROMPT).status != 200
+    stands = each_wire.ground.database.read(lambda tx: model_files.current(tx, "delay"))
+    assert stands is not None
+    looser = msgspec.structs.replace(stands.file, tier="low")
+    with pytest.raises(InvalidInput, match="loosens rules"):
+        each_wire.ground.database.write(lambda tx: model_files.apply(tx, looser, by="owner", now=now))
 
 
 def held(wire: Wire) -> Any:

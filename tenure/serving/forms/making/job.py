@@ -52,6 +52,7 @@ def main() -> None:
 
 def made(order: FormOrder) -> FormResult:
     """Load, compile, compare, and write the form's files. Raises CannotServe when the version cannot be loaded."""
+    scorer.import_what_is_sought(order.files)
     from tenure.serving.forms.making.compiling import compile_version
     from tenure.serving.forms.making.subject import Subject
 
