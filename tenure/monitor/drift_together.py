@@ -8,9 +8,9 @@ import numpy as np
 
 from tenure.monitor.judging import Judgeable
 from tenure.monitor.rows import Array, load
-from tenure.monitor.span_words import instant
 from tenure.records.base import DAY_US
 from tenure.records.drift import DriftState, Telling, Together
+from tenure.records.span_words import instant
 from tenure.stats.domain_classifier import domain_classifier
 from tenure.stats.reconstruction import reconstruction
 from tenure.store import windows

@@ -36,13 +36,22 @@ def earlier(
 ) -> list[Window]:
     """At most so many windows before one, latest first, without profiles; before one of hours, at the same hours."""
     starts = same_hours(start_at, count) if are_hours(end_at - start_at) else None
-    return windows.search(
-        tx, endpoint, version=version, until_at=start_at, starts=starts, limit=count, bare=True
-    )
+    return windows.search(tx, endpoint, version=version, until_at=start_at, starts=starts, limit=count, bare=True)
 
 
-def lately(tx: Transaction, endpoint: str, count: int, *, version: int | None = None, most: int = 1_000) -> list[Window]:
-    """The latest windows without profiles, latest first: so many, of hours as many as that number of days holds."""
+def lately(
+    tx: Transaction,
+    endpoint: str,
+    count: int,
+    *,
+    version: int | None = None,
+    role: str | None = None,
+    most: int = 1_000,
+) -> list[Window]:
+    """The latest windows without profiles, latest first: so many; of hours as many as that number of days holds.
+
+    Of hours `most` at most, since some thousand take a second to read.
+    """
     last = windows.last_span(tx, endpoint)
     limit = min(as_many(count, last[1] - last[0]), most) if last else count
-    return windows.search(tx, endpoint, version=version, limit=max(limit, count), bare=True)
+    return windows.search(tx, endpoint, version=version, role=role, limit=max(limit, count), bare=True)

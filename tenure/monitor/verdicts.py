@@ -152,7 +152,7 @@ def _verdict(ground: Ground, tx: Transaction, watched: Watched, what: Judgeable)
         )
         return Verdict(what, window, findings_of(window, watched.monitors, baseline, features))
     if baseline is None or window.profile is None:
-        first = first_windows.profile_of(_first(tx, watched, what), watched.file) if stored is None else None
+        first = _first(tx, watched, what) if stored is None else None
         return Verdict(what, window, findings_of(window, watched.monitors, baseline, features), first=first)
     report = _drift(ground, tx, watched, what, baseline, window.profile)
     window = msgspec.structs.replace(window, drift_state=drifting.state_of(report))
@@ -160,19 +160,23 @@ def _verdict(ground: Ground, tx: Transaction, watched: Watched, what: Judgeable)
     return Verdict(what, window, [*told, *findings_drift.findings_of(report)], report)
 
 
-def _first(tx: Transaction, watched: Watched, what: Judgeable) -> Judgeable:
-    """What a first baseline may be taken from: a window; in windows of hours the whole day that one ends.
+def _first(tx: Transaction, watched: Watched, what: Judgeable) -> Profile | None:
+    """What may stand for a baseline that nobody gave: a window's; in windows of hours that of the day that one ends.
 
     An hour has not seen what a day brings, and everything would seem to have drifted from it.
     """
-    if not looking_back.are_hours(what.end_at - what.start_at) or what.end_at % DAY_US or what.role != "champion":
-        return what
+    if not looking_back.are_hours(what.end_at - what.start_at):
+        return first_windows.profile_of(what, watched.file)
     start = what.end_at - DAY_US
+    span = windows.first_span(tx, what.endpoint, what.version, what.role)
+    if what.role != "champion" or not what.whole or span is None or span[0] > start:
+        return None
     rows = load(tx, watched.lake, watched.endpoint, start, what.end_at, outputs=True)
     mine = (rows.version == what.version) & (rows.role == what.role) & (rows.model == what.model)
     hours = rows.event_at // HOUR_US
     whole = set(hours[mine].tolist()) == set(hours.tolist())
-    return dataclasses.replace(what, start_at=start, rows=rows.where(mine), action=None, value=None, whole=whole)
+    day = dataclasses.replace(what, start_at=start, rows=rows.where(mine), action=None, value=None, whole=whole)
+    return first_windows.profile_of(day, watched.file)
 
 
 def _is_of_window(baseline: Profile, what: Judgeable) -> bool:

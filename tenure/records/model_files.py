@@ -263,6 +263,12 @@ class Monitors(Declared):
         """How long a window is, in microseconds of event time."""
         return self.window_days * DAY_US if self.window_hours is None else self.window_hours * HOUR_US
 
+    @property
+    def window_words(self) -> str:
+        """How long a window is, as `7 days` or `1 hour`."""
+        count, unit = (self.window_days, "day") if self.window_hours is None else (self.window_hours, "hour")
+        return f"{count} {unit}{'' if count == 1 else 's'}"
+
     def __post_init__(self) -> None:
         if self.window_hours is not None:
             self._check_hours(self.window_hours)

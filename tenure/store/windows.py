@@ -68,7 +68,8 @@ def search(
 ) -> list[Window]:
     """Windows of an endpoint, latest first: of one version, of one role, that begin in [from_at, until_at).
 
-    `starts`: of those, the ones that begin at one of a few hundred instants at most. `bare` ones come without their profile, in a fraction of the time: for who shows figures over time.
+    `starts`: of those, the ones that begin at one of a few hundred instants at most. `bare` ones come without their
+    profile, in a fraction of the time: for who shows figures over time.
     """
     query = sa.select(_column.body).where(_column.endpoint == endpoint)
     if version is not None:
