@@ -227,7 +227,7 @@ def _learned(detector: Detector, at: Instants, lost: Floats, window: Window, wat
     known = losses.baseline_reference(name, watching.baseline, watching.harm, kept, groups)
     if known is not None:
         return msgspec.structs.replace(detector, reference=known, state="watching")
-    seen_us = window.end_at - (int(kept_at[0]) if len(kept_at) else window.end_at)
+    seen_us = window.end_at - (int(kept_at.min()) if len(kept_at) else window.end_at)
     if len(kept) < least or (are_hours(window.end_at - window.start_at) and seen_us < DAY_US - HOUR_US):
         return msgspec.structs.replace(detector, held=kept.tolist(), held_at=kept_at.tolist())
     reference, seen = losses.first_reference(name, kept, groups, watching.harm)

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import itertools
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenure.monitor import drift_references, judging, looking_back, thinning, verdicts
+from tenure.monitor import alert_rows, drift_references, harm, judging, looking_back, thinning, verdicts
+from tenure.monitor.harm import Cohort
+from tenure.monitor.incidents import stake_of
 from tenure.records.base import DAY_US, HOUR_US, moment_of
 from tenure.records.model_files import AtLeast, DriftMonitor, Monitors, Season
 from tenure.store import alerts, drift_reports, profiles, watermarks, windows
 from tenure.store.ground import Ground
 
+from ..web import samples
 from .test_drift import reports
 from .test_first_windows import register
+from .test_harm import detector_of, errors, watching, window_at
 from .test_watch import baseline, file_with, found, open_alerts
 from .year import ENDPOINT, MODEL, START, Traffic, ids, profile_of
 
@@ -119,6 +124,9 @@ def test_a_daily_rhythm_is_no_drift_and_what_breaks_it_is(traffic: Traffic) -> N
         assert usual.count("breach") > len(usual) / 2
     with traffic.ground.database.reading() as tx:
         seasonal = [one for one in alerts.search(tx, endpoint=ENDPOINT) if "season" in one.subject]
+        behind = alert_rows.query(tx, seasonal[0].alert_id)
+    assert "2013-02-09T16:00:00" in behind.sql
+    assert "2013-02-09T20:00:00" in behind.sql
     assert [one.subject for one in seasonal] == ["temp (same season)"]
     assert "from 2013-02-09 16:00 to 20:00 UTC" in seasonal[0].message
     assert (seasonal[0].evidence.window_start_at, seasonal[0].evidence.window_end_at) == (
@@ -180,6 +188,33 @@ def test_accuracy_is_pooled_over_the_days_that_are_asked_for() -> None:
     assert start - 7 * width in {one for one, _ in spans}
     days = list(verdicts.spans_before(START, 7 * DAY_US, 3, 0))
     assert days == [(START - week * 7 * DAY_US, START - (week - 1) * 7 * DAY_US) for week in (1, 2, 3)]
+
+
+def test_harm_learns_what_is_usual_from_a_day_and_not_from_a_night() -> None:
+    detector = detector_of()
+    known = []
+    for hour in range(26):
+        start, lost = START + hour * HOUR_US, errors(0.1, 400, hour)
+        window = msgspec.structs.replace(window_at(0, 400), start_at=start, end_at=start + HOUR_US)
+        at = start + np.arange(400) * (HOUR_US // 400)
+        detector, _ = harm.advanced(detector, Cohort(window, at, {"error": lost}), watching())
+        known.append(detector.reference is not None)
+    assert known.index(True) == 22
+    assert detector.reference is not None
+    assert detector.reference.rows == 23 * 400
+
+
+def test_what_is_at_stake_a_day_is_told_by_a_day_of_hours() -> None:
+    made = samples.make_year(1)[0]
+    hourly = [
+        msgspec.structs.replace(
+            made, start_at=START + hour * HOUR_US, end_at=START + (hour + 1) * HOUR_US, predictions=10 * (hour % 24)
+        )
+        for hour in range(47, -1, -1)
+    ]
+    stake = stake_of(hourly)
+    assert stake is not None
+    assert stake.predictions_per_day == 10 * sum(range(24))
 
 
 def test_what_is_looked_back_on_is_as_long_in_hours_as_in_days(each_ground: Ground) -> None:
