@@ -136,6 +136,8 @@ BOTH_WAYS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("prediction.positive", {"prediction": {"outcome": "y"}}, {"prediction": {"outcome": "y", "positive": "no"}}),
     ("monitors.false_alerts_per_year", {}, monitors(false_alerts="1 per year")),
     ("monitors.window_days", {}, monitors(window_days=1)),
+    ("monitors.window_hours", {}, monitors(window_hours=1)),
+    ("monitors.window_hours", monitors(window_hours=1), monitors(window_hours=12)),
     (
         "monitors.accuracy.metric",
         monitors(accuracy={"at_least": 0.7}),
@@ -154,9 +156,6 @@ NEITHER: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({}, {"purpose": "another sentence", "owner": "you"}),
     ({}, {"features": {"wind": {}}}),
     ({}, {"alerts": {"channels": ["ops"], "escalate": [{"after": "1h", "to": "boss"}]}}),
-    (monitors(window_hours=1), monitors(window_hours=12)),
-    (monitors(window_hours=12), monitors(window_hours=1)),
-    (monitors(window_hours=1), monitors(window_days=7)),
     (monitors(drift={"cycles": 4}), monitors(drift={"cycles": 5, "season": "day_type"})),
     ({"use": {"not_for": ["Crew scheduling"]}}, {"use": {"not_for": ["crew-scheduling"]}}),
     ({"prediction": {"outcome": "y"}}, {"prediction": {"outcome": "y", "outcome_after_hours": 9}}),
