@@ -35,10 +35,13 @@ def upload(file: Path, endpoint: str, version: int, client: Any, as_json: bool) 
 @server_option
 def windows(endpoint: str, limit: int, client: Any, as_json: bool) -> None:
     """The figures of each window by the model's task, with 95 % intervals, and how mature it is."""
+    from tenure.records.base import DAY_US
+
     found = client.get(f"/api/v1/endpoints/{quote(endpoint, safe='')}/windows", {"limit": limit})
+    whole_days = not any(at % DAY_US for one in found for at in (one["start_at"], one["end_at"]))
     rows = [
         (
-            when(one["start_at"])[:10],
+            when(one["start_at"])[: 10 if whole_days else 16],
             one["version"],
             one["role"],
             f"{one['predictions']:,}",

@@ -9,8 +9,8 @@ import math
 from collections.abc import Callable, Sequence
 from xml.sax.saxutils import escape
 
-from tenure.records.base import moment_of
 from tenure.records.incidents import Point, Series
+from tenure.records.span_words import instant
 
 WIDTH, HEIGHT = 640, 260
 LEFT, RIGHT, TOP, BOTTOM = 64, 20, 44, 36
@@ -68,8 +68,8 @@ def svg(series: Series) -> str:
             f'<circle cx="{place[id(one)]:.1f}" cy="{up(one.value or 0.0):.1f}" r="{radius}" fill="{colour}"/>'
         )
     if points:
-        parts.append(_text(LEFT, HEIGHT - 12, _day(points[0].start_at), "start"))
-        parts.append(_text(WIDTH - RIGHT, HEIGHT - 12, _day(points[-1].end_at), "end"))
+        parts.append(_text(LEFT, HEIGHT - 12, instant(points[0].start_at), "start"))
+        parts.append(_text(WIDTH - RIGHT, HEIGHT - 12, instant(points[-1].end_at), "end"))
     return "".join([*parts, "</svg>"])
 
 
@@ -102,7 +102,3 @@ def _text(x: float, y: float, words: str, anchor: str) -> str:
 
 def _finite(value: float | None) -> bool:
     return value is not None and math.isfinite(value)
-
-
-def _day(instant: int) -> str:
-    return moment_of(instant).date().isoformat()

@@ -142,6 +142,7 @@ JUDGES: dict[type[Declared], dict[str, Judge]] = {
     },
     declared.Monitors: {
         "window_days": fixed,
+        "window_hours": fixed,
         "false_alerts_per_year": fixed,  # more teach people to look away, fewer come late: neither is tighter
         "maturity": fixed,
         "psi_floor": most,

@@ -93,7 +93,7 @@ def moved(
     ground: Ground, batch: BatchInfo, parts: Sequence[BatchPart], seen: Sequence[PartSeen]
 ) -> tuple[list[LakeFile], set[int]]:
     """Move the parts to where the lake has its files. Whatever breaks off here is found there the next time."""
-    files, days = [], set()
+    files, hours = [], set()
     for part, one in zip(parts, seen, strict=True):
         path = _lake_path(batch, part)
         source, target = folder(ground, batch.batch_id) / name_of(part), _lake_root(ground) / path
@@ -113,8 +113,8 @@ def moved(
                 sha256=part.sha256,
             )
         )
-        days |= set(one.days)
-    return files, days
+        hours |= set(one.hours)
+    return files, hours
 
 
 def _there(ground: Ground, batch: BatchInfo, part: BatchPart) -> Path:

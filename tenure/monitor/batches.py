@@ -184,8 +184,8 @@ def finish(
 
     ground.database.read(lambda tx: _mine(tx, endpoint, batch_id, principal))
     _check_whole(parts, end)
-    files, days = batch_files.moved(ground, batch, parts, batch_files.looked_into(ground, batch, parts))
-    part = intake.EndpointIntake(endpoint, files=list(files), predictions=files, days=days)
+    files, hours = batch_files.moved(ground, batch, parts, batch_files.looked_into(ground, batch, parts))
+    part = intake.EndpointIntake(endpoint, files=list(files), predictions=files, hours=hours)
     _join_waiting(ground, part, batch_id)
 
     def write(tx: Transaction) -> BatchInfo:

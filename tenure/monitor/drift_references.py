@@ -11,7 +11,8 @@ from tenure.errors import TenureError
 from tenure.monitor import profiling
 from tenure.monitor.drifting import Reference
 from tenure.monitor.judging import Judgeable
-from tenure.records.base import DAY_US, moment_of
+from tenure.monitor.looking_back import are_hours, same_hours
+from tenure.records.base import DAY_US
 from tenure.records.model_files import Against, DriftMonitor, Monitors
 from tenure.records.profiles import ColumnProfile, NumericProfile, Profile
 from tenure.records.windows import Window
@@ -21,6 +22,13 @@ from tenure.store.ground import Ground
 
 log = logging.getLogger("tenure.monitor")
 MOST_WINDOWS = 400
+THURSDAY, SATURDAY = 3, 5
+"""From Monday, 0, on. 1970 began on a Thursday."""
+NONE_YET = "There is no past window of the same season yet."
+NONE_OF_HOURS = (
+    "There is no past window of the same season yet: windows of hours are compared with those at the same hours of "
+    "such days, and the first of these is yet to come again."
+)
 
 
 def references(tx: Transaction, what: Judgeable, baseline: Profile, monitors: Monitors) -> list[Reference]:
@@ -32,20 +40,22 @@ def references(tx: Transaction, what: Judgeable, baseline: Profile, monitors: Mo
 def same_season(start_at: int, end_at: int, drift: DriftMonitor, past: Iterable[tuple[int, int]]) -> list[int]:
     """Which of past windows (start, end) are of the same season, by where they start; latest first.
 
-    Windows of a day: on the same weekday, or the same kind of day, within the last `cycles` weeks. Longer ones, which
-    are of whole weeks: the last `cycles`.
+    Windows of a day: on the same weekday, or the same kind of day, within the last `cycles` weeks. Windows of hours:
+    those at the same hours of such days. Longer ones, which are of whole weeks: the last `cycles`.
     """
     width = end_at - start_at
     alike = sorted((one for one, until in past if until - one == width and until <= start_at), reverse=True)
-    if width != DAY_US:
+    if width > DAY_US:
         return alike[: drift.cycles]
     recent = [one for one in alike if start_at - one <= 7 * drift.cycles * DAY_US]
     return [one for one in recent if _slot(one, drift) == _slot(start_at, drift)]
 
 
-def _slot(start_at: int, drift: DriftMonitor) -> int:
-    day = moment_of(start_at).weekday()
-    return day if drift.season == "day_of_week" else int(day >= 5)
+def _slot(start_at: int, drift: DriftMonitor) -> tuple[int, int]:
+    """Which days are alike, and the time of day (µs UTC) at which windows of hours are."""
+    days, of_day = divmod(start_at, DAY_US)
+    weekday = (days + THURSDAY) % 7
+    return (int(weekday >= SATURDAY) if drift.season == "day_type" else weekday), of_day
 
 
 def _reference(tx: Transaction, what: Judgeable, baseline: Profile, drift: DriftMonitor, against: Against) -> Reference:
@@ -58,6 +68,7 @@ def _reference(tx: Transaction, what: Judgeable, baseline: Profile, drift: Drift
         role=what.role,
         from_at=_back_to(what, drift),
         until_at=what.start_at,
+        starts=_starts(what, drift, against),
         limit=MOST_WINDOWS,
     )
     known = [one for one in past if one.model == what.model and one.profile is not None]
@@ -66,7 +77,18 @@ def _reference(tx: Transaction, what: Judgeable, baseline: Profile, drift: Drift
         return _merged(tx, against, chosen, baseline, "Version and role had no window just before this one.")
     starts = same_season(what.start_at, what.end_at, drift, [(one.start_at, one.end_at) for one in known])
     chosen = [one for one in known if one.start_at in set(starts)]
-    return _merged(tx, against, chosen, baseline, "There is no past window of the same season yet.")
+    return _merged(tx, against, chosen, baseline, NONE_OF_HOURS if are_hours(what.end_at - what.start_at) else NONE_YET)
+
+
+def _starts(what: Judgeable, drift: DriftMonitor, against: Against) -> list[int] | None:
+    """Where windows of hours that may be meant begin: of a thousand of them, few are read. None for any."""
+    width = what.end_at - what.start_at
+    if not are_hours(width):
+        return None
+    if against == "previous":
+        return [what.start_at - width]
+    days = same_hours(what.start_at, 7 * drift.cycles)
+    return [one for one in days if _slot(one, drift) == _slot(what.start_at, drift)]
 
 
 def _back_to(what: Judgeable, drift: DriftMonitor) -> int:

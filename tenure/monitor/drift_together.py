@@ -8,8 +8,9 @@ import numpy as np
 
 from tenure.monitor.judging import Judgeable
 from tenure.monitor.rows import Array, load
-from tenure.records.base import moment_of
+from tenure.records.base import DAY_US
 from tenure.records.drift import DriftState, Telling, Together
+from tenure.records.span_words import instant
 from tenure.stats.domain_classifier import domain_classifier
 from tenure.stats.reconstruction import reconstruction
 from tenure.store import windows
@@ -28,15 +29,18 @@ TOO_FEW = "Cannot tell: tests of all columns at once need 200 rows on each side 
 def first_rows(tx: Transaction, lake: Lake, what: Judgeable) -> tuple[Mapping[str, Array], str]:
     """The features of a version's first judged window in its role, and words that say where they come from.
 
-    Nothing when the window that is judged is the first itself.
+    In windows of hours, of the first one at the same hours. Nothing when the window that is judged is the first itself.
     """
     span = windows.first_span(tx, what.endpoint, what.version, what.role)
+    if span is not None:
+        later = (what.start_at - span[0]) % DAY_US
+        span = (span[0] + later, span[1] + later)
     if span is None or span[0] >= what.start_at:
         return {}, NO_REFERENCE
     rows = load(tx, lake, what.endpoint, span[0], span[1], shadow=what.role == "shadow")
     mine = (rows.version == what.version) & (rows.role == what.role) & (rows.model == what.model)
-    days = [moment_of(one).date().isoformat() for one in span]
-    return rows.where(mine).columns, f"Compared with rows of the version's first window here, {days[0]} to {days[1]}."
+    words = f"Compared with rows of the version's first window here, {instant(span[0])} to {instant(span[1])}."
+    return rows.where(mine).columns, words
 
 
 def together(

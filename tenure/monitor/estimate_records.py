@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tenure.deploy import endpoints
+from tenure.monitor import looking_back
 from tenure.records.estimates import EstimatedMetric, EstimateRecord
 from tenure.records.windows import Window
 from tenure.stats.misses import are_refuted
-from tenure.store import windows as stored
 from tenure.store.database import Transaction
 
 MOST_WINDOWS = 52
-"""Windows that a record looks back on."""
+"""Windows that a record looks back on; of hours, those of so many days, at most a thousand."""
 
 
 def of(tx: Transaction, endpoint: str, *, version: int | None = None) -> list[EstimateRecord]:
     """The records of an endpoint's versions, or of one, latest version first. Raises NotFound."""
     endpoints.get(tx, endpoint)
-    found = stored.search(tx, endpoint, version=version, limit=MOST_WINDOWS)
+    found = looking_back.lately(tx, endpoint, MOST_WINDOWS, version=version)
     return sorted(record_of(found), key=lambda one: -one.version)
 
 

@@ -6,11 +6,12 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from tenure.monitor import estimating
+from tenure.monitor import estimating, looking_back
 from tenure.monitor.estimate_records import MOST_WINDOWS, record_of
 from tenure.monitor.estimating import Known
 from tenure.monitor.judging import Judgeable
 from tenure.monitor.rows import Array, Rows, load
+from tenure.records.base import DAY_US
 from tenure.records.estimates import Estimation
 from tenure.records.profiles import Profile
 from tenure.records.windows import Window
@@ -37,7 +38,8 @@ def of(tx: Transaction, lake: Lake, what: Judgeable, baseline: Profile | None, *
     if told is None or (not complete and len(what.rows) > OUTGROWN * told.predictions):
         if before is not None and complete:
             return None
-        past = stored.search(tx, what.endpoint, version=what.version, until_at=what.start_at, limit=MOST_WINDOWS)
+        about = (tx, what.endpoint, what.start_at, what.end_at)
+        past = looking_back.earlier(*about, MOST_WINDOWS, version=what.version)
         past = [window for window in past if window.model == what.model and window.role != "shadow"]
         refuted = {one.metric for one in record_of(past) if one.refuted}
         told = estimating.estimate(what, _known(tx, lake, what, past), baseline, refuted)
@@ -45,15 +47,19 @@ def of(tx: Transaction, lake: Lake, what: Judgeable, baseline: Profile | None, *
 
 
 def _known(tx: Transaction, lake: Lake, what: Judgeable, past: Iterable[Window]) -> Known | None:
-    """The latest rows of complete windows, since early outcomes are not like those that take longer."""
+    """The latest rows of complete windows, since early outcomes are not like those that take longer.
+
+    A window of hours stands for the day that it ends: what is older is as complete.
+    """
     complete = [window for window in past if not window.provisional and window.end_at <= what.start_at]
     parts: list[Rows] = []
     from_at = 0
     for window in complete[:REFERENCE_WINDOWS]:
-        rows = load(tx, lake, what.endpoint, window.start_at, window.end_at)
+        start_at = min(window.start_at, window.end_at - DAY_US)
+        rows = load(tx, lake, what.endpoint, start_at, window.end_at)
         mine = (rows.version == what.version) & (rows.model == what.model) & (rows.role == window.role)
         parts.append(rows.where(mine & rows.known & np.isfinite(rows.score)))
-        from_at = window.start_at
+        from_at = start_at
         if sum(len(part) for part in parts) >= REFERENCE_ROWS:
             break
     return Known(together(parts), from_at) if parts else None

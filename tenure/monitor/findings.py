@@ -10,9 +10,9 @@ import msgspec
 from tenure.monitor import findings_accuracy, findings_arrival, findings_estimates, judging, latency
 from tenure.monitor.alerts import Finding
 from tenure.records.alerts import Evidence
-from tenure.records.base import moment_of
 from tenure.records.model_files import Feature, Monitors
 from tenure.records.profiles import CategoricalProfile, ColumnProfile, NumericProfile, Profile
+from tenure.records.span_words import instant, span
 from tenure.records.windows import DriftOfColumn, Interval, Window
 from tenure.stats import novelty
 from tenure.stats.intervals import clopper_pearson
@@ -123,7 +123,8 @@ def _calibration(window: Window, judged: Interval, at_most: float, alpha: float)
     )
     message = (
         f"Calibration of version {window.version} at endpoint {window.endpoint!r} {said}: the scores promise {more} "
-        f"events than came, by {_figure(judged)}, on {window.judged_outcomes:,} outcomes up to {_day(window.end_at)}."
+        f"events than came, by {_figure(judged)}, on {window.judged_outcomes:,} outcomes up to "
+        f"{instant(window.end_at)}."
     )
     evidence = _evidence(
         window,
@@ -178,8 +179,4 @@ def _figure(told: Interval) -> str:
 
 
 def _span(window: Window) -> str:
-    return f"from {_day(window.start_at)} to {_day(window.end_at)}"
-
-
-def _day(instant: int) -> str:
-    return moment_of(instant).date().isoformat()
+    return span(window.start_at, window.end_at)

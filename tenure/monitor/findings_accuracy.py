@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from tenure.monitor import judging
 from tenure.monitor.alerts import Finding
 from tenure.records.alerts import Evidence
-from tenure.records.base import moment_of
 from tenure.records.measured import BETTER, NAMES, Figure
 from tenure.records.model_files import AtLeast, Monitors
+from tenure.records.span_words import instant
 from tenure.records.windows import Window
 
 
@@ -29,7 +29,7 @@ def findings(window: Window, monitors: Monitors, alpha: float) -> Iterator[Findi
     message = (
         f"{NAMES[promised.metric]} of version {window.version} at endpoint {window.endpoint!r} "
         f"is {'' if breach else 'not '}proven to {side}: {_told(figure)}, on {figure.n:,} outcomes up to "
-        f"{moment_of(window.end_at).date().isoformat()}."
+        f"{instant(window.end_at)}."
     )
     yield Finding(
         monitor="accuracy",

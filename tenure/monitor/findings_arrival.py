@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from tenure.monitor.alerts import Finding
 from tenure.monitor.arriving import LATE_FLOOR
 from tenure.records.alerts import Evidence
-from tenure.records.base import moment_of
+from tenure.records.span_words import span
 from tenure.records.windows import Window
 
 
@@ -18,8 +18,8 @@ def findings(window: Window, alpha: float) -> Iterator[Finding]:
         return
     said = ("later than" if told.share < told.usual else "sooner than") if told.late else "as"
     message = (
-        f"Outcomes of endpoint {window.endpoint!r} come {said} before: of the {window.predictions:,} predictions from "
-        f"{_day(window.start_at)} to {_day(window.end_at)} {told.share:.1%} had an outcome at an age of "
+        f"Outcomes of endpoint {window.endpoint!r} come {said} before: of the {window.predictions:,} predictions "
+        f"{span(window.start_at, window.end_at)} {told.share:.1%} had an outcome at an age of "
         f"{told.by_age_h:g} hours, {told.usual:.1%} in earlier windows (p = {told.p_value:.2g} at level {alpha:.2g}). "
         "Until they have come, accuracy is judged late."
     )
@@ -42,7 +42,3 @@ def findings(window: Window, alpha: float) -> Iterator[Finding]:
             version=window.version,
         ),
     )
-
-
-def _day(instant: int) -> str:
-    return moment_of(instant).date().isoformat()

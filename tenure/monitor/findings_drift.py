@@ -12,8 +12,8 @@ from tenure.monitor.alerts import Finding
 from tenure.monitor.drift_words import REFERENCES
 from tenure.monitor.subjects import TOGETHER, about
 from tenure.records.alerts import Evidence
-from tenure.records.base import moment_of
 from tenure.records.drift import ColumnDrift, Comparison, DriftReport, Together
+from tenure.records.span_words import span
 from tenure.stats.novelty import SELDOM
 
 
@@ -48,9 +48,9 @@ def _drift(report: DriftReport, comparison: Comparison, column: ColumnDrift) -> 
     excess = drifting.excess(column, report.floor)
     message = (
         f"Column {column.column!r} of endpoint {report.endpoint!r} {said} from {REFERENCES[comparison.against]} "
-        f"({_span(comparison.reference_from_at, comparison.reference_until_at)}): {column.words} PSI {psi.value:.3f}, "
+        f"({span(comparison.reference_from_at, comparison.reference_until_at)}): {column.words} PSI {psi.value:.3f}, "
         f"{excess:.3f} above what sampling gives (floor {report.floor:g}), q = {psi.q_value or 0:.2g} at level "
-        f"{report.level:.2g}, on {psi.n_current:,} rows {_span(report.start_at, report.end_at)}."
+        f"{report.level:.2g}, on {psi.n_current:,} rows {span(report.start_at, report.end_at)}."
     )
     evidence = _evidence(
         report,
@@ -95,7 +95,7 @@ def _missing(report: DriftReport) -> Iterator[Finding]:
         breach = line.q_value < report.level and line.value > before + SELDOM
         message = (
             f"Column {column.column!r} of endpoint {report.endpoint!r} is missing in {line.value:.1%} of "
-            f"{line.n_current:,} rows {_span(report.start_at, report.end_at)}, {before:.1%} before (q = "
+            f"{line.n_current:,} rows {span(report.start_at, report.end_at)}, {before:.1%} before (q = "
             f"{line.q_value:.2g} at level {report.level:.2g})."
         )
         evidence = _evidence(
@@ -122,7 +122,7 @@ def _together(report: DriftReport, test: Together) -> Finding:
     )
     low = test.name == "reconstruction" and test.value < 1
     evidence = msgspec.structs.replace(evidence, level=test.level, direction="below" if low else "above")
-    message = f"Endpoint {report.endpoint!r}, {_span(report.start_at, report.end_at)}: {test.words}"
+    message = f"Endpoint {report.endpoint!r}, {span(report.start_at, report.end_at)}: {test.words}"
     how = "classifier" if test.name == "domain_classifier" else "components"
     return _finding("drift", f"{TOGETHER} ({how})", test.state == "breach", message, evidence)
 
@@ -147,7 +147,3 @@ def _evidence(report: DriftReport, **figures: object) -> Evidence:
         "version": report.version,
     }
     return msgspec.convert({**about, **figures}, Evidence)
-
-
-def _span(start_at: int, end_at: int) -> str:
-    return f"from {moment_of(start_at).date().isoformat()} to {moment_of(end_at).date().isoformat()}"

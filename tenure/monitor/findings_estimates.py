@@ -7,10 +7,10 @@ import msgspec
 from tenure.monitor import judging
 from tenure.monitor.alerts import Finding
 from tenure.records.alerts import Evidence
-from tenure.records.base import moment_of
 from tenure.records.estimates import Estimate
 from tenure.records.measured import BETTER
 from tenure.records.model_files import Monitors
+from tenure.records.span_words import span
 from tenure.records.windows import Window
 from tenure.stats.budget import proven_above, proven_below
 from tenure.stats.intervals import z_of
@@ -69,8 +69,7 @@ def is_beyond(one: Estimate, threshold: float, side: str, alpha: float) -> bool:
 def _said(window: Window, one: Estimate, threshold: float, side: str, breach: bool) -> str:
     called = "ROC AUC" if one.metric == "roc_auc" else f"The {one.metric.replace('_', ' ')}"
     asked = f"{threshold:g} or {'more' if side == 'below' else 'less'}"
-    span = f"from {_day(window.start_at)} to {_day(window.end_at)}"
-    where = f"version {window.version} at endpoint {window.endpoint!r} {span}"
+    where = f"version {window.version} at endpoint {window.endpoint!r} {span(window.start_at, window.end_at)}"
     guess = f"{one.value:.3f} ({one.low:.3f} to {one.high:.3f} at {one.confidence:.0%} confidence)"
     if one.truth is not None:
         told = "confirmed" if breach else "no breach"
@@ -83,7 +82,3 @@ def _said(window: Window, one: Estimate, threshold: float, side: str, breach: bo
         f"{called} of {where} is estimated as {guess}, {lies} the {threshold:g} that are asked for, on "
         f"{window.predictions:,} predictions whose outcomes are not complete yet."
     )
-
-
-def _day(instant: int) -> str:
-    return moment_of(instant).date().isoformat()

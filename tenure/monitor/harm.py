@@ -18,6 +18,7 @@ from tenure.monitor import judging, losses
 from tenure.monitor.alerts import Finding
 from tenure.monitor.findings_harm import harm_finding
 from tenure.monitor.judging import Judgeable
+from tenure.monitor.looking_back import are_hours
 from tenure.monitor.rivals import compared
 from tenure.monitor.rows import Floats, Instants, load
 from tenure.monitor.value import features_named, valued
@@ -218,7 +219,7 @@ def _counted(detector: Detector, window: Window, rows: int, watching: Watching) 
 
 
 def _learned(detector: Detector, at: Instants, lost: Floats, window: Window, watching: Watching) -> Detector:
-    """With a reference once one is at hand."""
+    """With a reference once one is at hand: in windows of hours after about a day, since a night is not like it."""
     name, least = detector.detector, judging.min_outcomes(watching.monitors)
     kept = np.concatenate((np.array(detector.held, dtype=np.float64), lost))
     kept_at = np.concatenate((np.array(detector.held_at, dtype=np.int64), at))
@@ -226,7 +227,8 @@ def _learned(detector: Detector, at: Instants, lost: Floats, window: Window, wat
     known = losses.baseline_reference(name, watching.baseline, watching.harm, kept, groups)
     if known is not None:
         return msgspec.structs.replace(detector, reference=known, state="watching")
-    if len(kept) < least:
+    seen_us = window.end_at - (int(kept_at.min()) if len(kept_at) else window.end_at)
+    if len(kept) < least or (are_hours(window.end_at - window.start_at) and seen_us < DAY_US - HOUR_US):
         return msgspec.structs.replace(detector, held=kept.tolist(), held_at=kept_at.tolist())
     reference, seen = losses.first_reference(name, kept, groups, watching.harm)
     together = Together(between=seen.between, alone=seen.alone)
@@ -236,8 +238,10 @@ def _learned(detector: Detector, at: Instants, lost: Floats, window: Window, wat
 
 
 def _share_luck_us(window: Window) -> int:
-    """The time whose rows share their luck: a day; in windows of a day or two, which tell little of days, an hour."""
-    return DAY_US if window.end_at - window.start_at > 2 * DAY_US else HOUR_US
+    """The time whose rows share their luck: a day; in windows of a day or two, which tell little of days, an hour; in
+    windows of hours a sixth of one, an hour at most."""
+    width = window.end_at - window.start_at
+    return DAY_US if width > 2 * DAY_US else min(HOUR_US, width // 6)
 
 
 def _together(detector: Detector, at: Instants, x: Floats, window: Window) -> Detector:

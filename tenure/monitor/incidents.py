@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from tenure.monitor import looking_back
 from tenure.records.alerts import Alert, AlertState, Severity
 from tenure.records.base import DAY_US, Instant
 from tenure.records.incidents import Cause, Family, Incident, Mute, Stake
 from tenure.records.windows import Interval, Window
 from tenure.store import alerts as stored
-from tenure.store import endpoints, mutes, windows
+from tenure.store import endpoints, mutes
 from tenure.store.database import Transaction
 
 STATES: tuple[AlertState, ...] = ("firing", "acknowledged", "pending", "resolved")
@@ -57,7 +58,7 @@ def about(tx: Transaction, alerts: Iterable[Alert], now: Instant) -> About:
     """What is stored beside some alerts."""
     names = sorted({alert.endpoint for alert in alerts})
     open_at = {alert.endpoint for alert in alerts if alert.state != "resolved"}
-    stakes = {name: stake_of(windows.search(tx, name, role="champion", limit=LOOKED_BACK)) for name in open_at}
+    stakes = {name: stake_of(looking_back.lately(tx, name, LOOKED_BACK, role="champion")) for name in open_at}
     models = {name: endpoint.model for name in names if (endpoint := endpoints.get(tx, name)) is not None}
     in_force = [mute for name in names for mute in mutes.in_force(tx, name, now)]
     return About(models, {name: stake for name, stake in stakes.items() if stake is not None}, in_force, now)
@@ -125,12 +126,15 @@ def causes_of(alerts: Iterable[Alert]) -> list[Cause]:
 def stake_of(windows_found: Sequence[Window]) -> Stake | None:
     """What an endpoint's champion puts at stake by its windows, the latest first; None without any.
 
-    Traffic is the latest window's; a prediction's value is that of the latest window that tells it.
+    Traffic is the latest window's, or the last day's in windows of hours; a prediction's value is that of the latest
+    window that tells it.
     """
     if not windows_found:
         return None
     latest = windows_found[0]
-    per_day = latest.predictions / ((latest.end_at - latest.start_at) / DAY_US)
+    of_day = [one for one in windows_found if one is latest or one.start_at >= latest.end_at - DAY_US]
+    covered = latest.end_at - min(one.start_at for one in of_day)
+    per_day = sum(one.predictions for one in of_day) / (covered / DAY_US)
     told = next((one for one in windows_found if one.value_per_prediction.value is not None), None)
     if told is None:
         return Stake(predictions_per_day=per_day, start_at=latest.start_at, end_at=latest.end_at)

@@ -18,14 +18,14 @@ import msgspec
 from tenure.monitor import compaction, joining, overrides, repeats, tables
 from tenure.monitor.outcomes import OUTCOMES_NAME
 from tenure.monitor.progress import journal_folder, lake_of, size_of
-from tenure.records.base import DAY_US, SECOND_US, Instant
+from tenure.records.base import DAY_US, HOUR_US, SECOND_US, Instant
 from tenure.records.frames import Frame, OutcomeFrame, OverrideFrame, PredictionFrame, RefusalFrame
 from tenure.serving.journal import MIB, Segment, read_frames, segments
 from tenure.store import journal_cursors, lake_files, outcomes, watermarks
 from tenure.store import overrides as kept_overrides
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
-from tenure.store.lake import Lake, Table
+from tenure.store.lake import Lake, Table, hours_of
 from tenure.store.lake_files import LakeFile
 from tenure.store.outcomes import Told
 from tenure.store.overrides import Decided
@@ -56,8 +56,8 @@ class EndpointIntake(msgspec.Struct):
     overrides: list[LakeFile] = []
     decided: list[str] = []
     undecided: list[Decided] = []
-    days: set[int] = set()
-    """UTC midnights of what the files hold, besides the day that each begins with."""
+    hours: set[int] = set()
+    """The hours of event time that the files hold, besides the one that each begins with, by where they begin."""
 
     @property
     def written(self) -> list[LakeFile]:
@@ -218,6 +218,7 @@ def _prepared(tx: Transaction, lake: Lake, name: str, endpoint: str, frames: lis
         _prepare_answered(tx, lake, name, part, answered)
     if shadows:
         table = repeats.without(tx, lake, endpoint, "shadows", shadows, tables.of_shadows(shadows))
+        part.hours |= hours_of(table)
         part.predictions += lake.write(endpoint, "shadows", name, table)
     not_admitted = [frame for frame in frames if isinstance(frame, RefusalFrame)]
     if not_admitted:
@@ -237,6 +238,7 @@ def _prepare_answered(
 ) -> None:
     """Write predictions, and the outcomes and overrides that waited for them."""
     table = repeats.without(tx, lake, part.endpoint, "predictions", frames, tables.of_predictions(frames))
+    part.hours |= hours_of(table)
     part.predictions += lake.write(part.endpoint, "predictions", name, table)
     join_waiting(tx, lake, name, part, table)
 
@@ -280,12 +282,14 @@ def _prepare_outcomes(tx: Transaction, lake: Lake, name: str, part: EndpointInta
 
 def _write_outcomes(lake: Lake, name: str, part: EndpointIntake, matched: list[joining.Matched]) -> None:
     if matched:
-        part.files += lake.write(part.endpoint, "outcomes", name, joining.of_matched(matched))
+        table = joining.of_matched(matched)
+        part.hours |= hours_of(table)
+        part.files += lake.write(part.endpoint, "outcomes", name, table)
         part.outcomes_until = max(part.outcomes_until, *(one.told.event_at for one in matched), 0)
 
 
 def store(tx: Transaction, part: EndpointIntake, now: Instant) -> None:
-    """Register an endpoint's new files, and store what waits, what was refused, and which days changed."""
+    """Register an endpoint's new files, and store what waits, what was refused, and which hours changed."""
     lake_files.add(tx, part.written, now)  # no window judges the last two
     outcomes.stop_waiting(tx, part.endpoint, part.found)
     outcomes.keep_waiting(tx, part.endpoint, part.waiting, now)
@@ -297,8 +301,8 @@ def store(tx: Transaction, part: EndpointIntake, now: Instant) -> None:
         watermarks.received(tx, part.endpoint, first, max(file.last_event_at for file in part.predictions))
     if part.outcomes_until:
         watermarks.outcomes_received(tx, part.endpoint, part.outcomes_until)
-    days = {file.first_event_at // DAY_US * DAY_US for file in part.files}  # a gateway's file holds one day
-    watermarks.mark_days(tx, part.endpoint, days | part.days, now)
+    hours = {file.first_event_at // HOUR_US * HOUR_US for file in part.files}
+    watermarks.mark_days(tx, part.endpoint, hours | part.hours, now)
 
 
 def _told(frame: OutcomeFrame) -> list[Told]:

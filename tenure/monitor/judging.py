@@ -19,6 +19,7 @@ from tenure.monitor.arriving import Waiting
 from tenure.monitor.rows import Floats, Mask, Rows, is_binary
 from tenure.monitor.scored import CONFIDENCE, NOTHING, UNKNOWN, Past, interval
 from tenure.monitor.weak_segments import weak_segments
+from tenure.records.base import DAY_US
 from tenure.records.measured import Measured
 from tenure.records.model_files import ModelFile, Monitors
 from tenure.records.profiles import Profile
@@ -134,10 +135,11 @@ def _measured(
     monitors = file.monitors if file else Monitors()
     if monitors.accuracy is None or monitors.accuracy.metric == "roc_auc":
         return told, NOTHING, weakest
-    parts, count = [own], len(own)
-    for number, past in enumerate(history, start=2):
-        if count >= min_outcomes(monitors) and number > windows_judged(monitors):
+    parts, count, windows = [own], len(own), 1
+    for past in history:
+        if count >= min_outcomes(monitors) and windows >= windows_judged(monitors):
             break
+        windows += past.windows
         if past.rows is not None:
             parts.append(answers_of(task, past.rows, past.action, names))
             count += len(parts[-1])
@@ -151,7 +153,8 @@ def _measured(
 
 def level(monitors: Monitors) -> float:
     """The level of one test of one window, such that false alerts stay within the model file's budget."""
-    return budget.level_per_test(monitors.false_alerts_per_year, 365.25 / monitors.window_days, sharing(monitors))
+    windows_a_year = 365.25 * DAY_US / monitors.window_us
+    return budget.level_per_test(monitors.false_alerts_per_year, windows_a_year, sharing(monitors))
 
 
 def sharing(monitors: Monitors) -> int:
@@ -169,13 +172,14 @@ def min_outcomes(monitors: Monitors) -> int:
 def windows_judged(monitors: Monitors) -> int:
     """How many windows accuracy and calibration are judged on together, at least."""
     days = monitors.accuracy.window_days if monitors.accuracy else None
-    return max((days or 0) // monitors.window_days, 1)
+    return max((days or 0) * DAY_US // monitors.window_us, 1)
 
 
 def _pooled(own: Past, history: Sequence[Past], wanted: int, windows: int) -> Past:
     """Scored rows with known outcomes: of so many windows, this one the last, and of more where they are too few."""
-    scores, outcomes, count = [], [], 0
-    for number, past in enumerate((own, *history), start=1):
+    scores, outcomes, count, number = [], [], 0, 0
+    for past in (own, *history):
+        number += past.windows
         usable = ~np.isnan(past.score) & ~np.isnan(past.y)
         scores.append(past.score[usable])
         outcomes.append(past.y[usable])

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from tenure.errors import TenureError
-from tenure.records.base import DAY_US
+from tenure.records.base import HOUR_US
 from tenure.records.batches import FEATURE_PREFIX, FEATURE_TYPES, PART_COLUMNS, PartAsked, PartsAsked, PartSeen
 from tenure.serving import parquet
 from tenure.store import confined
@@ -83,13 +83,13 @@ def _seen(asked: PartsAsked, part: PartAsked, table: pa.Table) -> PartSeen:
     if events.null_count or least < FIRST_US or greatest > LAST_US:
         raise _Wrong("event times must be there and lie between the years 1678 and 2262")
     named = pc.min_max(ids).as_py()
-    days = pc.unique(pc.floor_temporal(table.column("event_at"), unit="day")).cast(pa.int64()).to_pylist()
+    hours = pc.unique(pc.floor_temporal(table.column("event_at"), unit="hour")).cast(pa.int64()).to_pylist()
     return PartSeen(
         first_event_at=least,
         last_event_at=greatest,
         first_id=named["min"],
         last_id=named["max"],
-        days=[day - day % DAY_US for day in days],
+        hours=[hour - hour % HOUR_US for hour in hours],
     )
 
 

@@ -18,12 +18,13 @@ NOTHING = Interval3(None, None, None, None)
 
 @dataclass(frozen=True)
 class Past:
-    """Scores and outcomes of one trailing window of the same version and role; `answers` where more was read."""
+    """Scores and outcomes of so many trailing windows of the same version and role; `rows` where more was read."""
 
     score: Floats
     y: Floats
     rows: Rows | None = None
     action: Mask | None = None
+    windows: int = 1
 
 
 def auc(past: Past, confidence: float) -> Interval3:

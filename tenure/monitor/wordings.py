@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from tenure.records.alerts import Alert, Evidence
-from tenure.records.base import DAY_US, Instant, moment_of
+from tenure.records.base import DAY_US, Instant
 from tenure.records.incidents import Incident, Point, Series, Stake, Told, ToldOf
+from tenure.records.span_words import instant
 
 HEADS = {"firing": "Alert", "escalated": "Nobody has acknowledged", "resolved": "Over"}
 MOST_TOLD = 20
@@ -97,7 +98,9 @@ def example(url: str) -> Told:
 
 def _text(event: ToldOf, incident: Incident, url: str) -> str:
     lines = [f"{HEADS[event]}: {_line(incident.headline)}", ""]
-    lines.append(f"Severity {incident.severity}. Event time {_day(incident.start_at)} to {_day(incident.end_at)}.")
+    lines.append(
+        f"Severity {incident.severity}. Event time {instant(incident.start_at)} to {instant(incident.end_at)}."
+    )
     if incident.stake is not None and event != "resolved":
         lines.append(f"At stake: {money(incident.stake)}.")
     for number, alert in enumerate(incident.alerts[:MOST_TOLD], 1):
@@ -118,7 +121,3 @@ def _proof(proof: Evidence) -> str:
 
 def _line(text: str) -> str:
     return " ".join(text.split())
-
-
-def _day(instant: int) -> str:
-    return moment_of(instant).date().isoformat()

@@ -137,11 +137,11 @@ class PartsAsked(Record):
 
 
 class PartSeen(Record):
-    """What a file holds: event times, least and greatest id, UTC midnights; or what is wrong with it."""
+    """What a file holds: event times, least and greatest id, hours by where they begin; or what is wrong with it."""
 
     first_event_at: int = 0
     last_event_at: int = 0
     first_id: str = ""
     last_id: str = ""
-    days: list[int] = []
+    hours: list[int] = []
     problem: str = ""

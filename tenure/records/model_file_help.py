@@ -103,7 +103,10 @@ HELP = {
     "lie above this. `bias` is judged on both sides.",
     "AtLeast.min_outcomes": "A window with fewer outcomes is not judged.",
     "AtMost.at_most": "It is a breach when the measure is proven to lie above this.",
-    "Monitors.window_days": "How many days of event time are judged together.",
+    "Monitors.window_days": "How many days of event time are judged together. Left out where `window_hours` is given.",
+    "Monitors.window_hours": "Windows of hours instead of days: 1, 2, 3, 4, 6, 8 or 12, so that each day (UTC) begins "
+    "with one. Thresholds follow, so that as many false alerts a year are accepted of 8,766 windows as of 52; so small "
+    "a change as a week would prove, an hour cannot.",
     "Monitors.false_alerts_per_year": "How many false alerts a year are accepted, over all monitors of the model.",
     "Monitors.false_alerts": "The same as a phrase: `1 per 3 months`. It is kept, and printed, as "
     "`false_alerts_per_year`.",
@@ -122,7 +125,7 @@ HELP = {
     "this. A window of fewer than 1,000 requests is not judged. It follows event time; for a promise by the clock, "
     "with an error budget, see `service`.",
     "AtLeast.window_days": "How many days of outcomes accuracy and calibration are judged on, a multiple of "
-    "`monitors.window_days`: the window and those before it. Left out, one window.",
+    "`monitors.window_days`: the window and those before it. Left out, one window, be it of hours.",
     "AtLeast.window": "The same as `28d` or `4w`. It is kept, and printed, as `window_days`.",
     "Monitors.maturity": "The share of predictions of a window whose outcome must be known before it is judged.",
     "Monitors.psi_floor": "Drift below this population stability index is never an alert, however certain it is.",
@@ -131,10 +134,13 @@ HELP = {
     "`season` (past windows on the same days of the week). Alerts come from those named here alone. Each takes its "
     "share of the budget of false alerts.",
     "DriftMonitor.season": "Which past windows of a day are of the same season: those on the same weekday "
-    "(`day_of_week`), or on any working day or any weekend day alike (`day_type`). Days are those of UTC.",
+    "(`day_of_week`), or on any working day or any weekend day alike (`day_type`). Windows of hours are compared with "
+    "those of the same hours on such days; `hour_of_week`, for them alone, says the same as `day_of_week`. Days are "
+    "those of UTC.",
     "DriftMonitor.cycles": "How many past weeks make the seasonal reference; how many windows, when these are longer.",
-    "DriftMonitor.together": "Whether all columns are tested at once too, against rows of the version's first window: "
-    "a classifier that tries to tell them apart, and the error of principal components.",
+    "DriftMonitor.together": "Whether all columns are tested at once too, against rows of the version's first window "
+    "(of hours, the first of the same hours): a classifier that tries to tell them apart, and the error of principal "
+    "components.",
     "Monitors.accuracy": "The accuracy that is promised.",
     "Monitors.calibration": "The calibration error that is accepted.",
     "Step.role": "The role that signs.",

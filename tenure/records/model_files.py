@@ -17,13 +17,16 @@ from tenure.records.measured import BETTER, TASKS, Metric, Task
 Share = Annotated[float, Meta(ge=0, le=1)]
 Day = Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$")]
 Against = Literal["training", "previous", "season"]
-Season = Literal["day_of_week", "day_type"]
+Season = Literal["day_of_week", "day_type", "hour_of_week"]
 Role = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[a-z][a-z0-9-]*$")]
 
 
 BUDGET = r"^([1-9]\d{0,3}) per (?:([1-9]\d{0,2}) )?(day|week|month|quarter|year)s?$"
 A_YEAR = {"day": 365.25, "week": 365.25 / 7, "month": 12.0, "quarter": 4.0, "year": 1.0}
 DEFAULT_BUDGET = 4.0
+DEFAULT_WINDOW_DAYS = 7
+WINDOW_HOURS = (1, 2, 3, 4, 6, 8, 12)
+"""Widths of windows below a day: those that divide one, so that the same hours come again every day."""
 SIGNED_BESIDE = ("registration", "deployment", "promotion")
 """Parts of the file that ask for signatures besides `approval`."""
 
@@ -219,8 +222,8 @@ class DriftMonitor(Declared):
 
     `training`: the version's baseline. `previous`: the window just before, so that a change is told from a distance.
     `season`: past windows on the same days of the week, the last `cycles` weeks (with windows of whole weeks, the last
-    `cycles` windows), so that a weekend is compared with weekends. `together`: all columns at once, against the rows of
-    the version's first window here.
+    `cycles` windows), so that a weekend is compared with weekends; windows of hours, at the same hours of those days.
+    `together`: all columns at once, against the rows of the version's first window here (of hours, of the same hours).
     """
 
     against: Annotated[tuple[Against, ...], Meta(min_length=1, max_length=3)] = ("training",)
@@ -233,13 +236,17 @@ class DriftMonitor(Declared):
             raise ValueError("Name each of 'against' once")
 
 
+BOTH_WIDTHS = "Give 'window_days' or 'window_hours', not both: windows are of days or of hours"
+
+
 class Monitors(Declared):
     """What is watched, and how many false alerts are accepted while nothing is wrong.
 
+    Windows are of days, or of hours with `window_hours`; `window_days` then says nothing and stands at its default.
     `false_alerts`, such as `1 per 3 months`, is another way to write `false_alerts_per_year`; it is kept as that.
     """
 
-    window_days: Annotated[int, Meta(ge=1, le=366)] = 7
+    window_days: Annotated[int, Meta(ge=1, le=366)] = DEFAULT_WINDOW_DAYS
     false_alerts_per_year: Annotated[float, Meta(gt=0)] = DEFAULT_BUDGET
     maturity: Share = 0.9
     psi_floor: Annotated[float, Meta(gt=0)] = 0.1
@@ -249,9 +256,25 @@ class Monitors(Declared):
     harm: Harm | None = Harm()
     false_alerts: Annotated[str, Meta(pattern=BUDGET)] | None = None
     drift: DriftMonitor = DriftMonitor()
+    window_hours: Annotated[int, Meta(extra_json_schema={"enum": [*WINDOW_HOURS, None]})] | None = None
+
+    @property
+    def window_us(self) -> int:
+        """How long a window is, in microseconds of event time."""
+        return self.window_days * DAY_US if self.window_hours is None else self.window_hours * HOUR_US
+
+    @property
+    def window_words(self) -> str:
+        """How long a window is, as `7 days` or `1 hour`."""
+        count, unit = (self.window_days, "day") if self.window_hours is None else (self.window_hours, "hour")
+        return f"{count} {unit}{'' if count == 1 else 's'}"
 
     def __post_init__(self) -> None:
-        if "season" in self.drift.against and self.window_days != 1 and self.window_days % 7:
+        if self.window_hours is not None:
+            self._check_hours(self.window_hours)
+        elif self.drift.season == "hour_of_week":
+            raise ValueError("'drift.season: hour_of_week' needs windows of hours: give 'window_hours', such as 1")
+        elif "season" in self.drift.against and self.window_days != 1 and self.window_days % 7:
             raise ValueError(
                 f"'drift.against: season' needs windows of one day or of whole weeks. Got 'window_days' "
                 f"{self.window_days}; write 1 or 7"
@@ -263,8 +286,16 @@ class Monitors(Declared):
             force_setattr(self, "false_alerts_per_year", yearly)
             force_setattr(self, "false_alerts", None)
         days = self.accuracy.window_days if self.accuracy else None
-        if days is not None and days % self.window_days:
+        if days is not None and days * DAY_US % self.window_us:
             raise ValueError(f"'accuracy.window_days' must be a multiple of 'window_days', {self.window_days}")
+
+    def _check_hours(self, hours: int) -> None:
+        if hours not in WINDOW_HOURS:
+            listed = ", ".join(map(str, WINDOW_HOURS))
+            meant = f"write 'window_days: {hours // 24}'" if hours > 0 and hours % 24 == 0 else "they must divide a day"
+            raise ValueError(f"'window_hours' must be one of {listed}. Got {hours}; {meant}")
+        if self.window_days != DEFAULT_WINDOW_DAYS:
+            raise ValueError(BOTH_WIDTHS)
 
 
 def per_year(budget: str) -> float:

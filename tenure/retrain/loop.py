@@ -16,18 +16,21 @@ import msgspec
 from tenure.deploy import endpoints, releases, routing
 from tenure.errors import Conflict, GateNotMet, InvalidInput, NotAllowed, NotFound
 from tenure.manage import cards, changes, facts
+from tenure.monitor import looking_back
 from tenure.records.base import Instant
 from tenure.records.endpoints import Endpoint
 from tenure.records.model_files import Retraining
 from tenure.records.retraining import RetrainingRun, Trained
 from tenure.retrain import endings, evidence, jobs, looks, runs, starts, trials, verdicts
 from tenure.store import endpoints as kept
-from tenure.store import model_files, retraining_runs, windows
+from tenure.store import model_files, retraining_runs
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
 
 log = logging.getLogger("tenure.retrain")
 REFUSALS = (Conflict, NotAllowed, NotFound, InvalidInput)
+MOST_OF_TRIAL = 10_000
+"""Windows of a trial, in windows of hours: more than a year of them."""
 
 
 def advance(ground: Ground, now: Instant) -> bool:
@@ -99,7 +102,8 @@ def _hold_the_trial(ground: Ground, run: RetrainingRun, now: Instant) -> bool:
         if news is None:
             return False
         policy = _policy(tx, run.model)
-        seen = windows.search(tx, run.endpoint, version=challenger, role="shadow", limit=starts.MANY_WINDOWS)
+        about = (tx, run.endpoint, starts.MANY_WINDOWS)
+        seen = looking_back.lately(*about, version=challenger, role="shadow", most=MOST_OF_TRIAL)
     standing, span = trials.standing(seen, runs.event_of(run, "trained"), policy.accept)
     if standing == "waiting":
         ground.database.write(lambda tx: looks.remember(tx, run.endpoint, news))

@@ -8,14 +8,14 @@ from typing import Any, NamedTuple
 import msgspec
 
 from tenure.deploy import endpoints
-from tenure.monitor import judging
+from tenure.monitor import judging, looking_back
 from tenure.records.base import DAY_US, Instant
 from tenure.records.endpoints import Endpoint
 from tenure.records.model_files import AppliedFile, Retraining
 from tenure.records.retraining import TrainingOrder
 from tenure.records.windows import Window
 from tenure.retrain import endings, evidence, jobs, looks, policies, runs, triggers
-from tenure.store import audit, model_files, profiles, watermarks, windows
+from tenure.store import audit, model_files, profiles, watermarks
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
 
@@ -65,7 +65,7 @@ def _situation(tx: Transaction, endpoint: Endpoint) -> Situation | None:
         asked=asked,
         policy=asked.file.retraining,
         known_since_at=mark.origin_at,
-        windows=windows.search(tx, endpoint.name, version=champion, role="champion", limit=MANY_WINDOWS),
+        windows=looking_back.lately(tx, endpoint.name, MANY_WINDOWS, version=champion, role="champion"),
     )
 
 

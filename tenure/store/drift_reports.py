@@ -6,6 +6,7 @@ import msgspec
 import sqlalchemy as sa
 
 from tenure.records.drift import DriftReport
+from tenure.records.windows import Window
 from tenure.store import tables
 from tenure.store.database import Transaction
 
@@ -51,3 +52,16 @@ def of_windows(
     )
     found = [_decoder.decode(body) for body in tx.execute(query).scalars()]
     return {one.start_at: one for one in found}
+
+
+def forget(tx: Transaction, window: Window) -> None:
+    """Let go of a window's report."""
+    tx.execute(
+        sa.delete(tables.drift_reports).where(
+            _column.endpoint == window.endpoint,
+            _column.start_at == window.start_at,
+            _column.end_at == window.end_at,
+            _column.release_version == window.version,
+            _column.role == window.role,
+        )
+    )

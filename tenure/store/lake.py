@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from tenure.records.base import DAY_US, moment_of
+from tenure.records.base import DAY_US, HOUR_US, moment_of
 from tenure.store.lake_files import Kind, LakeFile
 
 ROW_GROUP_ROWS = 8_192
@@ -186,6 +186,11 @@ def instants(column: Any) -> np.ndarray[Any, np.dtype[np.int64]]:
 
     numbers: np.ndarray[Any, np.dtype[np.int64]] = column.cast(pa.int64()).to_numpy()
     return numbers
+
+
+def hours_of(table: Table) -> set[int]:
+    """The hours of event time that rows lie in, by where they begin; instants."""
+    return set((np.unique(instants(table.column("event_at")) // HOUR_US) * HOUR_US).tolist())
 
 
 def timestamps(values: Any) -> Any:

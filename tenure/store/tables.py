@@ -675,13 +675,15 @@ watermarks = Table(
     _number("monitored_until"),  # windows that end at or before this instant have been judged
     _number("outcomes_until"),  # greatest event time of an outcome
     _number("origin_at"),  # where the grid of windows begins: midnight before the first prediction
-    Column("window_days", Integer, nullable=False),  # width of that grid; 0 = not yet known
+    Column("window_days", Integer, nullable=False),  # width of that grid; 0 = not yet known, or hours
+    Column("window_hours", Integer, nullable=False, server_default="0"),  # width of a grid of hours; 0 = of days
+    Column("thinned_until", BigInteger, nullable=False, server_default="0"),  # windows of hours before keep no profile
 )
 dirty_days = Table(
     "dirty_days",
     metadata,
     _text("endpoint", key=True),
-    _number("day_at", key=True),  # UTC midnight: windows that hold this day of event time must be judged again
+    _number("day_at", key=True),  # an hour: windows that hold it must be judged again; a midnight may mean its day
     _number("marked_at"),
 )
 windows = Table(

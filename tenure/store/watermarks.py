@@ -1,4 +1,7 @@
-"""How far an endpoint has come in event time, and which of its days must be judged again."""
+"""How far an endpoint has come in event time, and which of its hours must be judged again.
+
+Windows may be as short as an hour, so hours are what is marked; the table is named after the days that it held first.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from collections.abc import Iterable
 import msgspec
 import sqlalchemy as sa
 
-from tenure.records.base import DAY_US, Instant
+from tenure.records.base import DAY_US, HOUR_US, Instant
 from tenure.store import tables
 from tenure.store.database import Transaction
 
@@ -16,7 +19,10 @@ _day = tables.dirty_days.c
 
 
 class Watermark(msgspec.Struct, frozen=True, kw_only=True):
-    """Instants of event time; 0 = nothing yet. `origin_at` and `window_days` say where windows begin."""
+    """Instants of event time; 0 = nothing yet. `origin_at` and one of the widths say where windows begin.
+
+    Windows of hours that begin before `thinned_until` were let go of their profiles.
+    """
 
     endpoint: str
     received_until: int
@@ -24,6 +30,13 @@ class Watermark(msgspec.Struct, frozen=True, kw_only=True):
     outcomes_until: int
     origin_at: int
     window_days: int
+    window_hours: int = 0
+    thinned_until: int = 0
+
+    @property
+    def window_us(self) -> int:
+        """How wide the windows of the grid are; 0 when that is not known yet."""
+        return self.window_days * DAY_US + self.window_hours * HOUR_US
 
 
 def get(tx: Transaction, endpoint: str) -> Watermark | None:
@@ -44,6 +57,8 @@ def all_of(tx: Transaction, endpoint: str | None = None) -> list[Watermark]:
             outcomes_until=row.outcomes_until,
             origin_at=row.origin_at,
             window_days=row.window_days,
+            window_hours=row.window_hours,
+            thinned_until=row.thinned_until,
         )
         for row in tx.execute(query)
     ]
@@ -62,6 +77,8 @@ def received(tx: Transaction, endpoint: str, first_event_at: int, last_event_at:
                 outcomes_until=0,
                 origin_at=origin,
                 window_days=0,
+                window_hours=0,
+                thinned_until=0,
             )
         )
     elif last_event_at > before.received_until:
@@ -80,14 +97,21 @@ def monitored(tx: Transaction, endpoint: str, until_at: int) -> None:
     tx.execute(sa.update(tables.watermarks).where(later).values(monitored_until=until_at))
 
 
-def set_grid(tx: Transaction, endpoint: str, origin_at: int, window_days: int) -> None:
-    """Say where the windows that are still to come begin and how wide they are."""
+def set_grid(tx: Transaction, endpoint: str, origin_at: int, window_us: int) -> None:
+    """Say where the windows that are still to come begin and how wide they are: whole days, or hours of one."""
+    width = {"window_days": window_us // DAY_US, "window_hours": window_us % DAY_US // HOUR_US}
     mine = sa.update(tables.watermarks).where(_mark.endpoint == endpoint)
-    tx.execute(mine.values(origin_at=origin_at, window_days=window_days))
+    tx.execute(mine.values(origin_at=origin_at, **width))
+
+
+def thinned(tx: Transaction, endpoint: str, until_at: int) -> None:
+    """Note that windows of hours that begin before an instant keep no profile."""
+    later = (_mark.endpoint == endpoint) & (_mark.thinned_until < until_at)
+    tx.execute(sa.update(tables.watermarks).where(later).values(thinned_until=until_at))
 
 
 def mark_days(tx: Transaction, endpoint: str, days: Iterable[int], now: Instant) -> None:
-    """Have the windows that hold these days (UTC midnights) judged again."""
+    """Have the windows that hold these hours (by where they begin) judged again."""
     wanted = sorted(set(days))
     if not wanted:
         return
@@ -99,12 +123,18 @@ def mark_days(tx: Transaction, endpoint: str, days: Iterable[int], now: Instant)
 
 
 def marked_days(tx: Transaction, endpoint: str, before_at: int) -> list[tuple[int, int]]:
-    """Days before an instant whose windows must be judged again, each with when it was marked; earliest first."""
+    """Hours before an instant whose windows must be judged again, each with when it was marked; earliest first."""
     query = sa.select(_day.day_at, _day.marked_at).where(_day.endpoint == endpoint, _day.day_at < before_at)
     return [(row.day_at, row.marked_at) for row in tx.execute(query.order_by(_day.day_at))]
 
 
+def last_marked_at(tx: Transaction, endpoint: str, from_at: int, until_at: int) -> int:
+    """When an hour in [from_at, until_at) was marked last; 0 when none is."""
+    inside = (_day.endpoint == endpoint) & (_day.day_at >= from_at) & (_day.day_at < until_at)
+    return tx.execute(sa.select(sa.func.max(_day.marked_at)).where(inside)).scalar() or 0
+
+
 def clear_days(tx: Transaction, endpoint: str, from_at: int, until_at: int, marked_until: int) -> None:
-    """Drop the marks of days in [from_at, until_at), except those that were set anew since `marked_until`."""
+    """Drop the marks of hours in [from_at, until_at), except those that were set anew since `marked_until`."""
     inside = (_day.endpoint == endpoint) & (_day.day_at >= from_at) & (_day.day_at < until_at)
     tx.execute(sa.delete(tables.dirty_days).where(inside, _day.marked_at <= marked_until))

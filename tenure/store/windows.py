@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -61,12 +62,14 @@ def search(
     role: str | None = None,
     from_at: int | None = None,
     until_at: int | None = None,
+    starts: Collection[int] | None = None,
     limit: int = 100,
     bare: bool = False,
 ) -> list[Window]:
     """Windows of an endpoint, latest first: of one version, of one role, that begin in [from_at, until_at).
 
-    `bare` ones come without their profile, in a fraction of the time: for who shows figures over time.
+    `starts`: of those, the ones that begin at one of a few hundred instants at most. `bare` ones come without their
+    profile, in a fraction of the time: for who shows figures over time.
     """
     query = sa.select(_column.body).where(_column.endpoint == endpoint)
     if version is not None:
@@ -77,20 +80,22 @@ def search(
         query = query.where(_column.start_at >= from_at)
     if until_at is not None:
         query = query.where(_column.start_at < until_at)
+    if starts is not None:
+        query = query.where(_column.start_at.in_(list(starts)))
     query = query.order_by(_column.start_at.desc(), _column.role, _column.release_version.desc()).limit(limit)
     read = _bare if bare else _decoder.decode
     return [read(body) for body in tx.execute(query).scalars()]
 
 
 def following(tx: Transaction, endpoint: str, version: int, role: str, from_at: int, limit: int) -> list[Window]:
-    """Windows of a version in a role that begin at or after an instant, earliest first."""
+    """Windows of a version in a role that begin at or after an instant, earliest first, without their profiles."""
     query = sa.select(_column.body).where(
         _column.endpoint == endpoint,
         _column.release_version == version,
         _column.role == role,
         _column.start_at >= from_at,
     )
-    return [_decoder.decode(body) for body in tx.execute(query.order_by(_column.start_at).limit(limit)).scalars()]
+    return [_bare(body) for body in tx.execute(query.order_by(_column.start_at).limit(limit)).scalars()]
 
 
 def first_span(tx: Transaction, endpoint: str, version: int, role: str) -> tuple[int, int] | None:
@@ -109,6 +114,46 @@ def span_with(tx: Transaction, endpoint: str, instant: int) -> tuple[int, int] |
     )
     row: Any = tx.execute(query.limit(1)).first()
     return (row.start_at, row.end_at) if row else None
+
+
+def last_span(tx: Transaction, endpoint: str) -> tuple[int, int] | None:
+    """Start and end of the latest judged window of an endpoint; None before the first."""
+    query = sa.select(_column.start_at, _column.end_at).where(_column.endpoint == endpoint)
+    row: Any = tx.execute(query.order_by(_column.start_at.desc()).limit(1)).first()
+    return (row.start_at, row.end_at) if row else None
+
+
+def judged_beside(tx: Transaction, endpoint: str, instant: int) -> tuple[int | None, int | None]:
+    """Where the last judged window before an instant ends, and where the first one after it begins."""
+    mine = _column.endpoint == endpoint
+    before = tx.execute(
+        sa.select(_column.end_at)
+        .where(mine, _column.start_at <= instant)
+        .order_by(_column.start_at.desc(), _column.end_at.desc())
+        .limit(1)
+    ).scalar()
+    after = tx.execute(
+        sa.select(_column.start_at).where(mine, _column.start_at > instant).order_by(_column.start_at).limit(1)
+    ).scalar()
+    return before, after
+
+
+def thin(tx: Transaction, endpoint: str, from_at: int, until_at: int, below_us: int, limit: int) -> list[Window]:
+    """Let go of the profiles of windows shorter than `below_us` that begin in [from_at, until_at), earliest first.
+
+    At most `limit` of them; those windows, as they are kept.
+    """
+    inside = (_column.endpoint == endpoint) & (_column.start_at >= from_at) & (_column.start_at < until_at)
+    short = _column.end_at - _column.start_at < below_us
+    columns = (_column.start_at, _column.end_at, _column.release_version, _column.role, _column.body)
+    found = tx.execute(sa.select(*columns).where(inside, short).order_by(_column.start_at).limit(limit)).all()
+    kept = []
+    for row in found:
+        kept.append(_bare(row.body))
+        same = sa.and_(*(column == value for column, value in zip(columns[:-1], row[:-1], strict=True)))
+        mine = sa.update(tables.windows).where(_column.endpoint == endpoint, same)
+        tx.execute(mine.values(body=msgspec.msgpack.encode(kept[-1])))
+    return kept
 
 
 def last_judged_at(tx: Transaction, endpoint: str) -> Instant | None:

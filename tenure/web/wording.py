@@ -146,8 +146,12 @@ def span(start_at: int, end_at: int) -> str:
 
     >>> span(1_367_539_200_000_000, 1_368_144_000_000_000)
     '3 May – 9 May 2013'
+    >>> span(1_367_557_200_000_000, 1_367_560_800_000_000)
+    '3 May 2013, 05:00 – 06:00 UTC'
     """
     if start_at % DAY_US or end_at % DAY_US:
+        if start_at // DAY_US == (end_at - 1) // DAY_US:
+            return f"{date(start_at)}, {moment_of(start_at):%H:%M} – {moment_of(end_at):%H:%M} UTC"
         return f"{instant(start_at)} – {instant(end_at)}"
     first, last = moment_of(start_at), moment_of(end_at - DAY_US)
     if first == last:

@@ -136,6 +136,8 @@ BOTH_WAYS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("prediction.positive", {"prediction": {"outcome": "y"}}, {"prediction": {"outcome": "y", "positive": "no"}}),
     ("monitors.false_alerts_per_year", {}, monitors(false_alerts="1 per year")),
     ("monitors.window_days", {}, monitors(window_days=1)),
+    ("monitors.window_hours", {}, monitors(window_hours=1)),
+    ("monitors.window_hours", monitors(window_hours=1), monitors(window_hours=12)),
     (
         "monitors.accuracy.metric",
         monitors(accuracy={"at_least": 0.7}),
