@@ -14,6 +14,7 @@ NAMES = (
     "artifacts",
     "provenance",
     "scoring",
+    "peers",
     "swapping",
     "watching",
     "soak",

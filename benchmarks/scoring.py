@@ -146,6 +146,16 @@ def compiled(folder: Path, name: str) -> Release:
     return msgspec.structs.replace(plain, release_id=f"{name}-form", model=f"{name}-form", form=form)
 
 
+def prepared(folder: Path, forms: tuple[str, ...], plain: tuple[str, ...] = ()) -> tuple[Settings, list[Release]]:
+    """Settings of a gateway that has an endpoint for each of the models as it was saved and for each in its form."""
+    subprocess.run([sys.executable, "-m", "benchmarks.scoring", "models", str(folder)], check=True)
+    settings = Settings(data=str(folder / "data"), scoring_port=free_port())
+    releases = [*(release(folder / name) for name in plain), *(compiled(folder, name) for name in forms)]
+    routes = {one.release_id: Route(endpoint=one.release_id, model=one.model, releases=[one]) for one in releases}
+    routing.write_table(settings.folder, RoutingTable(epoch=1, routes=routes))
+    return settings, releases
+
+
 def request_body() -> bytes:
     row: dict[str, Any] = {f"number_{k}": k / 7 for k in range(NUMBERS)}
     row |= {f"word_{k}": "green" for k in range(WORDS)}
@@ -275,14 +285,14 @@ async def paced(port: int, path: str, connections: int, per_second: float, secon
     return [one for client, skip in zip(clients, skipped, strict=True) for one in client.latencies[skip:]]
 
 
-def request_of(port: int, path: str) -> bytes:
-    body = request_body()
+def request_of(port: int, path: str, body: bytes = b"") -> bytes:
+    body = body or request_body()
     head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n"
     return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
-async def load(port: int, path: str, connections: int, seconds: float) -> tuple[int, float]:
-    request, loop = request_of(port, path), asyncio.get_running_loop()
+async def load(port: int, path: str, connections: int, seconds: float, body: bytes = b"") -> tuple[int, float]:
+    request, loop = request_of(port, path, body), asyncio.get_running_loop()
     clients = [Client(request) for _ in range(connections)]
     for client in clients:
         await loop.create_connection(lambda client=client: client, "127.0.0.1", port)  # type: ignore[misc]
@@ -312,6 +322,8 @@ class Target(NamedTuple):
     pids: list[int]
     port: int
     path: str
+    body: bytes = b""
+    """The row in MLflow's way where it is empty."""
 
 
 def measured(targets: dict[str, Target], connections: int) -> dict[str, list[Rate]]:
@@ -322,7 +334,7 @@ def measured(targets: dict[str, Target], connections: int) -> dict[str, list[Rat
         for name in names[round_ % len(names) :] + names[: round_ % len(names)]:
             target = targets[name]
             before = cpu_s(target.pids)
-            answered, took = uvloop.run(load(target.port, target.path, connections, TURN_S))
+            answered, took = uvloop.run(load(target.port, target.path, connections, TURN_S, target.body))
             if round_:
                 cpu_us = (cpu_s(target.pids) - before) / max(1, answered) * 1e6
                 found[name].append(Rate(answered / took, cpu_us))
@@ -356,9 +368,9 @@ def wait_for(ready: Any, seconds: float = 180) -> None:
         time.sleep(0.05)
 
 
-def answers(url: str) -> bool:
+def answers(url: str, body: bytes = b"") -> bool:
     try:
-        request = urllib.request.Request(url, request_body(), {"Content-Type": "application/json"})
+        request = urllib.request.Request(url, body or request_body(), {"Content-Type": "application/json"})
         with urllib.request.urlopen(request) as got:
             return bool(got.status == 200)
     except OSError:
@@ -371,13 +383,8 @@ def main() -> None:
         table.add_column(name, justify="left" if name == "what" else "right")
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        subprocess.run([sys.executable, "-m", "benchmarks.scoring", "models", scratch], check=True)
-        settings = Settings(data=str(folder / "data"), scoring_port=free_port())
-        releases = [release(folder / "echo"), release(folder / "forest")]
-        releases += [compiled(folder, name) for name in ("forest", "logistic")]
+        settings, releases = prepared(folder, plain=("echo", "forest"), forms=("forest", "logistic"))
         names = tuple(one.release_id for one in releases)
-        routes = {one.release_id: Route(endpoint=one.release_id, model=one.model, releases=[one]) for one in releases}
-        routing.write_table(settings.folder, RoutingTable(epoch=1, routes=routes))
         with process("ours", msgspec.json.encode(settings).decode()) as ours:
             for name in names:
                 wait_for(lambda name=name: answers(f"{settings.gateway_url}/endpoints/{name}/invocations"))

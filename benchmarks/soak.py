@@ -37,7 +37,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.servers import free_port
-from benchmarks.startup import _family, _pss_kib
+from benchmarks.startup import family, pss_kib
 from tenure.errors import TenureError
 from tenure.records.frames import PredictionFrame
 from tenure.sdk.client import Client
@@ -268,7 +268,7 @@ class Soak:
         if not self.is_steady():
             return
         kind = self.chance.choice(("scorer", "gateway", "worker"))
-        found = [pid for pid in _family(self.place.process.pid) if _kind(pid) == kind]
+        found = [pid for pid in family(self.place.process.pid) if _kind(pid) == kind]
         if found:
             self.killed_at = time.monotonic()
             os.kill(self.chance.choice(found), signal.SIGKILL)
@@ -298,7 +298,7 @@ class Soak:
     def sample(self) -> None:
         began = time.monotonic()
         if began > self.killed_at + SETTLED_S and self.is_steady():
-            mib = sum(_pss_kib(pid) for pid in _family(self.place.process.pid)) / 1024
+            mib = sum(pss_kib(pid) for pid in family(self.place.process.pid)) / 1024
             self.memory.append((began, mib))
 
 

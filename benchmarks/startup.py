@@ -60,7 +60,7 @@ def _server(*options: str) -> tuple[float, float]:
                     time.sleep(0.005)
             seconds = time.perf_counter() - started
             time.sleep(2)
-            return seconds, sum(_pss_kib(process) for process in _family(server.pid)) / 1024
+            return seconds, sum(pss_kib(process) for process in family(server.pid)) / 1024
         finally:
             server.send_signal(signal.SIGTERM)
             server.wait()
@@ -77,12 +77,13 @@ def _healthy(port: int) -> bool:
         connection.close()
 
 
-def _family(pid: int) -> list[int]:
+def family(pid: int) -> list[int]:
+    """A process and all that came from it."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [pid, *(each for child in children for each in _family(int(child)))]
+    return [pid, *(each for child in children for each in family(int(child)))]
 
 
-def _pss_kib(pid: int) -> int:
+def pss_kib(pid: int) -> int:
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
 

@@ -29,7 +29,7 @@ from rich.table import Table
 
 from benchmarks.scoring import cpu_s, load, request_body
 from benchmarks.starting import get, quiet_port, wait
-from benchmarks.startup import _family
+from benchmarks.startup import family
 from tenure.records.base import DAY_US
 from tenure.sdk.client import Client
 
@@ -143,7 +143,7 @@ def measured(port: int, server: int) -> Round:
 def used(server: int) -> dict[str, float]:
     """Processor seconds by kind of process; what they started counts with them."""
     found: dict[str, float] = {}
-    for pid in _family(server):
+    for pid in family(server):
         words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
         kind = words[words.index(b"tenure.app") + 1].decode() if b"tenure.app" in words else ""
         found[kind] = found.get(kind, 0.0) + cpu_s([pid])

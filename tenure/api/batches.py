@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from typing import Annotated
 
-from litestar import delete, get, post, put
+from litestar import Request, delete, get, post, put
+from litestar.datastructures import State
 from litestar.params import Parameter
 from litestar.response import Stream
 
 from tenure.access import ENDPOINT
 from tenure.errors import NotFound
 from tenure.monitor import batches
-from tenure.records.batches import BatchEnd, BatchInfo, BatchOrder, NewBatch
+from tenure.records.batches import BatchEnd, BatchInfo, BatchOrder, NewBatch, PartPlace
 from tenure.records.people import Permission, Principal
 from tenure.store.ground import Ground
 
+Asked = Request[object, object, State]
 PATH = "/api/v1/endpoints/{name:str}/batches"
 
 
@@ -38,34 +42,26 @@ def get_batch(ground: Ground, name: str, batch_id: str) -> BatchInfo:
     return ground.database.read(lambda tx: batches.get(tx, name, batch_id))
 
 
-@put(
-    f"{PATH}/{{batch_id:str}}/parts/{{first_row:int}}",
-    permission=Permission.SCORE,
-    subject=ENDPOINT,
-    sync_to_thread=True,
-)
-def put_part(
+@put(f"{PATH}/{{batch_id:str}}/parts/{{first_row:int}}", permission=Permission.SCORE, subject=ENDPOINT)
+async def put_part(
+    request: Asked,
     ground: Ground,
     principal: Principal,
     name: str,
     batch_id: str,
     first_row: int,
-    body: bytes,
     until_row: int,
     rows: int,
 ) -> BatchInfo:
     """Send predictions of some rows as Parquet, as the lake keeps them. Sent again, they take the same place."""
-    return batches.put_part(
-        ground,
-        name,
-        batch_id,
-        body,
-        first_row=first_row,
-        until_row=until_row,
-        rows=rows,
-        principal=principal,
-        now=ground.clock(),
-    )
+    place, now = PartPlace(first_row=first_row, until_row=until_row, rows=rows), ground.clock()
+    draft = await asyncio.to_thread(batches.begin_part, ground, name, batch_id, place, principal=principal, now=now)
+    with contextlib.closing(draft):
+        async for chunk in request.stream():
+            draft.write(chunk)
+        return await asyncio.to_thread(
+            batches.keep_part, ground, name, batch_id, place, draft, principal=principal, now=now
+        )
 
 
 @post(

@@ -38,7 +38,7 @@ class Part(NamedTuple):
     first_row: int
     until_row: int
     rows: int
-    content: memoryview
+    content: pa.Buffer
 
 
 def ids_of(batch_id: str, numbers: NDArray[np.int64]) -> pa.Array:
@@ -89,7 +89,7 @@ def parts_of(table: pa.Table, numbers: NDArray[np.int64], most_bytes: int) -> It
     if not table.num_rows:
         return
     content = _written(table)
-    if len(content) <= most_bytes or table.num_rows == 1:
+    if content.size <= most_bytes or table.num_rows == 1:
         yield Part(int(numbers[0]), int(numbers[-1]) + 1, table.num_rows, content)
         return
     half = table.num_rows // 2
@@ -97,7 +97,7 @@ def parts_of(table: pa.Table, numbers: NDArray[np.int64], most_bytes: int) -> It
     yield from parts_of(table.slice(half), numbers[half:], most_bytes)
 
 
-def _written(table: pa.Table) -> memoryview:
+def _written(table: pa.Table) -> pa.Buffer:
     """Numbers and ids as they are; texts that repeat as a dictionary. 65,536 rows of 20 numbers take 11 ms.
 
     Numbers do not shrink by a cheap compression, and nobody looks for rows by them: 9 ms less without either.
@@ -125,7 +125,7 @@ def _written(table: pa.Table) -> memoryview:
         write_batch_size=table.num_rows,
         store_schema=False,
     )
-    return memoryview(sink.getvalue())
+    return sink.getvalue()
 
 
 def _json(outputs: pa.Array) -> pa.Array:

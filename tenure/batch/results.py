@@ -13,7 +13,7 @@ import hashlib
 import io
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -61,6 +61,8 @@ class Results:
         self.output, self.rejected = output, rejected
         self.folder = output.with_name(f".{output.name}.partial")
         self._lock: IO[str] | None = None
+        self._ahead: Draft | None = None
+        self._ahead_chunks = 0
 
     def open(self) -> Begun | None:
         """What was begun here before, None when nothing was."""
@@ -98,7 +100,7 @@ class Results:
 
     def keep(self, chunk: ChunkDone, scored: pa.Table, rejected: pa.Table | None) -> None:
         """Keep a chunk's output; the line about it follows by `note`."""
-        self._table(f"scored-{chunk.number:06d}", scored)
+        self._table(_scored(chunk), scored)
         if rejected is not None and rejected.num_rows:
             self._table(f"rejected-{chunk.number:06d}", rejected)
 
@@ -116,10 +118,34 @@ class Results:
             content = path.read_bytes()
             path.write_bytes(content[: content.rfind(b"\n") + 1])
 
+    def join_ahead(self, chunk: ChunkDone) -> None:
+        """Write a chunk that is done into the output already, so that `join` finds it there.
+
+        They come in the order of rows. Whatever stands against it, as a column that is of another kind now or a disk
+        that is full, is left to `join`.
+        """
+        if chunk.number != self._ahead_chunks:
+            return
+        try:
+            table = self._kept(_scored(chunk), lambda kept: kept.read_all())
+            schema = table.schema.remove_metadata()
+            if self._ahead is None:
+                self._ahead = Draft(self._draft(self.output), schema)
+            if self._ahead.schema == schema:
+                self._ahead.add(table)
+                self._ahead_chunks += 1
+                return
+        except OSError:
+            pass
+        self._drop_ahead()
+
     def join(self, chunks: Sequence[ChunkDone]) -> str:
         """Write the outputs whole, still under names of their own; the digest of what was scored."""
-        names = [f"scored-{chunk.number:06d}" for chunk in chunks]
-        digest = self._joined(names, self._draft(self.output))
+        if self._ahead is not None and self._ahead_chunks == len(chunks):
+            digest = self._ahead.finish()
+        else:
+            self._drop_ahead()
+            digest = self._joined([_scored(chunk) for chunk in chunks], self._draft(self.output))
         if self.rejected is not None:
             held = [f"rejected-{chunk.number:06d}" for chunk in chunks if chunk.rejected]
             if held:
@@ -131,10 +157,12 @@ class Results:
         if self.rejected is not None and self._draft(self.rejected).exists():
             self._draft(self.rejected).replace(self.rejected)
         self._draft(self.output).replace(self.output)
+        self._ahead = None
         self.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def close(self) -> None:
+        self._drop_ahead()
         if self._lock is not None:
             self._lock.close()
             self._lock = None
@@ -144,16 +172,20 @@ class Results:
     def _draft(self, file: Path) -> Path:
         return file.with_name(f".{file.name}.draft")
 
-    def _joined(self, names: Sequence[str], draft: Path) -> str:
+    def _joined(self, names: Sequence[str], path: Path) -> str:
         schema = _common([self._kept(name, lambda kept: kept.schema) for name in names])
-        tables = (self._kept(name, lambda kept: kept.read_all()) for name in names)
-        write = _write_csv if draft.name.removesuffix(".draft").endswith(".csv") else _write_parquet
-        with draft.open("wb") as file:
-            hashed = Hashed(file)
-            write(hashed, schema, (_as(table, schema) for table in tables))
-            file.flush()
-            os.fsync(file.fileno())
-        return hashed.digest.hexdigest()
+        with contextlib.closing(Draft(path, schema)) as draft:
+            for name in names:
+                draft.add(self._kept(name, lambda kept: kept.read_all()))
+            return draft.finish()
+
+    def _drop_ahead(self) -> None:
+        """Leave the output to `join`: no chunk is the next one any more."""
+        self._ahead_chunks = -1
+        if self._ahead is not None:
+            self._ahead.close()
+            self._draft(self.output).unlink(missing_ok=True)
+            self._ahead = None
 
     def _table(self, name: str, table: pa.Table) -> None:
         """Keep a table as it lies in memory: written and read again in a tenth of what Parquet takes."""
@@ -203,30 +235,66 @@ def disk() -> Iterator[None]:
         ) from None
 
 
-Write = Callable[[Hashed, "pa.Schema", Iterator["pa.Table"]], None]
+class Draft:
+    """An output while it is written, Parquet or CSV by its name, every table as `schema` says."""
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        self.schema = schema
+        self._file = path.open("wb")
+        self._hashed = Hashed(self._file)
+        is_csv = path.name.removesuffix(".draft").endswith(".csv")
+        self._writer = _Csv(self._hashed, schema) if is_csv else _parquet(self._hashed, schema)
+
+    def add(self, table: pa.Table) -> None:
+        self._writer.write_table(_as(table, self.schema))
+
+    def finish(self) -> str:
+        """What was written is on the disk then; its digest."""
+        self._writer.close()
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        return self._hashed.digest.hexdigest()
+
+    def close(self) -> None:
+        """What was not finished before is of no use then."""
+        with contextlib.suppress(OSError):
+            self._writer.close()
+        with contextlib.suppress(OSError):
+            self._file.close()
 
 
-def _write_parquet(file: Hashed, schema: pa.Schema, tables: Iterator[pa.Table]) -> None:
+def _parquet(file: Hashed, schema: pa.Schema) -> Any:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     texts = [field.name for field in schema if pa.types.is_string(field.type) and field.name != "prediction_id"]
-    with pq.ParquetWriter(file, schema, compression="lz4", use_dictionary=texts) as writer:
-        for table in tables:
-            writer.write_table(table)
+    return pq.ParquetWriter(file, schema, compression="lz4", use_dictionary=texts)
 
 
-def _write_csv(file: Hashed, schema: pa.Schema, tables: Iterator[pa.Table]) -> None:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(schema.names)
-    for table in tables:
+class _Csv:
+    """As Parquet's writer, with a header."""
+
+    def __init__(self, file: Hashed, schema: pa.Schema) -> None:
+        self._file = file
+        self._write([schema.names])
+
+    def write_table(self, table: pa.Table) -> None:
         columns = [[_cell(value) for value in column.to_pylist()] for column in table.columns]
-        writer.writerows(zip(*columns, strict=True))
-        file.write(text.getvalue().encode())
-        text.seek(0)
-        text.truncate()
-    file.write(text.getvalue().encode())
+        self._write(zip(*columns, strict=True))
+
+    def close(self) -> None:
+        pass
+
+    def _write(self, rows: Iterable[Sequence[Any]]) -> None:
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows(rows)
+        self._file.write(text.getvalue().encode())
+
+
+def _scored(chunk: ChunkDone) -> str:
+    """The name of what was scored of a chunk."""
+    return f"scored-{chunk.number:06d}"
 
 
 def _cell(value: Any) -> Any:

@@ -1,6 +1,7 @@
 """A batch from its first row to its last: read, scored, journaled, kept; gone on with where it was cut off.
 
-While one chunk is scored, the next one is read and the one before it is written and sent.
+While the version answers one chunk, the next one is read and checked, the one before it is kept and sent, and those
+that are done become part of the output.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from tenure.batch import fetching, journal, sources
 from tenure.batch.answering import Answering, answering
 from tenure.batch.environments import Say, Wheels
 from tenure.batch.results import Begun, ChunkDone, Results, disk
-from tenure.batch.scoring import ChunkScored, ChunkScorer, Wanted, columns_of
+from tenure.batch.scoring import ChunkRead, ChunkScored, ChunkScorer, Wanted, columns_of
 from tenure.batch.sources import Source
 from tenure.errors import Conflict, InvalidInput, OverQuota, TenureError, Unavailable, ValuesRefused
 from tenure.records.batches import MOST_ROWS, BatchEnd, BatchInfo, BatchOrder, NewBatch
@@ -33,8 +34,9 @@ if TYPE_CHECKING:
 
 PARQUET = "application/vnd.apache.parquet"
 PAUSES_S = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
-CHUNKS_A_LOOK = 16
-"""After so many the server is asked to look into what it has, while the next ones are scored."""
+FEWEST_A_LOOK, MOST_A_LOOK = 32, 64
+"""Chunks after which the server is asked to look into what it has, while the next ones are scored. A look costs it a
+process of half a second, so each is for half of what was left, and the last leaves few for the end."""
 AHEAD = 2
 """Chunks that wait to be written and sent, at most."""
 SHOWN_ROWS = 10
@@ -115,17 +117,18 @@ class Batch:
             went_on_from = sum(chunk.rows for chunk in done)
             self._score_all(results, order, scorer, chunks, done, answers, progress, pool)
             input_sha256 = digest.result() or _digest_of(done)
-        if not done:
-            results.forget()
-            self._give_up(order)
-            raise _no_rows(self._source)
-        if self._source.stamps() != begun.stamps:
-            raise Conflict("The input was changed while it was read. Start anew with --restart.")
+            if not done:
+                results.forget()
+                self._give_up(order)
+                raise _no_rows(self._source)
+            if self._source.stamps() != begun.stamps:
+                raise Conflict("The input was changed while it was read. Start anew with --restart.")
+            output_sha256 = results.join(done)
         end = BatchEnd(
             rows=sum(chunk.rows for chunk in done),
             rejected=sum(chunk.rejected for chunk in done),
             input_sha256=input_sha256,
-            output_sha256=results.join(done),
+            output_sha256=output_sha256,
         )
         place = f"{self._path}/{order.batch.batch_id}/finish"
         batch = msgspec.convert(self._patiently(lambda: self._client.post(place, end)), BatchInfo)
@@ -147,30 +150,34 @@ class Batch:
         pool: ThreadPoolExecutor,
     ) -> None:
         """Score chunk after chunk; what is done is added to `done` in the order of rows."""
-        rows, number = sum(chunk.rows for chunk in done), len(done)
+        rows, number, before = sum(chunk.rows for chunk in done), len(done), list(done)
         total = self._total()
         progress(rows, total)
         keeping: deque[Future[ChunkDone]] = deque()
+        next_look = _next_look(number, total)
 
         def settle() -> None:
-            nonlocal rows
+            nonlocal rows, next_look
             done.append(keeping.popleft().result())
+            joiner.submit(results.join_ahead, done[-1])
             rows += done[-1].rows
             progress(rows, total)
-            if len(done) % CHUNKS_A_LOOK == 0:
+            if len(done) >= next_look:
                 pool.submit(self._look_ahead, order)
+                next_look = _next_look(len(done), total)
 
-        with ThreadPoolExecutor(1, thread_name_prefix="keeping") as keeper:
-            reading = pool.submit(next, chunks, None)
+        with (
+            ThreadPoolExecutor(1, thread_name_prefix="keeping") as keeper,
+            ThreadPoolExecutor(1, thread_name_prefix="joining") as joiner,
+        ):
+            for earlier in before:
+                joiner.submit(results.join_ahead, earlier)
+            reading = pool.submit(self._read, chunks, scorer, number)
             try:
-                while (table := reading.result()) is not None:
-                    reading = pool.submit(next, chunks, None)
-                    first_row = number * sources.CHUNK_ROWS
-                    if first_row + table.num_rows > MOST_ROWS:
-                        raise InvalidInput(f"A batch may have {MOST_ROWS:,} rows at most. Send several.")
-                    scored = scorer.score(table, first_row)
-                    chunk = self._chunk(number, table, scored, results)
-                    keeping.append(keeper.submit(self._keep, results, order, chunk, scored, answers))
+                while (chunk := reading.result()) is not None:
+                    reading = pool.submit(self._read, chunks, scorer, number + 1)
+                    answered = scorer.answer(chunk)
+                    keeping.append(keeper.submit(self._keep, results, order, scorer, number, answered, answers))
                     number += 1
                     if len(keeping) > AHEAD:
                         settle()
@@ -178,6 +185,17 @@ class Batch:
                 reading.cancel()
                 while keeping and not self._broken:  # what is scored is kept, so that it need not be scored again
                     settle()
+        pool.submit(self._look_ahead, order)
+
+    def _read(self, chunks: Iterator[pa.Table], scorer: ChunkScorer, number: int) -> ChunkRead | None:
+        """The next chunk, as the version takes it; None when there is none."""
+        table = next(chunks, None)
+        if table is None:
+            return None
+        first_row = number * sources.CHUNK_ROWS
+        if first_row + table.num_rows > MOST_ROWS:
+            raise InvalidInput(f"A batch may have {MOST_ROWS:,} rows at most. Send several.")
+        return scorer.read(table, first_row)
 
     def _chunk(self, number: int, table: pa.Table, scored: ChunkScored, results: Results) -> ChunkDone:
         rejected = scored.rejected.num_rows if scored.rejected is not None else 0
@@ -192,12 +210,20 @@ class Batch:
         return ChunkDone(number=number, rows=table.num_rows, rejected=rejected, reasons=scored.reasons, digest=digest)
 
     def _keep(
-        self, results: Results, order: BatchOrder, chunk: ChunkDone, scored: ChunkScored, answers: Answering
+        self,
+        results: Results,
+        order: BatchOrder,
+        scorer: ChunkScorer,
+        number: int,
+        answered: tuple[ChunkRead, pa.Array],
+        answers: Answering,
     ) -> ChunkDone:
         """Keep a chunk here and at the server, then note that it is done. After one that failed none is."""
         if self._broken:
             raise Unavailable("An earlier chunk could not be kept.")
         try:
+            scored = scorer.finish(*answered)
+            chunk = self._chunk(number, answered[0].table, scored, results)
             with disk():
                 results.keep(chunk, scored.output, scored.rejected)
             table = journal.table_of(order, scored.scored, scored.ids, score_says_all=answers.score_says_all)
@@ -216,9 +242,12 @@ class Batch:
             self._client.post(f"{self._path}/{order.batch.batch_id}/look")
 
     def _send(self, order: BatchOrder, part: journal.Part) -> Any:
+        """Send a part piece by piece, which spares copies of all of it."""
+        import pyarrow as pa
+
         path = f"{self._path}/{order.batch.batch_id}/parts/{part.first_row}"
         asked = {"until_row": part.until_row, "rows": part.rows}
-        return self._client.send_file("PUT", path, bytes(part.content), PARQUET, asked)
+        return self._client.send_file("PUT", path, pa.BufferReader(part.content), PARQUET, asked)
 
     def _patiently(self, send: Callable[[], Any]) -> Any:
         """Ask again for a minute while the server is away."""
@@ -312,6 +341,16 @@ class Batch:
                     "ORDER BY and rows that stay, and use --restart."
                 )
         return every
+
+
+def _next_look(done: int, total_rows: int | None) -> int:
+    """After how many chunks the server is asked to look the next time, when so many are done.
+
+    >>> [_next_look(0, 10_000_000), _next_look(64, 10_000_000), _next_look(109, 10_000_000), _next_look(64, None)]
+    [64, 108, 141, 128]
+    """
+    left = 2 * MOST_A_LOOK if total_rows is None else total_rows // sources.CHUNK_ROWS - done
+    return done + min(max(left // 2, FEWEST_A_LOOK), MOST_A_LOOK)
 
 
 def _limited(chunks: Iterator[pa.Table], first_row: int, limit: int | None) -> Iterator[pa.Table]:

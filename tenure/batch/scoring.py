@@ -39,6 +39,24 @@ class Wanted(Record):
     ignore_others: bool = False
 
 
+class ChunkRead(NamedTuple):
+    """Rows as they were read, and what the version is to be asked.
+
+    `alive`: the numbers, within the chunk, of rows that are not rejected yet; `columns` are of those. The columns that
+    stand beside them are of all rows, None where there is none.
+    """
+
+    table: pa.Table
+    first_row: int
+    alive: Numbers
+    columns: Columns
+    event_at: Numbers | None
+    reference: pa.Array | None
+    flagged: pa.Array | None
+    clipped: pa.Array | None
+    reasons: list[Reason]
+
+
 class ChunkScored(NamedTuple):
     """What came of a chunk. `rejected`: its rejected rows as they were read, with why; None when there are none."""
 
@@ -61,7 +79,11 @@ class ChunkScorer:
         self._features = [name for name in self.columns if name not in aside]
 
     def score(self, table: pa.Table, first_row: int) -> ChunkScored:
-        """Raises InvalidInput for a column of another kind, and what the version raises."""
+        """All three steps, which may be taken by a thread each. Raises what they raise."""
+        return self.finish(*self.answer(self.read(table, first_row)))
+
+    def read(self, table: pa.Table, first_row: int) -> ChunkRead:
+        """Take rows as the version takes them. Raises InvalidInput for a column of another kind."""
         rows = table.num_rows
         columns, reasons = self._taken(table)
         held = rules.held(columns, self._order.columns, self._inputs, rows)
@@ -71,27 +93,39 @@ class ChunkScorer:
         alive, columns = _without(np.arange(rows), held.columns, reasons)
         refused = [_among(alive, one, rows) for one in self._answering.refused(columns, len(alive))]
         alive, columns = _without(alive, columns, refused)
+        texts = (_texts(held.flagged), _texts(held.clipped))
+        return ChunkRead(table, first_row, alive, columns, event_at, reference, *texts, [*reasons, *refused])
+
+    def answer(self, chunk: ChunkRead) -> tuple[ChunkRead, pa.Array]:
+        """Have the version answer; what is left of the rows, and its answers. Raises what the version raises."""
+        alive, columns = chunk.alive, chunk.columns
         outputs, failed = self._answering.outputs(columns, len(alive)) if len(alive) else (_none(), [])
-        failed = [_among(alive, one, rows) for one in failed]
-        if failed:
-            left = ~np.logical_or.reduce([one.rows for one in failed])[alive]
-            outputs, columns = outputs.filter(_mask(left)), {n: a.filter(_mask(left)) for n, a in columns.items()}
-            alive = alive[left]
-        numbers = alive + first_row
+        if not failed:
+            return chunk, outputs
+        failed = [_among(alive, one, chunk.table.num_rows) for one in failed]
+        left = ~np.logical_or.reduce([one.rows for one in failed])[alive]
+        columns = {name: array.filter(_mask(left)) for name, array in columns.items()}
+        return chunk._replace(alive=alive[left], columns=columns, reasons=[*chunk.reasons, *failed]), outputs.filter(
+            _mask(left)
+        )
+
+    def finish(self, chunk: ChunkRead, outputs: pa.Array) -> ChunkScored:
+        """Make of answers what is kept."""
+        alive, rows = chunk.alive, chunk.table.num_rows
+        numbers = alive + chunk.first_row
         ids = ids_of(self._order.batch.batch_id, numbers)
         scored = Scored(
             numbers,
-            columns,
+            chunk.columns,
             outputs,
             scores_of(outputs),
-            None if event_at is None else event_at[alive],
-            _chosen(reference, alive, rows),
-            _chosen(_texts(held.flagged), alive, rows),
-            _chosen(_texts(held.clipped), alive, rows),
+            None if chunk.event_at is None else chunk.event_at[alive],
+            _chosen(chunk.reference, alive, rows),
+            _chosen(chunk.flagged, alive, rows),
+            _chosen(chunk.clipped, alive, rows),
         )
-        output = self._output(_chosen(table, alive, rows), scored, ids)
-        reasons = [*reasons, *refused, *failed]
-        return ChunkScored(scored, ids, output, *_rejected(table, reasons, first_row))
+        output = self._output(_chosen(chunk.table, alive, rows), scored, ids)
+        return ChunkScored(scored, ids, output, *_rejected(chunk.table, chunk.reasons, chunk.first_row))
 
     def _taken(self, table: pa.Table) -> tuple[Columns, list[Reason]]:
         if self._inputs:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import secrets
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -11,6 +14,7 @@ import msgspec
 from tenure.errors import InvalidInput, TooMany
 from tenure.records.base import moment_of
 from tenure.records.batches import BatchInfo, BatchPart, PartAsked, PartsAsked, PartSeen
+from tenure.serving.routing import unwritten
 from tenure.store import confined
 from tenure.store.ground import Ground
 from tenure.store.lake_files import LakeFile
@@ -20,6 +24,53 @@ processes = confined.Processes(
     (sys.executable, "-m", "tenure.monitor.part_reader"), at_once=1, turn_s=60.0, wall_s=1800.0
 )
 """Of this process."""
+
+
+class Draft:
+    """A part while it comes: a file of its own beside the parts, with its size and digest so far.
+
+    Raises Unavailable when the disk refuses it. Closed before it is kept, it leaves nothing behind.
+    """
+
+    def __init__(self, folder: Path, first_row: int) -> None:
+        self.size_bytes = 0
+        self._digest = hashlib.sha256()
+        self._folder = folder
+        self._path = folder / f".{first_row}.{secrets.token_hex(8)}"
+        with _told(self._path):
+            folder.mkdir(parents=True, exist_ok=True)
+            self._file = self._path.open("wb")
+
+    @property
+    def sha256(self) -> str:
+        return self._digest.hexdigest()
+
+    def write(self, content: bytes) -> None:
+        """Add what came next."""
+        self.size_bytes += len(content)
+        self._digest.update(content)
+        with _told(self._path):
+            self._file.write(content)
+
+    def keep(self, part: BatchPart) -> None:
+        """Put it in the part's place, whatever was there."""
+        with _told(self._path):
+            self._file.close()
+            self._path.replace(self._folder / name_of(part))
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self._file.close()
+        with contextlib.suppress(OSError):
+            self._path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as problem:
+        raise unwritten(path.name, problem) from None
 
 
 def looked_into(ground: Ground, batch: BatchInfo, parts: Sequence[BatchPart]) -> list[PartSeen]:

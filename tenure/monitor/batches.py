@@ -8,7 +8,6 @@ cut off sends what it is not sure of once more.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import shutil
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -29,6 +28,7 @@ from tenure.records.batches import (
     BatchOrder,
     BatchPart,
     NewBatch,
+    PartPlace,
 )
 from tenure.records.people import Permission, Principal
 from tenure.records.routing import PinnedFile, Release
@@ -121,30 +121,33 @@ def opened(
     return _ordered(ground, tx, batch, release)
 
 
-def put_part(
+def begin_part(
+    ground: Ground, endpoint: str, batch_id: str, place: PartPlace, *, principal: Principal, now: Instant
+) -> batch_files.Draft:
+    """What takes a part of an open batch as it comes; `keep_part` makes it one when it is whole.
+
+    Raises Conflict when the batch is not open, OverQuota, Unavailable on a full disk.
+    """
+    spanned = place.until_row - place.first_row
+    if not (place.first_row >= 0 and place.until_row <= MOST_ROWS and 0 < place.rows <= spanned):
+        raise InvalidInput(f"A part must be about some rows of the first {MOST_ROWS:,}.", where="first_row")
+    ground.database.read(lambda tx: _hold(tx, _mine(tx, endpoint, batch_id, principal), place, now))
+    return batch_files.Draft(batch_files.folder(ground, batch_id), place.first_row)
+
+
+def keep_part(
     ground: Ground,
     endpoint: str,
     batch_id: str,
-    body: bytes,
+    place: PartPlace,
+    draft: batch_files.Draft,
     *,
-    first_row: int,
-    until_row: int,
-    rows: int,
     principal: Principal,
     now: Instant,
 ) -> BatchInfo:
-    """Keep a part of an open batch. Raises Conflict when it is not open, OverQuota, Unavailable on a full disk."""
-    if not (0 <= first_row < until_row <= MOST_ROWS and 0 < rows <= until_row - first_row):
-        raise InvalidInput(f"A part must be about some rows of the first {MOST_ROWS:,}.", where="first_row")
-    part = BatchPart(
-        first_row=first_row,
-        until_row=until_row,
-        rows=rows,
-        sha256=hashlib.sha256(body).hexdigest(),
-        size_bytes=len(body),
-    )
-    ground.database.read(lambda tx: _hold(tx, _mine(tx, endpoint, batch_id, principal), part, now))
-    write_whole(batch_files.folder(ground, batch_id) / batch_files.name_of(part), body)
+    """Keep a part that came whole. Raises Conflict when the batch was ended meanwhile."""
+    part = BatchPart(**msgspec.structs.asdict(place), sha256=draft.sha256, size_bytes=draft.size_bytes)
+    draft.keep(part)
 
     def write(tx: Transaction) -> BatchInfo:
         _mine(tx, endpoint, batch_id, principal)
@@ -308,7 +311,7 @@ def _mine(tx: Transaction, endpoint: str, batch_id: str, principal: Principal) -
     return batch
 
 
-def _hold(tx: Transaction, batch: BatchInfo, part: BatchPart, now: Instant) -> None:
+def _hold(tx: Transaction, batch: BatchInfo, part: PartPlace, now: Instant) -> None:
     """Raise OverQuota when a part is more than is left of what the caller's batches may have on this day."""
     about = admission.of_model(tx, batch.model)
     most = about.use.rows_per_day if about else None
@@ -342,6 +345,8 @@ def _join_waiting(ground: Ground, part: EndpointIntake, batch_id: str) -> None:
 
     lake = progress.lake_of(ground)
     with ground.database.reading() as tx:
+        if not intake.is_awaited(tx, part.endpoint):
+            return
         for number, file in enumerate(part.predictions):
             table = lake.read([file], columns=["prediction_id", "event_at", "reference"])
             intake.join_waiting(tx, lake, f"batch-{batch_id}-{number}", part, table)

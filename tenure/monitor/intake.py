@@ -243,6 +243,11 @@ def _prepare_answered(
     join_waiting(tx, lake, name, part, table)
 
 
+def is_awaited(tx: Transaction, endpoint: str) -> bool:
+    """Whether outcomes or overrides wait for predictions that did not come yet."""
+    return outcomes.waiting_count(tx, endpoint) > 0 or kept_overrides.waiting_count(tx, endpoint) > 0
+
+
 def join_waiting(tx: Transaction, lake: Lake, name: str, part: EndpointIntake, table: Table) -> None:
     """Write the outcomes and overrides that were told before the predictions of a table came."""
     if kept_overrides.waiting_count(tx, part.endpoint):

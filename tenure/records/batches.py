@@ -81,12 +81,17 @@ class BatchOrder(Record):
     environment: Environment | None = None
 
 
-class BatchPart(Record):
-    """Predictions of the rows from `first_row` on, before `until_row`, as they were journaled."""
+class PartPlace(Record):
+    """Where a part belongs: `rows` of the rows from `first_row` on, before `until_row`."""
 
     first_row: int
     until_row: int
     rows: int
+
+
+class BatchPart(PartPlace):
+    """Predictions of such rows, as they were journaled."""
+
     sha256: str
     size_bytes: int
 

@@ -33,13 +33,22 @@ def columns(body: bytes, most_rows: int) -> tuple[Columns, int]:
         raise InvalidInput(f"The request cannot be read as Parquet: {str(problem).splitlines()[0][:200]}.") from None
 
 
-def flat(body: bytes, most_rows: int, most_unpacked: int, *, as_kept: tuple[str, ...] = ()) -> pa.Table:
+def flat(body: bytes, most_rows: int, most_unpacked: int) -> pa.Table:
     """A Parquet file of plain columns: `most_rows` of them and `most_unpacked` bytes once it is unpacked, or TooLarge.
 
     A text that is kept once and repeated by number takes a few bytes for gigabytes, so texts are read as they are kept,
-    counted, and only then written out; not those of `as_kept`, in which none is repeated. For the same reason no column
-    may hold lists. Raises InvalidInput for one that does, and what Arrow raises for what cannot be read.
+    counted, and only then written out. For the same reason no column may hold lists. Raises InvalidInput for one that
+    does, and what Arrow raises for what cannot be read.
     """
+    import pyarrow as pa
+
+    table = as_kept(body, most_rows, most_unpacked)
+    plain = [column.cast(plain_kind(column.type)) for column in table.columns]
+    return pa.table(plain, names=table.column_names)
+
+
+def as_kept(body: bytes, most_rows: int, most_unpacked: int, *, unrepeated: tuple[str, ...] = ()) -> pa.Table:
+    """As `flat`, with texts as dictionaries; not those of `unrepeated`, in which none is repeated."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -52,13 +61,12 @@ def flat(body: bytes, most_rows: int, most_unpacked: int, *, as_kept: tuple[str,
             raise too_large(most_rows, most_unpacked)
         _check_flat(columns)
         kept = [column.path for column in columns if column.physical_type == "BYTE_ARRAY"]
-        texts = [path for path in kept if path not in as_kept]
+        texts = [path for path in kept if path not in unrepeated]
     with pq.ParquetFile(pa.BufferReader(body), read_dictionary=texts) as file:
         table = file.read(use_threads=False)
     if numbers + sum(written_out(column) for column in table.columns) > most_unpacked:
         raise too_large(most_rows, most_unpacked)
-    plain = [column.cast(plain_kind(column.type)) for column in table.columns]
-    return pa.table(plain, names=table.column_names)
+    return table
 
 
 def _check_flat(columns: Sequence[Any]) -> None:

@@ -130,7 +130,12 @@ def write_whole(path: Path, content: bytes) -> None:
     except OSError as problem:
         with contextlib.suppress(OSError):
             draft.unlink()
-        raise Unavailable(f"{path.name} cannot be written: {problem.strerror}. Make room in the data folder.") from None
+        raise unwritten(path.name, problem) from None
+
+
+def unwritten(name: str, problem: OSError) -> Unavailable:
+    """What the disk refuses, in words."""
+    return Unavailable(f"{name} cannot be written: {problem.strerror}. Make room in the data folder.")
 
 
 def _lives(pid: int) -> bool:

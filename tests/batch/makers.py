@@ -128,7 +128,7 @@ class _Here(httpx.BaseTransport):
     """Hands requests to an application in this process. `away` times it is as if nobody listened."""
 
     def __init__(self, app: Any) -> None:
-        self._app = app
+        self.app = app
         self._lock = threading.Lock()
         self.asked: list[str] = []
         self.away = 0
@@ -142,7 +142,7 @@ class _Here(httpx.BaseTransport):
 
         async def ask() -> httpx.Response:
             sent = httpx.Request(request.method, request.url, headers=request.headers, content=request.content)
-            answer = await httpx.ASGITransport(app=self._app, raise_app_exceptions=False).handle_async_request(sent)
+            answer = await httpx.ASGITransport(app=self.app, raise_app_exceptions=False).handle_async_request(sent)
             return httpx.Response(answer.status_code, headers=answer.headers, content=await answer.aread())
 
         with self._lock:

@@ -150,7 +150,7 @@ KEY = r"""(?:(?P<entity>[^\s.=<>!,()'"`]+)\.)?(?P<key>`[^`]*`|"[^"]*"|[^\s=<>!,(
 WORDS = r"NOT\s+IN|IN|I?LIKE|IS\s+NOT\s+NULL|IS\s+NULL"
 OPERATOR = rf"(?P<op><=|>=|!=|=|<|>|(?i:{WORDS})(?![^\s=<>!,()'\"`]))"
 QUOTED = r"""(?:'(?:[^']|'')*'|"[^"]*")"""
-VALUE = rf"""(?P<value>{QUOTED}|\(\s*{QUOTED}(?:\s*,\s*{QUOTED})*\s*\)|[^\s=<>!,()'"`]+)?"""
+VALUE = rf"""(?P<value>{QUOTED}|\(\s*{QUOTED}(?:\s*,\s*{QUOTED})*\s*(?:,\s*)?\)|[^\s=<>!,()'"`]+)?"""
 COMPARISON = re.compile(rf"\s*{KEY}\s*{OPERATOR}\s*")
 GIVEN = re.compile(VALUE)
 AND = re.compile(r"""\s*(?i:AND)(?![^\s=<>!,()'"`])""")
