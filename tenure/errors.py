@@ -28,9 +28,13 @@ from collections.abc import Sequence
 
 
 class TenureError(Exception):
-    """The root of the tree. `where` is a path into what was sent, such as `routes[1].share`."""
+    """The root of the tree. `where` is a path into what was sent, such as `routes[1].share`.
+
+    `release_id`: the release that was asked for an answer and failed, where one was.
+    """
 
     code = "error"
+    release_id = ""
 
     def __init__(self, message: str, *, where: str | None = None) -> None:
         super().__init__(message)

@@ -31,12 +31,12 @@ COUNTS = (
 class ServiceSample(Record):
     """What one gateway counted of one version at one endpoint in `minutes` of the clock from `at` on (µs UTC).
 
-    Every number adds up but `resident_bytes`, the most memory that was seen. Version 0 stands for requests that no
-    version answered: `failed` (a server's error), `overloaded` (too much was waiting) and `refused` (the caller's own
-    mistake, quotas too). An empty endpoint is the gateway's process itself, with all of its requests under `answered`.
-    `slow`: answered later than `objective_us`; 0 there means that nothing was promised. `latency`: answered requests by
-    bucket of `serving/figures.py`. `cpu_us` is of the process that computed, and `cpu_requests` the requests it is for:
-    fewer than were answered where no process was measured. Times are microseconds.
+    Every number adds up but `resident_bytes`, the most memory that was seen. What was not answered is `failed` (a
+    server's error), `overloaded` (too much was waiting) or `refused` (the caller's own mistake, quotas too); version 0
+    stands for what no version was asked. An empty endpoint is the gateway's process itself, with all of its requests
+    under `answered`. `slow`: answered later than `objective_us`; 0 there means that nothing was promised. `latency`:
+    answered requests by bucket of `serving/figures.py`. `cpu_us` is of the process that computed, and `cpu_requests`
+    the requests it is for: fewer than were answered where no process was measured. Times are microseconds.
     """
 
     gateway: str

@@ -33,14 +33,20 @@ PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 class Served:
-    """One release at one endpoint: what it answered since the gateway started."""
+    """One release at one endpoint: what it answered since the gateway started.
+
+    `refused`: requests that it was asked and did not answer, by status; `overloaded`: those of them for which too much
+    was waiting, which is no fault of the caller.
+    """
 
     __slots__ = (
         "endpoint",
         "latency",
         "latency_us",
         "objective_us",
+        "overloaded",
         "past",
+        "refused",
         "role",
         "rows",
         "said_bytes",
@@ -58,6 +64,8 @@ class Served:
         self.rows = 0
         self.sent_bytes = 0
         self.said_bytes = 0
+        self.refused: Counter[int] = Counter()
+        self.overloaded = 0
         self.past: deque[tuple[float, list[int], int, int, int]] = deque(
             [(time.monotonic(), [0] * BUCKETS, 0, 0, 0)], maxlen=KEPT
         )
@@ -70,6 +78,11 @@ class Served:
         self.said_bytes += said_bytes
         self.slow += latency_us > self.objective_us
 
+    @property
+    def failed(self) -> int:
+        """Requests that were lost here by a fault of the server's."""
+        return failures(self.refused)
+
     def remember(self) -> None:
         """Keep how it stands, so that `lately` has something to compare with. Called every few seconds."""
         self.past.append((time.monotonic(), list(self.latency), self.rows, self.sent_bytes, self.said_bytes))
@@ -78,13 +91,12 @@ class Served:
 class Figures:
     """Of one gateway: what each release answered, what each endpoint refused, and how many requests are under way.
 
-    `overloaded`: those of the refusals, by endpoint, for which too much was waiting: no fault of the caller.
+    `refused`: by endpoint and status, what was refused before a release was asked.
     """
 
     def __init__(self) -> None:
         self.served: dict[tuple[str, str], Served] = {}
         self.refused: Counter[tuple[str, int]] = Counter()
-        self.overloaded: Counter[str] = Counter()
         self.objectives: Mapping[str, int] = {}
         self.in_flight = 0
         self._remembered_at = time.monotonic()
@@ -96,6 +108,19 @@ class Figures:
                 endpoint, version, role, self.objectives.get(endpoint, 0)
             )
         return found
+
+    def refuse(self, endpoint: str, status: int, release_id: str = "", *, overloaded: bool = False) -> None:
+        """Count a request that was not answered: by the release that was asked, else by the endpoint."""
+        served = self.served.get((endpoint, release_id))
+        if served is None:
+            self.refused[endpoint, status] += 1
+        else:
+            served.refused[status] += 1
+            served.overloaded += overloaded
+
+    def refusals(self) -> int:
+        """Requests that were not answered, whoever was asked."""
+        return self.refused.total() + sum(one.refused.total() for one in self.served.values())
 
     def promise(self, objectives: Mapping[str, int]) -> None:
         """Take up by endpoint, in microseconds, when an answer counts as slow; 0 where nothing is promised."""
@@ -111,6 +136,11 @@ class Figures:
         self._remembered_at = now
         for one in self.served.values():
             one.remember()
+
+
+def failures(refused: Mapping[int, int]) -> int:
+    """Those of refusals by status that are the server's own fault."""
+    return sum(count for status, count in refused.items() if status >= 500)
 
 
 def bucket(latency_us: int) -> int:
@@ -153,7 +183,7 @@ def sparse(counts: Sequence[int]) -> dict[int, int]:
     return {place: count for place, count in enumerate(counts) if count}
 
 
-def lately(served: Served, errors: int, pid: int | None, queue: tuple[float, int] = (0.0, 0)) -> ServiceFigures:
+def lately(served: Served, pid: int | None, queue: tuple[float, int] = (0.0, 0)) -> ServiceFigures:
     """How a release served within the last minute or so, and what its process takes now.
 
     `queue`: seconds that requests waited for that process since it started, and how many they were.
@@ -168,7 +198,7 @@ def lately(served: Served, errors: int, pid: int | None, queue: tuple[float, int
         seconds=time.monotonic() - since,
         requests=sum(counts),
         rows=served.rows - rows,
-        errors=errors,
+        errors=served.failed + served.overloaded,
         p50_ms=percentile_ms(counts, 0.5),
         p95_ms=percentile_ms(counts, 0.95),
         p99_ms=percentile_ms(counts, 0.99),

@@ -354,13 +354,10 @@ class Gateway:
             return None
         answered = sum(one.rows for one in scoring.figures.served.values())
         unjournaled = sum(each.total() for each in scoring.unjournaled.values())
-        return scoring.dropped.total(), self._admissions.counts(), answered, unjournaled
+        return scoring.dropped.total(), self._admissions.counts(), answered, scoring.figures.refusals(), unjournaled
 
     def _service(self, scoring: Scoring) -> list[ServiceFigures]:
         """How each release that is routed served lately."""
-        errors = Counter[str]()
-        for (name, status), count in scoring.figures.refused.items():
-            errors[name] += count if status >= 500 else 0
         found = []
         for endpoint in self._arms.endpoints():
             for arm in endpoint.answering:
@@ -368,7 +365,7 @@ class Gateway:
                 if served is not None:
                     scorer = arm.scorer if isinstance(arm.scorer, Scorer) else None
                     queue = (scorer.queue_s, scorer.batched) if scorer else (0.0, 0)
-                    found.append(figures.lately(served, errors[endpoint.name], scorer.pid if scorer else None, queue))
+                    found.append(figures.lately(served, scorer.pid if scorer else None, queue))
         return found
 
     async def _live(self, receive: Receive, send: Send) -> None:

@@ -87,9 +87,10 @@ def _service(told: Page, figures: Figures) -> None:
     told.add(
         "tenure_requests_total",
         "counter",
-        "Scoring requests by status; a refusal has no version.",
+        "Scoring requests by status; what was refused before a version was asked has none.",
         [
             *(({**labels, "status": 200}, sum(one.latency)) for labels, one in served),
+            *(({**labels, "status": status}, count) for labels, one in served for status, count in one.refused.items()),
             *(
                 ({"endpoint": name, "version": "", "role": "", "status": status}, count)
                 for (name, status), count in figures.refused.items()

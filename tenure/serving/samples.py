@@ -25,6 +25,8 @@ log = logging.getLogger("tenure.gateway")
 MOST_WAITING = 10_000
 """Samples that wait for a disk that takes none; the oldest are dropped."""
 
+UNANSWERED = ("failed", "overloaded", "refused")
+
 Pids = Mapping[tuple[str, str], int]
 """The process that computes for a release at an endpoint, where that is not the gateway's own."""
 
@@ -38,9 +40,12 @@ class Stood(NamedTuple):
     sent_bytes: int
     said_bytes: int
     slow: int
+    failed: int
+    overloaded: int
+    refused: int
 
 
-NOTHING = Stood([], 0, 0, 0, 0, 0)
+NOTHING = Stood([], 0, 0, 0, 0, 0, 0, 0, 0)
 
 
 class Sampler:
@@ -52,7 +57,6 @@ class Sampler:
         self._since = now // MINUTE_US * MINUTE_US
         self._stood: dict[tuple[str, str], Stood] = {}
         self._refused: Counter[tuple[str, int]] = Counter()
-        self._overloaded: Counter[str] = Counter()
         self._cpu_us: dict[int, int] = {}
         self._waiting: list[ServiceSample] = []
         self._made = 0
@@ -73,7 +77,7 @@ class Sampler:
         served = list(self._served(figures, pids))
         self._waiting += [*served, *self._unanswered(figures), *self._own(figures, served)]
         self._waiting = self._waiting[-MOST_WAITING:]
-        self._refused, self._overloaded = figures.refused.copy(), figures.overloaded.copy()
+        self._refused = figures.refused.copy()
         self._stood = {key: _stood(one) for key, one in figures.served.items()}
 
     def write(self) -> None:
@@ -93,10 +97,11 @@ class Sampler:
     def _served(self, figures: Figures, pids: Pids) -> Iterator[ServiceSample]:
         shares = self._shares_of_cpu(figures, pids)
         for key, one in figures.served.items():
-            was = self._stood.get(key, NOTHING)
+            was, stands = self._stood.get(key, NOTHING), _stood(one)
             latency = [now - then for now, then in zip(one.latency, was.latency or [0] * len(one.latency), strict=True)]
             answered = sum(latency)
-            if not answered:
+            unanswered = {name: getattr(stands, name) - getattr(was, name) for name in UNANSWERED}
+            if not answered and not any(unanswered.values()):
                 continue
             cpu = shares.get(key)
             yield ServiceSample(
@@ -107,6 +112,7 @@ class Sampler:
                 at=self._since,
                 objective_us=one.objective_us,
                 answered=answered,
+                **unanswered,
                 slow=one.slow - was.slow if one.objective_us else 0,
                 rows=one.rows - was.rows,
                 sent_bytes=one.sent_bytes - was.sent_bytes,
@@ -139,7 +145,6 @@ class Sampler:
         for (name, status), count in figures.refused.items():
             (failed if status >= 500 else refused)[name] += count - self._refused[name, status]
         for name in sorted((failed | refused).keys() - {""}):
-            overloaded = figures.overloaded[name] - self._overloaded[name]
             yield ServiceSample(
                 gateway=self._run,
                 endpoint=name,
@@ -147,14 +152,13 @@ class Sampler:
                 role="",
                 at=self._since,
                 failed=failed[name],
-                overloaded=overloaded,
-                refused=refused[name] - overloaded,
+                refused=refused[name],
             )
 
     def _own(self, figures: Figures, served: Iterable[ServiceSample]) -> Iterator[ServiceSample]:
         """The gateway's process itself: all requests that it handled, whatever became of them."""
         refused = figures.refused.total() - self._refused.total()
-        handled = sum(one.answered for one in served) + refused
+        handled = sum(one.answered + one.failed + one.overloaded + one.refused for one in served) + refused
         used = self._usage(os.getpid())
         if handled:
             yield ServiceSample(
@@ -190,4 +194,15 @@ def _merged(samples: Iterable[ServiceSample]) -> list[ServiceSample]:
 
 
 def _stood(one: Served) -> Stood:
-    return Stood(list(one.latency), one.latency_us, one.rows, one.sent_bytes, one.said_bytes, one.slow)
+    failed, refused = one.failed, one.refused.total()
+    return Stood(
+        list(one.latency),
+        one.latency_us,
+        one.rows,
+        one.sent_bytes,
+        one.said_bytes,
+        one.slow,
+        failed,
+        one.overloaded,
+        refused - failed - one.overloaded,
+    )

@@ -170,7 +170,11 @@ class Scoring:
         except Refused as problem:
             written = self._journal.append(self._admissions.refusal(asking, asked.rows, problem))
             return self._pending(written, refusal(problem), name, self.count_refusal, name, problem)
-        outputs = routed.arm.outputs_now(columns, asked.rows, asked.params)
+        try:
+            outputs = routed.arm.outputs_now(columns, asked.rows, asked.params)
+        except TenureError as problem:
+            self._failed(endpoint, routed.arm, problem)
+            raise
         scored = self._scored(endpoint, routed, asked, columns, admitted, outputs)
         told, said = speaks.encode(asked, scored.answer)
         reply = Reply(200, named(told, scored), said)
@@ -216,9 +220,8 @@ class Scoring:
         if not isinstance(problem, admission.Disconnected):
             status = status_of(problem) if isinstance(problem, TenureError) else 500
             known = name if self.arms.model_of(name) else ""
-            self.figures.refused[known, status] += 1
-            if isinstance(problem, TooMany) and not isinstance(problem, OverQuota):
-                self.figures.overloaded[known] += 1
+            overloaded = isinstance(problem, TooMany) and not isinstance(problem, OverQuota)
+            self.figures.refuse(known, status, getattr(problem, "release_id", ""), overloaded=overloaded)
 
     async def _answer(
         self, speaks: Speaks, name: str, version: str, scope: Scope, receive: Receive, send: Send, started: int
@@ -251,6 +254,12 @@ class Scoring:
         served = self.figures.of(scored.endpoint.name, release.release_id, release.version, release.role)
         latency_us = (time.perf_counter_ns() - started_ns) // 1000
         served.answered(latency_us, scored.asked.rows, sent_bytes, said_bytes)
+
+    def _failed(self, endpoint: Endpoint, arm: Arm, problem: TenureError) -> None:
+        """Note which release was asked and did not answer."""
+        release = arm.release
+        self.figures.of(endpoint.name, release.release_id, release.version, release.role)
+        problem.release_id = release.release_id
 
     def asking(self, headers: Mapping[str, str], name: str, *permissions: Permission) -> Principal:
         """Who is asking about an endpoint, with one of two permissions for its model. Raises without either."""
@@ -296,9 +305,13 @@ class Scoring:
         except Refused as problem:
             await self._journal.append(self._admissions.refusal(asking, asked.rows, problem))
             raise
-        outputs = arm.outputs_now(columns, asked.rows, asked.params)
-        if outputs is None:
-            outputs = await arm.scorer.outputs(columns, asked.rows, asked.params)
+        try:
+            outputs = arm.outputs_now(columns, asked.rows, asked.params)
+            if outputs is None:
+                outputs = await arm.scorer.outputs(columns, asked.rows, asked.params)
+        except TenureError as problem:
+            self._failed(endpoint, arm, problem)
+            raise
         return self._scored(endpoint, routed, asked, columns, admitted, outputs, filled)
 
     def _routed(self, endpoint: Endpoint, asked: Asked, request: Request, version: str) -> Routed:

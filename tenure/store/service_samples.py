@@ -80,7 +80,11 @@ def busiest(tx: Transaction, endpoint: str, version: int, from_at: int, limit: i
 def latest_version(tx: Transaction, endpoint: str, from_at: int) -> int | None:
     """The version that answered last as the champion, in a minute from an instant on."""
     query = sa.select(_column.version).where(
-        _column.endpoint == endpoint, _column.at >= from_at, _column.minutes == 1, _column.role == "champion"
+        _column.endpoint == endpoint,
+        _column.at >= from_at,
+        _column.minutes == 1,
+        _column.role == "champion",
+        _column.answered > 0,
     )
     return tx.execute(query.order_by(_column.at.desc(), _column.version.desc()).limit(1)).scalar()
 

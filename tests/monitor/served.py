@@ -19,7 +19,7 @@ OBJECTIVE_US = 50_000
 def minute(
     at: int, answered: int = 0, failed: int = 0, *, slow: int = 0, ms: float = 5.0, **more: Any
 ) -> ServiceSample:
-    """A minute of the champion; `failed` beside, which is a sample of its own in service and adds up all the same."""
+    """A minute of the champion: what it answered, and what it failed at."""
     made = ServiceSample(
         gateway="gateway a.1",
         endpoint=ENDPOINT,

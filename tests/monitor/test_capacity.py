@@ -83,3 +83,14 @@ def test_two_gateways_are_two_minutes(promising: Ground) -> None:  # noqa: F811
     assert told is not None
     assert (told.version, told.seen, told.gateways, told.minutes) == (1, 5.0, 2, 12)
     assert promising.database.read(lambda tx: capacity.of(tx, "other", Instant(NOON))) is None
+
+
+def test_a_version_that_failed_at_everything_was_seen_to_carry_nothing(promising: Ground) -> None:  # noqa: F811
+    failing = [minute(one, 0, 30, latency={}, version=2) for one in minutes(3)]
+    promising.database.write(lambda tx: service_samples.put(tx, failing))
+    now = Instant(NOON + 600 * SECOND_US)
+    assert promising.database.read(lambda tx: capacity.of(tx, ENDPOINT, now)) is None
+    promising.database.write(lambda tx: service_samples.put(tx, [minute(NOON - MINUTE_US, 60, version=1)]))
+    told = promising.database.read(lambda tx: capacity.of(tx, ENDPOINT, now))
+    assert told is not None
+    assert told.version == 1

@@ -64,13 +64,26 @@ def test_lately_is_what_came_since_it_was_remembered() -> None:
     served = counted.of("delay", "r1", 1, "champion")
     assert counted.of("delay", "r1", 1, "champion") is served
     served.answered(900, 2, 10, 20)
-    told = figures.lately(served, 3, os.getpid())
+    for status, overloaded in ((500, False), (503, False), (429, True), (400, False)):
+        counted.refuse("delay", status, "r1", overloaded=overloaded)
+    told = figures.lately(served, os.getpid())
     assert (told.requests, told.rows, told.errors, told.p50_ms) == (1, 2, 3, 0.96)
     assert told.rss_bytes is not None
     assert told.rss_bytes > 1_000_000
     for _ in range(figures.KEPT):
         served.remember()
-    assert figures.lately(served, 0, None).requests == 0
+    assert figures.lately(served, None).requests == 0
+
+
+def test_what_was_refused_counts_for_who_was_asked() -> None:
+    counted = Figures()
+    served = counted.of("delay", "r1", 1, "champion")
+    counted.refuse("delay", 500, "r1")
+    counted.refuse("delay", 500)
+    counted.refuse("other", 404, "r1")
+    assert served.refused == {500: 1}
+    assert counted.refused == {("delay", 500): 1, ("other", 404): 1}
+    assert counted.refusals() == 3
 
 
 def test_a_process_that_is_gone_has_no_usage() -> None:
@@ -111,6 +124,6 @@ def test_the_queue_is_told_as_a_mean_and_bytes_as_those_of_lately() -> None:
     served.past.clear()
     served.remember()
     served.answered(1500, 2, 70, 30)
-    told = figures.lately(served, 0, None, (0.5, 250))
+    told = figures.lately(served, None, (0.5, 250))
     assert (told.queue_ms, told.sent_bytes, told.said_bytes, told.rows) == (2.0, 70, 30, 2)
-    assert figures.lately(served, 0, None).queue_ms is None
+    assert figures.lately(served, None).queue_ms is None

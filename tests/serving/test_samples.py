@@ -35,8 +35,9 @@ def test_each_minute_is_a_sample_of_what_came_in_it(tmp_path: Path) -> None:
     served = counted.of("delay", "r1", 3, "champion")
     served.answered(900, 2, 10, 20)
     served.answered(5_000, 1, 10, 20)
-    counted.refused.update({("delay", 503): 1, ("delay", 400): 4, ("delay", 429): 3, ("", 404): 2})
-    counted.overloaded["delay"] += 2
+    counted.refused.update({("delay", 503): 1, ("delay", 400): 4, ("", 404): 2})
+    served.refused.update({500: 5, 429: 3})
+    served.overloaded += 2
     sampler.keep(counted, {}, after(0.9))
     assert put_down(tmp_path) == []
     sampler.keep(counted, {}, after(1.01))
@@ -45,9 +46,21 @@ def test_each_minute_is_a_sample_of_what_came_in_it(tmp_path: Path) -> None:
     first, unanswered, own, second, _ = put_down(tmp_path)
     assert (first.version, first.at, first.answered, first.rows, first.slow) == (3, NOON, 2, 3, 1)
     assert first.latency == {figures.bucket(900): 1, figures.bucket(5_000): 1}
-    assert (unanswered.failed, unanswered.overloaded, unanswered.refused) == (1, 2, 5)
-    assert (own.endpoint, own.answered, own.answers) == ("", 12, "gateway")
+    assert (first.failed, first.overloaded, first.refused) == (5, 2, 1)
+    assert (unanswered.version, unanswered.failed, unanswered.overloaded, unanswered.refused) == (0, 1, 0, 4)
+    assert (own.endpoint, own.answered, own.answers) == ("", 17, "gateway")
     assert (second.at, second.answered, second.slow, second.said_bytes) == (after(1), 1, 0, 1)
+    assert (second.failed, second.overloaded, second.refused) == (0, 0, 0)
+
+
+def test_a_version_that_answers_nothing_has_samples_of_what_it_failed_at(tmp_path: Path) -> None:
+    sampler, counted = Sampler(tmp_path, "gateway", NOON), Figures()
+    served = counted.of("delay", "r1", 3, "challenger")
+    served.refused[500] += 2
+    sampler.keep(counted, {}, after(1))
+    mine, own = put_down(tmp_path)
+    assert (mine.version, mine.role, mine.answered, mine.failed) == (3, "challenger", 0, 2)
+    assert own.answered == 2
 
 
 def test_a_quiet_minute_leaves_nothing(tmp_path: Path) -> None:
@@ -137,6 +150,7 @@ def test_a_gateway_puts_down_what_it_answered_and_failed_by_what_was_promised(
     answered = {(one.objective_us, one.slow): one.answered for one in found if one.version}
     assert answered == {(0, 0): 2, (1, 2): 2}
     assert {one.answers for one in found if one.version} == {"scorer"}
-    assert sum(one.failed for one in found if one.endpoint == "e") == 2
+    assert sum(one.failed for one in found if one.version == champion.version) == 2
+    assert [(one.failed, one.refused) for one in found if one.endpoint == "e" and not one.version] == [(0, 1)]
     assert sum(one.refused for one in found if one.endpoint == "e") == 1
     assert sum(one.answered for one in found if one.endpoint == "") == 7
