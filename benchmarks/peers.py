@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -43,7 +44,7 @@ from benchmarks.startup import family
 
 TARGETS = {"forest": 40.0, "logistic": 5.0}
 """How often the best other server has to be beaten at one connection."""
-BY_HAND = "FastAPI by hand"
+MLFLOWS, BY_HAND = "MLflow's scoring server", "FastAPI by hand"
 FASTAPI = """
 import pickle, sys
 import pandas as pd, uvicorn
@@ -127,7 +128,7 @@ def peers_of(model: Path, scratch: Path) -> Iterator[Peer]:
     pickled, one = str(model / "model.pkl"), json.dumps(row()).encode()
     port = free_port()
     mlflows = [sys.executable, "-m", "benchmarks.scoring", "mlflow", str(model), str(port)]
-    yield Peer("MLflow's scoring server", mlflows, port, "/invocations", request_body())
+    yield Peer(MLFLOWS, mlflows, port, "/invocations", request_body())
     port = free_port()
     yield Peer(BY_HAND, program(sys.executable, FASTAPI, scratch / "by_hand.py", pickled, port), port, "/predict", one)
     for place in filter(None, os.environ.get("TENURE_BENCH_PEERS", "").split(":")):
@@ -155,21 +156,18 @@ def mlserver(python: Path, pickled: str, folder: Path) -> Peer:
     folder.mkdir(exist_ok=True)
     (folder / "settings.json").write_text(json.dumps(settings))
     (folder / "model-settings.json").write_text(json.dumps(declared))
-    inputs = [
-        {"name": name, "shape": [1, 1], "datatype": "FP64", "data": [value]}
-        if isinstance(value, float)
-        else {
-            "name": name,
-            "shape": [1, 1],
-            "datatype": "BYTES",
-            "data": [value],
-            "parameters": {"content_type": "str"},
-        }
-        for name, value in row().items()
-    ]
+    inputs = [tensor(name, value) for name, value in row().items()]
     body = json.dumps({"parameters": {"content_type": "pd"}, "inputs": inputs}).encode()
     command = [str(python.with_name("mlserver")), "start", str(folder)]
     return Peer("MLServer", command, port, "/v2/models/rows/infer", body)
+
+
+def tensor(name: str, value: Any) -> dict[str, Any]:
+    """One value in the Open Inference Protocol."""
+    if isinstance(value, float):
+        return {"name": name, "shape": [1, 1], "datatype": "FP64", "data": [value]}
+    about = {"name": name, "shape": [1, 1], "datatype": "BYTES", "parameters": {"content_type": "str"}}
+    return {**about, "data": [value]}
 
 
 def program(python: str, source: str, at: Path, pickled: str, port: int) -> list[str]:
@@ -185,10 +183,15 @@ def has(python: Path, package: str) -> bool:
 @contextlib.contextmanager
 def started(peer: Peer, cwd: Path) -> Iterator[Target | None]:
     """A server as one to ask, until the block ends; `None` where it did not come to answer."""
-    where = {"MLflow's scoring server": None}.get(peer.name, cwd)
+    where = None if peer.name == MLFLOWS else cwd  # which is started as a module of this project
     environment = {**os.environ, **ENVIRONMENT}
     server = subprocess.Popen(
-        peer.command, cwd=where, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        peer.command,
+        cwd=where,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        process_group=0,
     )
     try:
         url = f"http://127.0.0.1:{peer.port}{peer.path}"
@@ -196,11 +199,8 @@ def started(peer: Peer, cwd: Path) -> Iterator[Target | None]:
         there = server.poll() is None
         yield Target(family(server.pid), peer.port, peer.path, peer.body) if there else None
     finally:
-        server.terminate()
-        try:
-            server.wait(30)
-        except subprocess.TimeoutExpired:
-            server.kill()
+        os.killpg(server.pid, signal.SIGKILL)  # with its workers, which some leave behind when they are asked to end
+        server.wait()
 
 
 # --- the run -------------------------------------------------------------------------------------------------------

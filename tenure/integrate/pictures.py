@@ -74,12 +74,13 @@ def svg(series: Series) -> str:
 
 
 def _bounds(points: Sequence[Point], threshold: float) -> tuple[float, float]:
-    """The least and the greatest value that is drawn, with room around them; never the same."""
+    """The least and the greatest value that is drawn, with room around them; never the same. Nothing below 0 is drawn
+    where nothing lies there."""
     known = [threshold, *(one.value for one in points if one.value is not None)]
     known += [edge for one in points for edge in (one.low, one.high) if edge is not None and _finite(edge)]
     low, high = min(known), max(known)
     room = (high - low) * 0.08 or abs(high) * 0.1 or 1.0
-    return low - room, high + room
+    return (low - room if low < 0 else max(low - room, 0.0)), high + room
 
 
 def _scale(low: float, high: float, first: float, last: float) -> Callable[[float], float]:

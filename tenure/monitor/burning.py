@@ -18,8 +18,8 @@ from typing import TypeAlias
 
 from tenure.monitor import alerts, service_levels, service_samples
 from tenure.monitor.alerts import Finding
-from tenure.monitor.service_levels import RULES
-from tenure.records.alerts import Alert, Evidence, MonitorKind, Severity
+from tenure.monitor.service_levels import MONITORS, RULES
+from tenure.records.alerts import Alert, Evidence, Severity
 from tenure.records.base import HOUR_US, SECOND_US, Instant
 from tenure.records.service_levels import MINUTE_US, Budget, Burning, ObjectiveKind, Spent, Urgency
 from tenure.store import alerts as stored
@@ -32,7 +32,6 @@ log = logging.getLogger("tenure.monitor")
 FALSE_ALARMS_PER_YEAR = 0.01
 OBJECTIVES: tuple[ObjectiveKind, ...] = ("availability", "latency")
 LOOKS_PER_YEAR = 365.25 * 24 * 60
-MONITORS: dict[ObjectiveKind, MonitorKind] = {"availability": "slo_availability", "latency": "slo_latency"}
 SUBJECTS: dict[Urgency, str] = {"page": "fast burn", "ticket": "slow burn"}
 SEVERITIES: dict[Urgency, Severity] = {"page": "critical", "ticket": "warning"}
 WORDS: dict[ObjectiveKind, str] = {"availability": "were not answered", "latency": "were answered too late"}

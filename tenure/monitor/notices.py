@@ -14,7 +14,7 @@ import msgspec
 
 from tenure.build.announcements import message, written
 from tenure.errors import NotFound
-from tenure.monitor import incidents, wordings
+from tenure.monitor import incidents, service_levels, service_series, wordings
 from tenure.monitor.series import needs_reports, series_of
 from tenure.records.alerts import Alert
 from tenure.records.base import Instant
@@ -149,7 +149,9 @@ def _told(
 
 
 def _series(tx: Transaction, alert: Alert) -> Series:
-    """The alert's measure over the latest windows of its version."""
+    """The alert's measure over the latest windows of its version, or over the clock for a budget."""
+    if alert.monitor in service_levels.MONITORS.values():
+        return service_series.burnt(tx, alert)
     endpoint, version, until_at = alert.endpoint, alert.evidence.version, alert.evidence.window_end_at
     seen = windows.search(tx, endpoint, version=version, role="champion", until_at=until_at, limit=DRAWN_WINDOWS)
     if not seen or not needs_reports(alert):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from tenure.records.alerts import MonitorKind
 from tenure.records.base import DAY_US, HOUR_US, SECOND_US, Instant
 from tenure.records.model_files import Service as Promise
 from tenure.records.service_levels import MINUTE_US, Budget, Burning, ObjectiveKind, Spent, Urgency
@@ -13,6 +14,8 @@ from tenure.store import endpoints, model_files, service_samples
 from tenure.store.database import Transaction
 from tenure.store.service_samples import Totals
 
+MONITORS: dict[ObjectiveKind, MonitorKind] = {"availability": "slo_availability", "latency": "slo_latency"}
+"""What watches the budget of each objective."""
 LATE_US = 5 * SECOND_US
 """For so long after a minute's end its samples may still be under way."""
 

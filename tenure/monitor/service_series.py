@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from bisect import bisect_left
 
+import msgspec
+
 from tenure.deploy import endpoints
 from tenure.monitor import capacity, service_levels
+from tenure.monitor.series import series_of
 from tenure.monitor.service_levels import Objective
+from tenure.records.alerts import Alert
 from tenure.records.base import DAY_US, HOUR_US, Instant
-from tenure.records.service_levels import MINUTE_US, ObjectiveKind, Service, ServicePoint
+from tenure.records.incidents import Point, Series
+from tenure.records.service_levels import MINUTE_US, ObjectiveKind, Service, ServicePoint, Spent
 from tenure.serving.figures import percentile_of
 from tenure.stats import error_budget
 from tenure.store import service_samples
@@ -17,6 +22,8 @@ from tenure.store.service_samples import Totals
 
 MOST_POINTS = 144
 WIDTHS_MINUTES = (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440)
+BURNT_WINDOWS, BURNT_STEPS = 3, 12
+"""How many windows of an alert's length are drawn, and how many steps there are in each."""
 MOST_HOURS = 24 * service_samples.HOURS_KEPT_DAYS
 
 
@@ -49,17 +56,37 @@ def series(tx: Transaction, endpoint: str, hours: int, now: Instant) -> list[Ser
     return [_point(at, min(at + width, until), totals, took.get(at, {}), kept) for at, totals in found]
 
 
-class Remaining:
-    """What remained of a budget at the ends of spans, from sums of requests that are read once."""
+def burnt(tx: Transaction, alert: Alert) -> Series:
+    """How fast the budget of an alert burnt: at the end of each step the rate over a window as long as the alert's own,
+    the last of which is that one, the earliest first; windows without a request are left out.
+
+    A budget that is promised no longer is told by the alert's own figure alone.
+    """
+    proof = alert.evidence
+    promised = service_levels.promised(tx, alert.endpoint)
+    objective = next((one for one in promised if service_levels.MONITORS[one.kind] == alert.monitor), None)
+    if objective is None:
+        return series_of(alert, [])
+    long_us, until = proof.window_end_at - proof.window_start_at, proof.window_end_at
+    grain, step_us = MINUTE_US if long_us < DAY_US else HOUR_US, long_us // BURNT_STEPS
+    begin = until - BURNT_WINDOWS * long_us
+    counted = Counted(tx, alert.endpoint, objective, begin, until, grain)
+    points = []
+    for end_at in range(begin + long_us, until + 1, step_us):
+        spent = counted.between(end_at - long_us, end_at)
+        if spent.total:
+            rate = error_budget.burn_rate(spent.bad, spent.total, objective.allowed)
+            points.append(Point(start_at=end_at - step_us, end_at=end_at, value=rate))
+    return msgspec.structs.replace(series_of(alert, []), points=points)
+
+
+class Counted:
+    """Requests that an objective is about, read once in spans of one width, so that any sum of spans is at hand."""
 
     def __init__(
         self, tx: Transaction, endpoint: str, objective: Objective, begin: int, until: int, width: int
     ) -> None:
-        self._objective = objective
-        step = min(width, HOUR_US)
-        period_us = objective.over_days * DAY_US
-        first = (begin - period_us) // HOUR_US * HOUR_US
-        sums = service_samples.totals_by(tx, endpoint, first, until, step, objective_us=objective.objective_us)
+        sums = service_samples.totals_by(tx, endpoint, begin, until, width, objective_us=objective.objective_us)
         self._starts = [at for at, _ in sums]
         self._total, self._bad = [0], [0]
         for _, totals in sums:
@@ -67,13 +94,32 @@ class Remaining:
             self._total.append(self._total[-1] + spent.total)
             self._bad.append(self._bad[-1] + spent.bad)
 
+    def between(self, from_at: int, until_at: int) -> Spent:
+        """The sum of the spans that begin in [from_at, until_at)."""
+        begins, ends = bisect_left(self._starts, from_at), bisect_left(self._starts, until_at)
+        return Spent(total=self._total[ends] - self._total[begins], bad=self._bad[ends] - self._bad[begins])
+
+    def first(self, from_at: int, until_at: int) -> int | None:
+        """Where the first of these spans begins; None when there is none."""
+        begins = bisect_left(self._starts, from_at)
+        return self._starts[begins] if begins < bisect_left(self._starts, until_at) else None
+
+
+class Remaining:
+    """What remained of a budget at the ends of spans."""
+
+    def __init__(
+        self, tx: Transaction, endpoint: str, objective: Objective, begin: int, until: int, width: int
+    ) -> None:
+        self._objective = objective
+        first = (begin - objective.over_days * DAY_US) // HOUR_US * HOUR_US
+        self._counted = Counted(tx, endpoint, objective, first, until, min(width, HOUR_US))
+
     def at(self, end_at: int) -> float:
-        begins = bisect_left(self._starts, (end_at - self._objective.over_days * DAY_US) // HOUR_US * HOUR_US)
-        ends = bisect_left(self._starts, end_at)
-        total, bad = self._total[ends] - self._total[begins], self._bad[ends] - self._bad[begins]
-        since = self._starts[begins] if begins < ends else None
+        begins = (end_at - self._objective.over_days * DAY_US) // HOUR_US * HOUR_US
+        spent, since = self._counted.between(begins, end_at), self._counted.first(begins, end_at)
         _, share = service_levels.period(self._objective, Totals(since=since), end_at)
-        return error_budget.remaining(bad, total, self._objective.allowed, share)
+        return error_budget.remaining(spent.bad, spent.total, self._objective.allowed, share)
 
 
 def _width(hours: int) -> int:

@@ -13,7 +13,7 @@ from tenure.store.database import Transaction
 from tenure.store.ground import Ground
 
 from .served import ENDPOINT, put_minutes
-from .test_burning import NOON, promising  # noqa: F401  a fixture
+from .test_burning import NOON, look, promise, promising, standing  # noqa: F401  one is a fixture
 
 NOW = Instant(NOON + 10 * SECOND_US)
 
@@ -50,6 +50,39 @@ def test_what_is_older_than_the_period_is_forgiven(promising: Ground) -> None:  
     promising.database.write(put)
     [availability, _] = promising.database.read(lambda tx: service_levels.budgets(tx, ENDPOINT, NOW))
     assert (availability.spent.bad, availability.remaining) == (0, 1.0)
+
+
+def test_an_alert_is_drawn_by_the_rates_that_led_to_it(promising: Ground) -> None:  # noqa: F811
+    promising.database.write(lambda tx: put_minutes(tx, NOON, [(100, 0)] * 150 + [(80, 20)] * 30))
+    look(promising, NOON)
+    fast = standing(promising)["slo_availability", "fast burn"]
+    told = promising.database.read(lambda tx: service_series.burnt(tx, fast))
+    assert (told.measure, told.threshold) == ("availability_burn_rate", fast.evidence.threshold)
+    assert [one.end_at for one in told.points] == [NOON - step * 5 * MINUTE_US for step in range(24, -1, -1)]
+    assert {one.end_at - one.start_at for one in told.points} == {5 * MINUTE_US}
+    values = [one.value for one in told.points]
+    assert values[:19] == [0.0] * 19
+    assert values[19:] == pytest.approx([step * 5 * 20 / 6000 / 0.001 for step in range(1, 7)])
+    assert values[-1] == fast.evidence.value
+
+
+def test_an_alert_of_three_days_is_drawn_by_hours(promising: Ground) -> None:  # noqa: F811
+    promising.database.write(lambda tx: put_minutes(tx, NOON, [(997, 3)] * (5 * 24 * 60)))
+    promising.database.write(lambda tx: service_samples.thin(tx, NOW, most_hours=200))
+    look(promising, NOON)
+    slow = standing(promising)["slo_availability", "slow burn"]
+    told = promising.database.read(lambda tx: service_series.burnt(tx, slow))
+    assert len(told.points) == 20  # the earlier ones end before there was a request
+    assert [one.value for one in told.points] == pytest.approx([3.0] * 20)
+
+
+def test_an_alert_about_what_is_promised_no_longer_is_told_by_its_own_figure(promising: Ground) -> None:  # noqa: F811
+    promising.database.write(lambda tx: put_minutes(tx, NOON, [(60, 40)] * 60))
+    look(promising, NOON)
+    fast = standing(promising)["slo_availability", "fast burn"]
+    promise(promising, None)
+    told = promising.database.read(lambda tx: service_series.burnt(tx, fast))
+    assert [one.value for one in told.points] == [fast.evidence.value]
 
 
 @pytest.mark.parametrize("hours", [1, 24, 72, 24 * 90])
