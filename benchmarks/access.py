@@ -3,7 +3,8 @@
 Microseconds of a permission check and of naming who shows a token; and how many single metrics a second one connection
 logs with sign-in required and a token, beside solo mode. The two servers take turns of a few hundredths of a second,
 so that a machine whose speed changes changes it for both; the ratio is the median of those of neighbouring turns. A
-third server, in solo mode too, takes turns as well: how far it seems from the first is what this cannot tell.
+third server, in solo mode too, takes turns as well: how far it seems from the first is what this cannot tell, since two
+processes of the same program are not equally fast; so the token is held against both.
 """
 
 from __future__ import annotations
@@ -126,10 +127,11 @@ def report(folder: Path) -> None:
     ):
         shown = {"solo": Connection(solo.port), "same": Connection(same.port), "token": Showing(required.port, secret)}
         found = rates(shown)
-    cost, unsure = beside(found["token"], found["solo"]), beside(found["same"], found["solo"])
+    both = [statistics.mean(pair) for pair in zip(found["solo"], found["same"], strict=True)]
+    cost, unsure = beside(found["token"], both), beside(found["same"], found["solo"])
     table.add_row("log-metric, solo", f"{statistics.median(found['solo']):,.0f}/s", "")
     table.add_row("another server in solo mode", f"{statistics.median(found['same']):,.0f}/s ({unsure:+.1%})", "")
-    table.add_row("signed in by token", f"{statistics.median(found['token']):,.0f}/s ({cost:+.1%})", f"{TARGET:+.0%}")
+    table.add_row("signed in by token, beside both", f"{statistics.median(found['token']):,.0f}/s ({cost:+.1%})", f"{TARGET:+.0%}")
     Console().print(table)
     if cost < TARGET:
         sys.exit(f"knowing who asks costs {-cost:.1%} of the points a second; at most {-TARGET:.0%} it should be")

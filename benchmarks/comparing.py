@@ -17,15 +17,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from rich.console import Console
-from rich.table import Table
+
+from benchmarks.experiments import Grid, show
 
 NUMBERS, LEVELS = 40, (3, 10, 100, 1000)
 PIECE_ROWS = 250_000
@@ -146,55 +146,48 @@ def compare(reference: Path, current: Path) -> list[str]:
     return [sys.executable, "-m", "tenure", "monitor", "compare", str(reference), str(current), "--format", "json"]
 
 
-def tables(growing: tuple[int, ...], repeats: int) -> list[Table]:
-    with tempfile.TemporaryDirectory() as folder:
-        before, after = (written(Path(folder, f"{name}.parquet"), ROWS, seed) for name, seed in (("a", 1), ("b", 2)))
-        stored = Path(folder, "reference.json")
-        run([sys.executable, "-m", "tenure", "monitor", "profile", str(before), "-o", str(stored)], may_drift=False)
-        ours = best(compare(stored, after), repeats)
-        within = [sys.executable, "-c", WITHOUT_IMPORTS, str(stored), str(after)]
-        without = min(float(run(within).said) for _ in range(repeats))
-        beside = Table("what", "wall, s", "processor, s", "peak, MB", "× ours", title=f"{ROWS:,} × 50 from Parquet")
-        _row(beside, "tenure monitor compare, whole process", ours, ours)
-        beside.add_row("the same, without Python's start and imports", f"{without:.2f}", "", "", "")
-        _row(
-            beside,
-            "bare numpy, one thread, no statistics",
-            best([sys.executable, "-c", BARE, str(after)], repeats),
-            ours,
-        )
-        evidently = os.environ.get("TENURE_BENCH_EVIDENTLY")
-        if evidently:
-            _row(
-                beside,
-                "Evidently, its drift preset",
-                run([evidently, "-c", EVIDENTLY, str(before), str(after)], may_drift=False),
-                ours,
-            )
-        grown = Table("rows", "wall, s", "processor, s", "processor, s a million", "peak, MB", title="growing")
-        for rows in growing:
-            file = after if rows == ROWS else written(Path(folder, "grown.parquet"), rows, 3)
-            took = best(compare(stored, file), 1 if rows > ROWS else repeats)
-            per_million = f"{took.cpu_s / rows * 1e6:.2f}"
-            grown.add_row(f"{rows:,}", f"{took.wall_s:.2f}", f"{took.cpu_s:.2f}", per_million, f"{took.peak_mb:.0f}")
-    return [beside, grown]
+def grids(growing: Sequence[int] = GROWING, repeats: int = REPEATS) -> Iterator[Grid]:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        after, stored = written(folder / "after.parquet", ROWS, 2), folder / "reference.json"
+        yield beside(folder, stored, after, repeats)
+        yield grown(folder, stored, after, growing, repeats)
 
 
-def _row(table: Table, what: str, took: Run, ours: Run) -> None:
+def beside(folder: Path, stored: Path, after: Path, repeats: int) -> Grid:
+    """The command, a bare pass, and Evidently where it is known; stores the reference."""
+    before = written(folder / "before.parquet", ROWS, 1)
+    run([sys.executable, "-m", "tenure", "monitor", "profile", str(before), "-o", str(stored)], may_drift=False)
+    ours = best(compare(stored, after), repeats)
+    within = [sys.executable, "-c", WITHOUT_IMPORTS, str(stored), str(after)]
+    without = min(float(run(within).said) for _ in range(repeats))
+    bare = best([sys.executable, "-c", BARE, str(after)], repeats)
+    rows = [
+        _row("tenure monitor compare, whole process", ours, ours),
+        ("the same, without Python's start and imports", f"{without:.2f}", "", "", ""),
+        _row("bare numpy, one thread, no statistics", bare, ours),
+    ]
+    evidently = os.environ.get("TENURE_BENCH_EVIDENTLY")
+    if evidently:
+        theirs = run([evidently, "-c", EVIDENTLY, str(before), str(after)], may_drift=False)
+        rows.append(_row("Evidently, its drift preset", theirs, ours))
+    return Grid(f"{ROWS:,} × 50 from Parquet", ("what", "wall, s", "processor, s", "peak, MB", "× ours"), rows)
+
+
+def grown(folder: Path, stored: Path, after: Path, growing: Sequence[int], repeats: int) -> Grid:
+    """The command with more and more rows."""
+    rows = []
+    for count in growing:
+        file = after if count == ROWS else written(folder / "grown.parquet", count, 3)
+        took = best(compare(stored, file), 1 if count > ROWS else repeats)
+        per_million = f"{took.cpu_s / count * 1e6:.2f}"
+        rows.append((f"{count:,}", f"{took.wall_s:.2f}", f"{took.cpu_s:.2f}", per_million, f"{took.peak_mb:.0f}"))
+    return Grid("More rows", ("rows", "wall, s", "processor, s", "processor, s a million", "peak, MB"), rows)
+
+
+def _row(what: str, took: Run, ours: Run) -> tuple[str, ...]:
     ratio = f"{took.wall_s / ours.wall_s:.1f}"
-    table.add_row(what, f"{took.wall_s:.2f}", f"{took.cpu_s:.2f}", f"{took.peak_mb:.0f}", ratio)
-
-
-def markdown(table: Table) -> str:
-    """A table of rich as one of Markdown."""
-    cells = [[str(column.header), *map(str, column.cells)] for column in table.columns]
-    rows = [f"| {' | '.join(row)} |" for row in zip(*cells, strict=True)]
-    return "\n".join([f"**{table.title}**", "", rows[0], "|---" * len(cells) + "|", *rows[1:], ""])
-
-
-def experiment() -> str:
-    """The figures as Markdown."""
-    return "\n".join(markdown(table) for table in tables(GROWING, REPEATS))
+    return what, f"{took.wall_s:.2f}", f"{took.cpu_s:.2f}", f"{took.peak_mb:.0f}", ratio
 
 
 def main() -> None:
@@ -202,9 +195,8 @@ def main() -> None:
     asked.add_argument("--rows", type=int, nargs="*", default=list(GROWING), help="sizes for the second table")
     asked.add_argument("--repeats", type=int, default=REPEATS)
     given = asked.parse_args()
-    console = Console(width=None if sys.stdout.isatty() else 120)
-    for table in tables(tuple(given.rows), given.repeats):
-        console.print(table)
+    for grid in grids(given.rows, given.repeats):
+        show(grid)
 
 
 if __name__ == "__main__":

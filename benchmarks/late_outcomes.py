@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -20,9 +21,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
-from rich.console import Console
-from rich.table import Table
 
+from benchmarks.experiments import Grid, show
 from tenure.monitor import intake, progress
 from tenure.records.base import DAY_US, Instant
 from tenure.records.frames import OutcomeFrame
@@ -63,25 +63,30 @@ def main() -> None:
         print(msgspec.json.encode(run(int(sys.argv[2]))).decode())
         return
     runs = [_in_a_process(int(given)) for given in sys.argv[1:] or PREDICTIONS]
-    table = Table(title=f"{OUTCOMES:,} late outcomes, drawn evenly from all predictions, joined by id")
-    for column in ("predictions", "lake, MiB", "seconds", "of CPU", "outcomes a second", "peak memory, MiB"):
-        table.add_column(column, justify="right")
-    for one in runs:
-        told = (f"{one.predictions:,}", f"{one.lake_mib:,}", f"{one.seconds:.1f}", f"{one.cpu_seconds:.1f}")
-        table.add_row(*told, f"{one.outcomes / one.seconds:,.0f}", f"{one.peak_mib:,}")
-    Console().print(table)
+    show(grid_of(runs))
     if any(one.seconds > MOST_SECONDS or one.peak_mib > MOST_MIB for one in runs):
         sys.exit(f"missed: at most {MOST_SECONDS:g} s and {MOST_MIB:,} MiB")
 
 
-def experiment() -> str:
-    """The table as Markdown, for the page of experiments."""
-    lines = ["| predictions | lake | seconds | of CPU | peak memory |", "|---|---|---|---|---|"]
-    for predictions in PREDICTIONS:
-        one = _in_a_process(predictions)
-        figures = (f"{one.predictions:,}", f"{one.lake_mib:,} MiB", f"{one.seconds:.1f}", f"{one.cpu_seconds:.1f}")
-        lines.append(f"| {' | '.join(figures)} | {one.peak_mib:,} MiB |")
-    return "\n".join(lines)
+def grids() -> Iterator[Grid]:
+    yield grid_of([_in_a_process(predictions) for predictions in PREDICTIONS])
+
+
+def grid_of(runs: Sequence[Run]) -> Grid:
+    rows = [
+        (
+            f"{one.predictions:,}",
+            f"{one.lake_mib:,}",
+            f"{one.seconds:.1f}",
+            f"{one.cpu_seconds:.1f}",
+            f"{one.outcomes / one.seconds:,.0f}",
+            f"{one.peak_mib:,}",
+        )
+        for one in runs
+    ]
+    title = f"{OUTCOMES:,} late outcomes, drawn evenly from all predictions, joined by id"
+    columns = ("predictions", "lake, MiB", "seconds", "of CPU", "outcomes a second", "peak memory, MiB")
+    return Grid(title, columns, rows)
 
 
 def _in_a_process(predictions: int) -> Run:

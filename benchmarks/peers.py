@@ -24,8 +24,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 from rich.console import Console
-from rich.table import Table
 
+from benchmarks.experiments import Grid, show
 from benchmarks.scoring import (
     CONNECTIONS,
     NUMBERS,
@@ -208,6 +208,21 @@ def started(peer: Peer, cwd: Path) -> Iterator[Target | None]:
 
 def main() -> None:
     fell_short = []
+    for model, grid, times in compared():
+        show(grid)
+        if times < TARGETS[model]:
+            fell_short.append(f"{model} {times:.1f} × the best other, {TARGETS[model]:g} × to reach")
+    if fell_short:
+        sys.exit("missed: " + ", ".join(fell_short))
+
+
+def grids() -> Iterator[Grid]:
+    for _, grid, _ in compared():
+        yield grid
+
+
+def compared() -> Iterator[tuple[str, Grid, float]]:
+    """For each model the table, and how often Tenure answers at one connection while the best other does once."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         settings, releases = prepared(folder, forms=tuple(TARGETS))
@@ -217,13 +232,13 @@ def main() -> None:
                 wait_for(lambda path=path: answers(settings.gateway_url + path))
                 target = Target(family(ours.pid), settings.gateway_port, path)
                 model = release.release_id.removesuffix("-form")
-                fell_short += beside(model, target, folder)
-    if fell_short:
-        sys.exit("missed: " + ", ".join(fell_short))
+                found = beside(model, target, folder)
+                others = [rate(turns) for name, turns in found[1].items() if name != "Tenure"]
+                yield model, table(model, found), rate(found[1]["Tenure"]) / max(others)
 
 
-def beside(model: str, ours: Target, folder: Path) -> list[str]:
-    """Print how Tenure and all others answer with one model; what was asked of the ratio and not reached."""
+def beside(model: str, ours: Target, folder: Path) -> dict[int, dict[str, list[Rate]]]:
+    """How Tenure and all others answer with one model, by the number of connections."""
     scratch = folder / f"peers of {model}"
     scratch.mkdir()
     with contextlib.ExitStack() as running:
@@ -233,23 +248,18 @@ def beside(model: str, ours: Target, folder: Path) -> list[str]:
                 targets[peer.name] = there
             else:
                 Console(stderr=True).print(f"{peer.name} did not start: {' '.join(peer.command)}")
-        found = {connections: measured(targets, connections) for connections in CONNECTIONS}
-    Console().print(table(model, found))
-    best = max((name for name in targets if name != "Tenure"), key=lambda name: rate(found[1][name]))
-    times = rate(found[1]["Tenure"]) / rate(found[1][best])
-    return [] if times >= TARGETS[model] else [f"{model} {times:.1f} × {best}, {TARGETS[model]:g} × to reach"]
+        return {connections: measured(targets, connections) for connections in CONNECTIONS}
 
 
-def table(model: str, found: dict[int, dict[str, list[Rate]]]) -> Table:
-    shown = Table(title=f"One row of {NUMBERS + WORDS} mixed columns, {model}")
-    for name in ("what", "connections", "answers/s", "CPU µs", "Tenure's rate over it"):
-        shown.add_column(name, justify="left" if name == "what" else "right")
+def table(model: str, found: dict[int, dict[str, list[Rate]]]) -> Grid:
+    rows = []
     for connections, rates in found.items():
         for name, turns in rates.items():
             ratio = "" if name == "Tenure" else f"{rate(rates['Tenure']) / rate(turns):,.1f} ×"
             cpu = statistics.median(turn.cpu_us for turn in turns)
-            shown.add_row(name, str(connections), f"{rate(turns):,.0f}", f"{cpu:,.0f}", ratio)
-    return shown
+            rows.append((name, str(connections), f"{rate(turns):,.0f}", f"{cpu:,.0f}", ratio))
+    columns = ("what", "connections", "answers/s", "CPU µs", "Tenure's rate over it")
+    return Grid(f"One row of {NUMBERS + WORDS} mixed columns, {model}", columns, rows)
 
 
 def rate(turns: list[Rate]) -> float:

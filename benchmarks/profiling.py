@@ -9,16 +9,14 @@ same to the last bit however the rows are split. Texts are counted as Python has
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from rich.console import Console
-from rich.table import Table
 
-from benchmarks.comparing import markdown
+from benchmarks.experiments import Grid, show
 from tenure.sdk import profiles
 from tenure.sdk.tables import count_column
 from tenure.stats.histograms import CHUNK, count_categorical, count_numeric, quantile_edges, vocabulary
@@ -60,32 +58,28 @@ def numeric_columns() -> dict[str, np.ndarray[Any, Any]]:
     }
 
 
-def measured() -> Table:
-    table = Table("column", "tenure", "sort", "search", "ratio", title="profiling, M values a second")
+def grids() -> Iterator[Grid]:
+    rows = []
     for name, values in numeric_columns().items():
         edges, points = quantile_edges(values[:200_000])
         ours = millions_per_second(partial(count_numeric, values, edges, points), ROWS)
         by_sorting = millions_per_second(partial(sort_and_look_up, values, edges), ROWS)
         by_search = millions_per_second(partial(look_up_values, values, edges), ROWS)
         ratio = ours / max(by_sorting, by_search)
-        table.add_row(name, f"{ours:.0f}", f"{by_sorting:.0f}", f"{by_search:.0f}", f"{ratio:.1f} ×")
+        rows.append((name, f"{ours:.0f}", f"{by_sorting:.0f}", f"{by_search:.0f}", f"{ratio:.1f} ×"))
     texts = np.random.default_rng(2).choice(np.array([f"airport {i}" for i in range(100)]), ROWS // 4).tolist()
     speed = millions_per_second(partial(count_categorical, texts, *vocabulary(texts[:50_000])), len(texts))
-    table.add_row("100 levels, texts", f"{speed:.0f}", "", "", "")
+    rows.append(("100 levels, texts", f"{speed:.0f}", "", "", ""))
     coded = pa.array(texts).dictionary_encode()
     like = profiles.count_categorical(texts, *vocabulary(texts[:50_000]))
     speed = millions_per_second(partial(count_column, "x", like, coded), len(texts))
-    table.add_row("100 levels, codes", f"{speed:.0f}", "", "", "")
-    return table
-
-
-def experiment() -> str:
-    """The figures as Markdown."""
-    return markdown(measured())
+    rows.append(("100 levels, codes", f"{speed:.0f}", "", "", ""))
+    yield Grid("Millions of values a second of one core", ("column", "tenure", "sort", "search", "ratio"), rows)
 
 
 def main() -> None:
-    Console().print(measured())
+    for grid in grids():
+        show(grid)
 
 
 if __name__ == "__main__":

@@ -431,7 +431,7 @@ def soaked(folder: Path, seconds: float, seed: int = 1) -> tuple[Soak, dict[str,
 
 def main() -> None:
     asked = argparse.ArgumentParser(prog="benchmarks.soak")
-    asked.add_argument("--minutes", type=float, default=1.0)
+    asked.add_argument("--minutes", type=float, default=10.0)
     asked.add_argument("--seed", type=int, default=1)
     given = asked.parse_args()
     with tempfile.TemporaryDirectory() as name:
