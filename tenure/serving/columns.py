@@ -17,7 +17,7 @@ from tenure.errors import InvalidInput
 from tenure.records.frames import Packed
 from tenure.records.routing import InputColumn
 from tenure.serving import texts, typed
-from tenure.serving.decoding import Asked, Columns, Matrix, Split, Texts
+from tenure.serving.decoding import Asked, Columns, Matrix, Split, Texts, score_of
 from tenure.serving.saying import PROBLEMS_SHOWN, Wrong, clipped, kind, listed, quoted
 
 FLOAT64_MAX = sys.float_info.max
@@ -329,6 +329,15 @@ def packed_values(held: Any) -> list[Any] | Packed:
     if type(held) is list:
         return held
     return Packed(dtype=held.dtype.str, values=held.tobytes(), width=held.shape[1] if held.ndim > 1 else 0)
+
+
+def scores_of(outputs: Any) -> Any:
+    """Each row's score; of an array, without looking at each: its one column, or the second of two."""
+    if type(outputs) is list:
+        return [score_of(output) for output in outputs]
+    if outputs.dtype.kind not in "fiub" or (outputs.ndim > 1 and outputs.shape[1] != 2):
+        return [None] * len(outputs)
+    return packed_values(outputs if outputs.ndim == 1 else outputs[:, 1])
 
 
 def joined(parts: Sequence[Columns]) -> Columns:

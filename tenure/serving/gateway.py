@@ -240,7 +240,7 @@ class Gateway:
             scoring.figures,
             self._arms,
             self._journal.figures,
-            scoring.dropped,
+            scoring.shadows.dropped,
             self._admissions.counts(),
             scoring.unjournaled,
         )
@@ -310,7 +310,7 @@ class Gateway:
     def _tell(self) -> None:
         """Write how this gateway is, for control to read. A full disk must not stop it from answering."""
         scoring = self._scoring
-        dropped = scoring.dropped if scoring is not None else Counter[str]()
+        dropped = scoring.shadows.dropped if scoring is not None else Counter[str]()
         notes = {release_id: f"{count} requests were not scored in the shadow" for release_id, count in dropped.items()}
         self._told = self._to_tell()
         status = msgspec.structs.replace(
@@ -352,9 +352,10 @@ class Gateway:
         scoring = self._scoring
         if scoring is None:
             return None
-        answered = sum(one.rows for one in scoring.figures.served.values())
+        counted, dropped = scoring.figures, scoring.shadows.dropped.total()
+        answered = sum(one.rows for one in counted.served.values())
         unjournaled = sum(each.total() for each in scoring.unjournaled.values())
-        return scoring.dropped.total(), self._admissions.counts(), answered, scoring.figures.refusals(), unjournaled
+        return dropped, self._admissions.counts(), answered, counted.refusals(), unjournaled
 
     def _service(self, scoring: Scoring) -> list[ServiceFigures]:
         """How each release that is routed served lately."""
@@ -405,7 +406,7 @@ class Gateway:
         if self._calls is not None:
             await self._calls.stop(self._settings.scoring_timeout_s)
         if self._scoring is not None:
-            await self._scoring.finish()
+            await self._scoring.shadows.finish()
             self._sampler.cut(self._scoring.figures, self._pids())
             self._sampler.write()
         await self._arms.stop()

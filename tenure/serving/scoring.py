@@ -7,7 +7,6 @@ or whatever the disk takes.
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
@@ -22,19 +21,18 @@ from tenure.records.base import Instant, new_id
 from tenure.records.frames import PredictionFrame
 from tenure.records.people import Permission, Principal
 from tenure.serving import admission
-from tenure.serving.admissions import Admissions, Asking, Refused, as_admitted
+from tenure.serving.admissions import Admissions, Asking, Refused
 from tenure.serving.answers import Headers, Pending, Receive, Reply, Scope, Send, answer, refusal, status_of
 from tenure.serving.arms import Arm, Arms, Endpoint
-from tenure.serving.columns import Inputs, packed, packed_values
-from tenure.serving.decoding import Answer, Asked, Columns, Request, score_of
+from tenure.serving.columns import Inputs, packed, packed_values, scores_of
+from tenure.serving.decoding import Answer, Asked, Columns, Request
 from tenure.serving.figures import Figures
 from tenure.serving.idempotence import IDEMPOTENT, id_of_first, is_idempotent
 from tenure.serving.journal import Journal
 from tenure.serving.lookups import Filled, Lookups
 from tenure.serving.routing import place_of
+from tenure.serving.shadows import Shadows
 from tenure.settings import Settings
-
-log = logging.getLogger("tenure.gateway")
 
 ROUTING_KEY = "tenure-routing-key"
 VERSION = "tenure-version"
@@ -100,8 +98,7 @@ class Routed(msgspec.Struct, gc=False):
 
 
 class Scoring:
-    """Scores requests of every protocol. `dropped` counts by release what was not scored in the shadow, `unjournaled`
-    by endpoint what was answered and is not in the journal.
+    """Scores requests of every protocol. `unjournaled` counts by endpoint what was answered and is not in the journal.
 
     `principal_of` names who is asking by the lower-case headers; `follow` takes up a new routing
     table, if there is one.
@@ -118,18 +115,15 @@ class Scoring:
         follow: Callable[[], None],
     ) -> None:
         self.arms = arms
-        self.dropped: Counter[str] = Counter()
         self.figures = Figures()
+        self.shadows = Shadows(settings, journal, lookups)
         self.max_bytes = settings.max_body_mib * admission.MIB
         self.max_rows = settings.max_rows
-        self._queue_limit = settings.queue_limit
-        self._timeout_s = settings.scoring_timeout_s
         self._journal = journal
         self._admissions = admissions
         self._lookups = lookups
         self._principal_of = principal_of
         self._follow = follow
-        self._shadowing: set[asyncio.Task[None]] = set()
         self.unjournaled: dict[str, Counter[str]] = {}
         self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._done.set_result(None)
@@ -246,7 +240,7 @@ class Scoring:
         """An answer has left: count it, and have the shadows score."""
         self.count(scored, started_ns, sent_bytes, said_bytes)
         if scored.endpoint.shadows:
-            self.mirror(scored)
+            self.shadows.mirror(scored)
 
     def count(self, scored: Scored, started_ns: int, sent_bytes: int, said_bytes: int) -> None:
         """Count what was answered, now that it has left."""
@@ -381,66 +375,6 @@ class Scoring:
     def _count_unjournaled(self, scored: Scored, why: str) -> None:
         self.unjournaled.setdefault(scored.endpoint.name, Counter())[why] += 1
 
-    def mirror(self, scored: Scored) -> None:
-        """Have the shadows score what was answered, now that it has left; not what the journal does not hold."""
-        if scored.frame is None:
-            return
-        for shadow in scored.endpoint.shadows:
-            mirrored = shadow.release.share
-            if not 0 < mirrored < 1 or place_of("mirror", scored.answer.prediction_id) < mirrored:
-                self._mirror_to(shadow, scored)
-
-    async def finish(self) -> None:
-        """Wait for the shadows that have begun, for as long as a request may take."""
-        if self._shadowing:
-            await asyncio.wait(self._shadowing, timeout=self._timeout_s)
-
-    def _mirror_to(self, shadow: Arm, scored: Scored) -> None:
-        """Have a shadow score, unless too much waits for it already: then count it as dropped."""
-        if shadow.scorer.waiting >= self._queue_limit or len(self._shadowing) >= self._queue_limit:
-            self.dropped[shadow.release.release_id] += 1
-            return
-        task = asyncio.get_running_loop().create_task(self._shadow(shadow, scored))
-        self._shadowing.add(task)
-        task.add_done_callback(self._shadowing.discard)
-
-    async def _shadow(self, shadow: Arm, scored: Scored) -> None:
-        started = time.perf_counter_ns()
-        release, asked = shadow.release, scored.asked
-        assert scored.frame is not None
-        try:
-            same = shadow.scorer.inputs == scored.arm.scorer.inputs
-            columns = scored.columns
-            if not same:
-                columns = as_admitted(self._taken_by(shadow, scored), scored.admitted, scored.columns)
-            outputs = await shadow.scorer.outputs(columns, asked.rows, asked.params)
-            await self._journal.append(
-                msgspec.structs.replace(
-                    scored.frame,
-                    release_id=release.release_id,
-                    model=release.model,
-                    version=release.version,
-                    role="shadow",
-                    columns={},
-                    output=packed_values(outputs),
-                    score=scores_of(outputs),
-                    latency_us=(time.perf_counter_ns() - started) // 1000,
-                )
-            )
-        except TenureError as problem:
-            self.dropped[release.release_id] += 1
-            log.warning("version %d was not scored in the shadow: %s", release.version, problem.message)
-        except Exception:
-            self.dropped[release.release_id] += 1
-            log.exception("version %d was not scored in the shadow", release.version)
-
-    def _taken_by(self, shadow: Arm, scored: Scored) -> Columns:
-        """What was asked as a shadow takes it, which is not what the version that answered takes."""
-        lookups = self._lookups.at(scored.endpoint.name)
-        if lookups is None or scored.filled is None:
-            return shadow.scorer.inputs.columns_of(scored.asked)
-        return lookups.again(shadow.scorer.inputs, scored.asked, scored.filled)
-
 
 def arm_of(endpoint: Endpoint, version: str) -> Arm:
     """The arm of a version that answers at the endpoint now. Raises NotFound, or Unavailable without a champion."""
@@ -450,15 +384,6 @@ def arm_of(endpoint: Endpoint, version: str) -> Arm:
             return arm
     answering = ", ".join(str(arm.release.version) for arm in endpoint.answering)
     raise NotFound(f"Version {version[:20]!r} does not answer at {endpoint.name!r}. Versions that do: {answering}.")
-
-
-def scores_of(outputs: Any) -> Any:
-    """Each row's score; of an array, without looking at each: its one column, or the second of two."""
-    if type(outputs) is list:
-        return [score_of(output) for output in outputs]
-    if outputs.dtype.kind not in "fiub" or (outputs.ndim > 1 and outputs.shape[1] != 2):
-        return [None] * len(outputs)
-    return packed_values(outputs if outputs.ndim == 1 else outputs[:, 1])
 
 
 def named(told: Headers, scored: Scored) -> Headers:

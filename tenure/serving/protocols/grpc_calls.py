@@ -164,7 +164,7 @@ class Service:
         await scoring.keep(scored, request, principal, started)
         context.set_trailing_metadata((("tenure-prediction-id", scored.answer.prediction_id),))
         scoring.count(scored, started, call.ByteSize(), told.ByteSize())
-        context.add_done_callback(lambda _: scoring.mirror(scored))
+        context.add_done_callback(lambda _: scoring.shadows.mirror(scored))
         return told
 
     async def repository_index(self, call: Any, context: Context) -> Any:
