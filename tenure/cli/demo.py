@@ -14,7 +14,7 @@ import click
 @click.option("--data", help="Folder for the server's data.  [default: a new temporary folder]")
 @click.option("--port", type=click.IntRange(1, 65534), help="Port of the server; the next one scores.  [default: free]")
 def command(fast: bool, until: int, no_keep: bool, data: str | None, port: int | None) -> None:
-    """Take a model through its whole life on the 336,776 flights that left New York in 2013.
+    """Take a model through its whole life on the 336,688 flights that left New York in 2013.
 
     Exit status 0 means that every step really happened; for that, the year must last until August.
     """

@@ -47,7 +47,7 @@ class Flights:
 
 
 def load(sample: int | None = None) -> Flights:
-    """All 336,776 flights, or a sample of fixed seed."""
+    """All 336,776 flights but the 88 that left after the year had ended by UTC, or a sample of fixed seed."""
     import pandas as pd
 
     folder = _folder()
