@@ -170,7 +170,7 @@ class Results:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def _draft(self, file: Path) -> Path:
-        return file.with_name(f".{file.name}.draft")
+        return self.folder / f"{file.name}.draft"
 
     def _joined(self, names: Sequence[str], path: Path) -> str:
         schema = _common([self._kept(name, lambda kept: kept.schema) for name in names])

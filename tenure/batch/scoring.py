@@ -77,6 +77,7 @@ class ChunkScorer:
         self.columns = columns_of(order, source, wanted)
         aside = {*wanted.columns, wanted.event_time, wanted.reference}
         self._features = [name for name in self.columns if name not in aside]
+        self.score_says_all = answering.score_says_all
 
     def score(self, table: pa.Table, first_row: int) -> ChunkScored:
         """All three steps, which may be taken by a thread each. Raises what they raise."""

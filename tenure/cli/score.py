@@ -81,6 +81,7 @@ def command(
     from tenure.batch.results import Results
     from tenure.batch.running import Batch
     from tenure.batch.scoring import Wanted
+    from tenure.batch.sending import Sending
     from tenure.records.batches import NewBatch
     from tenure.sdk.client import Client
 
@@ -96,7 +97,8 @@ def command(
         jurisdiction=said["jurisdiction"], purpose=said["purpose"], channel=said["channel"], source=source.said[:200]
     )
     with Client(url, token=token, timeout_s=TIMEOUT_S) as client:
-        batch = Batch(client, endpoint, source, wanted, new, Wheels(said["wheel_index"], said["wheel_folder"]))
+        wheels = Wheels(said["wheel_index"], said["wheel_folder"])
+        batch = Batch(Sending(client, endpoint), source, wanted, new, wheels)
         kept = cache or fetching.default_cache()
         if dry_run:
             _show_first(batch.preview(kept, say=_say)[0], as_json)

@@ -21,6 +21,7 @@ from tenure.api import front, rooms
 from tenure.batch.results import Results
 from tenure.batch.running import Batch, Summary
 from tenure.batch.scoring import Wanted
+from tenure.batch.sending import Sending
 from tenure.batch.sources import Source, open_files
 from tenure.build import manifests, model_versions, registered_models
 from tenure.deploy import endpoints, promotions
@@ -179,15 +180,15 @@ class Scene:
     def __init__(self, ground: Ground, folder: Path) -> None:
         self.ground, self.folder = ground, folder
         self.client, self.transport = client_of(ground)
+        self.sending = Sending(self.client, "delay")
+        self.sending.pauses_s = (0.0,)
         self.said: list[str] = []
 
     def path(self, name: str) -> Path:
         return self.folder / name
 
     def batch(self, source: Source, wanted: Wanted | None = None, **new: Any) -> Batch:
-        made = Batch(self.client, "delay", source, wanted or Wanted(columns=["id"]), NewBatch(**new))
-        made.pauses_s = (0.0,)
-        return made
+        return Batch(self.sending, source, wanted or Wanted(columns=["id"]), NewBatch(**new))
 
     def score(
         self,

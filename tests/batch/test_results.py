@@ -84,10 +84,11 @@ def test_a_disk_that_is_full_meanwhile_does_not_matter_when_it_has_room_at_the_e
 ) -> None:
     chunks = kept(results, SAME)
     results.join_ahead(chunks[0])
+    assert list(results.folder.glob("*.draft"))
     with monkeypatch.context() as patch:
         patch.setattr(results_module.Draft, "add", full_disk)
         results.join_ahead(chunks[1])
-    assert not list(results.output.parent.glob(".*.draft"))
+    assert not list(results.folder.glob("*.draft"))
     results.join_ahead(chunks[2])
     assert published(results, chunks)
 
@@ -99,5 +100,6 @@ def full_disk(*_: Any) -> None:
 def test_what_was_written_ahead_and_never_finished_is_dropped(results: Results) -> None:
     for chunk in kept(results, SAME):
         results.join_ahead(chunk)
+    assert list(results.folder.glob("*.draft"))
     results.close()
-    assert not list(results.output.parent.glob(".*.draft"))
+    assert not list(results.folder.glob("*.draft"))

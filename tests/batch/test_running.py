@@ -262,14 +262,14 @@ def test_the_use_that_the_models_file_allows_is_asked_of_the_batch(scene: Scene)
 def test_a_server_that_is_away_is_waited_for_and_then_gone_on_with(scene: Scene) -> None:
     pq.write_table(rows(200), scene.path("in.parquet"))
     batch = scene.batch(open_files(scene.path("in.parquet")))
-    send, fails = batch._send, {64: [1], 128: [2]}
+    send, fails = scene.sending.part, {64: [1], 128: [2]}
 
     def away(order: Any, part: Any) -> Any:
         if fails.get(part.first_row):
             scene.transport.away = fails[part.first_row].pop()  # once: it is asked again and answers; twice: it is not
-        return send(order, part)
+        send(order, part)
 
-    batch._send = away  # type: ignore[method-assign]
+    scene.sending.part = away  # type: ignore[method-assign]
     results = Results(scene.path("scored.parquet"), None)
     with pytest.raises(Unavailable, match="run the same command again"):
         batch.run(results, scene.path("cache"), restart=False, progress=lambda *_: None, say=lambda _: None)
