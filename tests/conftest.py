@@ -140,6 +140,13 @@ def _authorities_read_once() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def _no_experiment_stays_set() -> Iterator[None]:
+    """mlflow puts the experiment that was set into the environment too, where the next test's processes would find it."""
+    yield
+    os.environ.pop("MLFLOW_EXPERIMENT_ID", None)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _cheap_passwords() -> Iterator[None]:
     """Hash passwords with the least work in this process; servers of the stories hash them as they do in service."""
