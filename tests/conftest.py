@@ -142,7 +142,7 @@ def _authorities_read_once() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _no_experiment_stays_set() -> Iterator[None]:
-    """mlflow puts the experiment that was set into the environment too, where the next test's processes would find it."""
+    """mlflow puts the experiment that was set into the environment too, where the next processes would find it."""
     yield
     os.environ.pop("MLFLOW_EXPERIMENT_ID", None)
 
