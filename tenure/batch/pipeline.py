@@ -88,10 +88,13 @@ class Pipeline:
                     number += 1
                     if len(self._keeping) > AHEAD:
                         settle()
-            finally:
+                while self._keeping:
+                    settle()
+            except BaseException:
                 reading.cancel()
                 while self._keeping and not self._broken:  # what is scored is kept, so that it is not scored again
                     settle()
+                raise
             looker.submit(self._sending.look_ahead, self._order)
 
     def _read(self, chunks: Iterator[pa.Table], number: int) -> ChunkRead | None:

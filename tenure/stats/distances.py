@@ -23,7 +23,12 @@ class PsiNull(NamedTuple):
     """The PSI of two samples of the same distribution is about `scale` × χ²(`dof`)."""
 
     scale: float
-    dof: int
+    dof: float
+
+    @property
+    def mean(self) -> float:
+        """What sampling alone gives on average."""
+        return self.scale * self.dof
 
 
 class PsiTest(NamedTuple):
@@ -81,30 +86,55 @@ def _psi(p: Numbers, q: Numbers) -> float:
     return float(np.sum((q - p) * np.log(q / p)))
 
 
-def psi_null(expected_n: int, observed_n: int, bins: int) -> PsiNull:
-    """The law of the PSI under no drift: (1/n + 1/m) × χ²(bins − 1), for samples of at least a few hundred rows.
+def psi_null(expected: npt.ArrayLike, observed: npt.ArrayLike) -> PsiNull:
+    """The law of the PSI under no drift, from the shares of both samples together; both must have rows.
 
-    Its mean is what sampling alone gives on average. The rule of thumb "0.1 is a shift" ignores it: with 10 bins and
-    100 rows each, the PSI of two equal distributions exceeds 0.1 in four of five trials.
+    For many rows it is (1/n + 1/m) × χ²(bins − 1). Its mean is what sampling alone gives on average. The rule of thumb
+    "0.1 is a shift" ignores it: with 10 bins and 100 rows each, the PSI of two equal distributions exceeds 0.1 in four
+    of five trials.
 
-    Source: Yurdakul (2018), dissertation, Western Michigan University.
+    That law calls too seldom where bins hold few rows: with 10 in each of 20 bins, in 3.8 % of trials at 5 %. What is
+    half an observation to each bin and the skewness of small counts do to mean and variance is taken into account here:
+    with a share π of all rows, u = 1/(nπ), v = 1/(mπ) and r = π × bins, a bin's part of the PSI, over 1/n + 1/m, has
 
-    >>> psi_null(1000, 1000, 10)
-    PsiNull(scale=0.002, dof=9)
+        the mean      1 + r (r (u − v)² − 3u² + 2uv − 3v²) / (4 (u + v))
+        the variance  2 + (2r − 1) (2r (u − v)² − 3u² − 2uv − 3v²) / (4 (u + v))
+
+    to the second order in u and v, by the moments of Poisson counts; `scale` and `dof` give the sum that mean and that
+    variance, less the one degree that the totals take.
+
+    Source: Yurdakul (2018), dissertation, Western Michigan University, for the first order; Satterthwaite (1946), "An
+    approximate distribution of estimates of variance components", for the scaled χ²; the second order is worked out
+    here and held against simulation.
+
+    >>> for rows in (10_000, 10):
+    ...     law = psi_null([rows] * 20, [rows] * 20)
+    ...     print(f"{law.scale:.3g} {law.dof:.2f} {law.mean:.3g}")
+    1e-05 19.00 0.00019
+    0.01 18.05 0.18
     """
-    return PsiNull(1 / expected_n + 1 / observed_n, bins - 1)
+    p, q = _counts(expected, observed)
+    n, m, used = p.sum(), q.sum(), (p + q) > 0
+    bins = int(np.count_nonzero(used))
+    share = (p + q)[used] / (n + m)
+    u, v, r = 1 / np.maximum(n * share, 1), 1 / np.maximum(m * share, 1), bins * share
+    apart, both = (u - v) ** 2, 4 * (u + v)
+    mean = 1 + float(np.mean(r * (r * apart - 3 * u**2 + 2 * u * v - 3 * v**2) / both))
+    variance = 2 + float(np.mean((2 * r - 1) * (2 * r * apart - 3 * u**2 - 2 * u * v - 3 * v**2) / both))
+    dof = (bins - 1) * 2 * mean**2 / variance
+    return PsiNull(float((1 / n + 1 / m) * (bins - 1) * mean / dof) if dof else 0.0, dof)
 
 
 def psi_test(expected: npt.ArrayLike, observed: npt.ArrayLike) -> PsiTest:
     """Whether the PSI of two binned samples is more than sampling alone explains.
 
     Bins that are empty in both samples are left out before counting degrees of freedom. Join bins that expect
-    fewer than 5 rows first (`drift_bins` does): the law needs it.
+    fewer than 5 rows first (`drift_bins` does): the law (`psi_null`) needs it.
 
     Examples
     --------
     >>> psi_test([500, 500], [500, 500])
-    PsiTest(psi=0.0, excess=-0.002, p_value=1.0, bins=2, n_expected=1000, n_observed=1000, enough=True)
+    PsiTest(psi=0.0, excess=-0.001998, p_value=1.0, bins=2, n_expected=1000, n_observed=1000, enough=True)
     >>> psi_test([500, 500], [400, 600]).p_value < 1e-4
     True
     >>> psi_test([5, 5], [0, 10]).enough
@@ -115,11 +145,11 @@ def psi_test(expected: npt.ArrayLike, observed: npt.ArrayLike) -> PsiTest:
     bins = int(np.count_nonzero(p + q))
     if not n or not m:
         return PsiTest(0.0, 0.0, 1.0, bins, n, m, enough=False)
-    distance, null = _psi(p, q), psi_null(n, m, bins)
+    distance, null = _psi(p, q), psi_null(p, q)
     enough = min(n, m) >= LEAST_ROWS
     testable = enough and null.dof > 0
     p_value = float(special.chdtrc(null.dof, distance / null.scale)) if testable else 1.0
-    return PsiTest(distance, distance - null.scale * null.dof, p_value, bins, n, m, enough)
+    return PsiTest(distance, distance - null.mean, p_value, bins, n, m, enough)
 
 
 def jensen_shannon(expected: npt.ArrayLike, observed: npt.ArrayLike) -> float:

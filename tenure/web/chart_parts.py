@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 import altair as alt
@@ -35,21 +34,18 @@ def data(rows: list[Row]) -> alt.InlineData:
     return alt.InlineData(values=rows)
 
 
-def time(field: str, look: Look, *, within: tuple[int, int] | None = None) -> alt.X:
-    """A time axis in UTC, from and to instants (milliseconds UTC) or as far as the data go."""
-    domain = [_instant(one) for one in within] if within else alt.Undefined
-    scale = alt.Scale(type="utc", nice=False, padding=8, domain=domain)
+def time(field: str, look: Look) -> alt.X:
+    """A time axis in UTC."""
+    scale = alt.Scale(type="utc", nice=False, padding=8)
     axis = alt.Axis(
         tickCount=4 if look.width <= NARROW else 9, labelSeparation=12, labelExpr=TIME_LABEL, labelBound=True
     )
     return alt.X(f"{field}:T", title=None, scale=scale, axis=axis)
 
 
-def _instant(milliseconds: int) -> alt.DateTime:
-    at = datetime.fromtimestamp(milliseconds / 1000, UTC)
-    return alt.DateTime(
-        year=at.year, month=at.month, date=at.day, hours=at.hour, minutes=at.minute, seconds=at.second, utc=True
-    )
+def reaching(field: str, since: int, look: Look) -> alt.Chart:
+    """A mark that nobody sees, so that the time axis begins with an instant (milliseconds UTC) at the latest."""
+    return alt.Chart(data([{field: since}])).mark_point(opacity=0).encode(x=time(field, look))
 
 
 def tooltip(*fields: str, **titled: str) -> list[alt.Tooltip]:

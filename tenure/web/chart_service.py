@@ -31,11 +31,12 @@ def load(story: ServiceStory, look: Look) -> Drawn:
     ]
     up = alt.Y("all:Q", title=None, axis=alt.Axis(format=NUMBER), scale=alt.Scale(domainMin=0))
     base = alt.Chart(data(rows)).encode(
-        x=time("from", look, within=_within(story)), x2="to", tooltip=tooltip("span", "requests", "failed", "refused")
+        x=time("from", look), x2="to", tooltip=tooltip("span", "requests", "failed", "refused")
     )
     failed = base.mark_rect(color=colours.critical).encode(y=up, y2="answered")
     answered = base.transform_calculate(zero="0").mark_rect(color=colours.accent, opacity=0.6)
-    return finished(alt.layer(answered.encode(y="answered:Q", y2="zero:Q"), failed), look, height=HEIGHT)
+    layers = [answered.encode(y="answered:Q", y2="zero:Q"), failed, *_reaching(story, "from", look)]
+    return finished(alt.layer(*layers), look, height=HEIGHT)
 
 
 def served(story: ServiceStory, look: Look) -> Drawn:
@@ -50,7 +51,7 @@ def served(story: ServiceStory, look: Look) -> Drawn:
     scale = alt.Scale(domain=["p50", "p99"], range=[colours.accent, colours.contrast])
     up = alt.Y("ms:Q", title=None, axis=alt.Axis(format=NUMBER, tickCount=4), scale=alt.Scale(type="log", nice=True))
     base = alt.Chart(data(rows)).encode(
-        x=time("mid", look, within=_within(story)), y=up, color=alt.Color("measure:N", legend=None, scale=scale)
+        x=time("mid", look), y=up, color=alt.Color("measure:N", legend=None, scale=scale)
     )
     layers = [
         base.mark_line(),
@@ -60,7 +61,7 @@ def served(story: ServiceStory, look: Look) -> Drawn:
     if promised and rows:
         rule = alt.Chart(data(promised)).mark_rule(color=colours.critical, strokeDash=[4, 3])
         layers.append(rule.encode(y="ms:Q"))
-    return finished(alt.layer(*layers), look, height=HEIGHT)
+    return finished(alt.layer(*layers, *_reaching(story, "mid", look)), look, height=HEIGHT)
 
 
 def budget(story: ServiceStory, look: Look) -> Drawn:
@@ -74,20 +75,17 @@ def budget(story: ServiceStory, look: Look) -> Drawn:
     scale = alt.Scale(domain=["availability", "latency"], range=[colours.accent, colours.contrast])
     up = alt.Y("left:Q", title=None, axis=alt.Axis(format=".0%", tickCount=5), scale=alt.Scale(domainMax=1, nice=True))
     base = alt.Chart(data(rows)).encode(
-        x=time("to", look, within=_within(story)), y=up, color=alt.Color("objective:N", legend=None, scale=scale)
+        x=time("to", look), y=up, color=alt.Color("objective:N", legend=None, scale=scale)
     )
     empty = alt.Chart(data([{"left": 0}])).mark_rule(color=colours.critical, strokeDash=[4, 3]).encode(y="left:Q")
     points = base.mark_point(filled=True, size=8, opacity=1).encode(tooltip=tooltip("objective", "span", told="left"))
-    return finished(alt.layer(empty, base.mark_line(), points), look, height=HEIGHT)
+    layers = [empty, base.mark_line(), points, *_reaching(story, "to", look)]
+    return finished(alt.layer(*layers), look, height=HEIGHT)
 
 
-def _within(story: ServiceStory) -> tuple[int, int] | None:
-    """From when to when the axes go: an hour at least, so that a first span does not fill a chart."""
-    points = story.points
-    if not points:
-        return None
-    until = points[-1].end_at
-    return min(points[0].start_at, until - HOUR_US) // 1000, until // 1000
+def _reaching(story: ServiceStory, field: str, look: Look) -> list[alt.Chart]:
+    """What makes an axis an hour long at least, so that a first span does not fill a chart."""
+    return [parts.reaching(field, (story.points[-1].end_at - HOUR_US) // 1000, look)] if story.points else []
 
 
 def _when(point: ServicePoint) -> parts.Row:

@@ -6,6 +6,7 @@ import hashlib
 import multiprocessing
 import os
 import signal
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import pytest
 
 from tenure.batch import results as results_module
 from tenure.batch import sources
+from tenure.batch.pipeline import Pipeline
 from tenure.batch.queries import Query
 from tenure.batch.results import Results
 from tenure.batch.scoring import Wanted
@@ -274,6 +276,34 @@ def test_a_server_that_is_away_is_waited_for_and_then_gone_on_with(scene: Scene)
     with pytest.raises(Unavailable, match="run the same command again"):
         batch.run(results, scene.path("cache"), restart=False, progress=lambda *_: None, say=lambda _: None)
     assert scene.score("in.parquet").went_on_from == 128
+
+
+def test_a_last_chunk_that_cannot_be_kept_is_not_left_out(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    pq.write_table(rows(200), scene.path("in.parquet"))
+    source, failed = open_files(scene.path("in.parquet")), threading.Event()
+    keep, chunks = Pipeline._keep, source.chunks
+
+    def fails(self: Pipeline, number: int, *answered: Any) -> Any:
+        with monkeypatch.context() as patch:
+            try:
+                if number == 3:
+                    patch.setattr(self._results, "note", full_disk)
+                return keep(self, number, *answered)
+            finally:
+                if number == 3:
+                    failed.set()
+
+    def ends_later(*asked: Any) -> Any:
+        yield from chunks(*asked)
+        assert failed.wait(30)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Pipeline, "_keep", fails)
+        patch.setattr(source, "chunks", ends_later)
+        with pytest.raises(Unavailable, match="No space left"):
+            scene.score(source)
+    assert scene.score("in.parquet").went_on_from == 192
+    assert len(read(scene.path("scored.parquet"))) == 200
 
 
 def test_a_batch_goes_on_with_the_version_that_it_began_with(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
