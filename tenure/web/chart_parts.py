@@ -45,7 +45,8 @@ def time(field: str, look: Look) -> alt.X:
 
 def reaching(field: str, since: int, look: Look) -> alt.Chart:
     """A mark that nobody sees, so that the time axis begins with an instant (milliseconds UTC) at the latest."""
-    return alt.Chart(data([{field: since}])).mark_point(opacity=0).encode(x=time(field, look))
+    made: alt.Chart = alt.Chart(data([{field: since}])).mark_point(opacity=0).encode(x=time(field, look))
+    return made
 
 
 def tooltip(*fields: str, **titled: str) -> list[alt.Tooltip]:
