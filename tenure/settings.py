@@ -71,7 +71,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     segment_seal_s: float = 10.0
     segment_max_mib: int = 64
     worker_tick_ms: int = 200
-    worker_niceness: Annotated[int, Meta(ge=0, le=19)] = 15
+    worker_niceness: Annotated[int, Meta(ge=0, le=19)] = 10
     job_lease_s: float = 30.0
     alert_channels: dict[str, str] = {}
     dropped_channels: str = ""

@@ -6,19 +6,18 @@ import asyncio
 import contextlib
 from typing import Annotated
 
-from litestar import Request, delete, get, post, put
-from litestar.datastructures import State
+from litestar import delete, get, post, put
 from litestar.params import Parameter
 from litestar.response import Stream
 
 from tenure.access import ENDPOINT
+from tenure.api.handling import Asked
 from tenure.errors import NotFound
 from tenure.monitor import batches
 from tenure.records.batches import BatchEnd, BatchInfo, BatchOrder, NewBatch, PartPlace
 from tenure.records.people import Permission, Principal
 from tenure.store.ground import Ground
 
-Asked = Request[object, object, State]
 PATH = "/api/v1/endpoints/{name:str}/batches"
 
 

@@ -6,10 +6,10 @@ import asyncio
 import tempfile
 from typing import BinaryIO, cast
 
-from litestar import Request, post
-from litestar.datastructures import State
+from litestar import post
 
 from tenure.access import ENDPOINT
+from tenure.api.handling import Asked
 from tenure.api.outcomes import HELD_BYTES, journal_of, spooled
 from tenure.build import model_versions
 from tenure.deploy import endpoints
@@ -22,8 +22,6 @@ from tenure.serving.journal import MIB
 from tenure.store import audit
 from tenure.store.database import Transaction
 from tenure.store.ground import Ground
-
-Asked = Request[object, object, State]
 
 
 @post(

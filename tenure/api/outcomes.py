@@ -8,10 +8,11 @@ import threading
 from collections.abc import Iterator
 from typing import Any, BinaryIO, cast
 
-from litestar import Request, post
+from litestar import post
 from litestar.datastructures import State
 
 from tenure.access import ENDPOINT
+from tenure.api.handling import Asked
 from tenure.deploy import endpoints
 from tenure.errors import InvalidInput, TooLarge
 from tenure.manage import tables
@@ -27,8 +28,6 @@ from tenure.store.ground import Ground
 JSON = "application/json"
 HELD_BYTES = 4 * MIB
 _opening = threading.Lock()
-
-Asked = Request[object, object, State]
 
 
 @post(

@@ -10,6 +10,7 @@ import hashlib
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tenure.batch import journal, sources
@@ -119,7 +120,7 @@ class Pipeline:
             says_all = self._scorer.score_says_all
             table = journal.table_of(self._order, scored.scored, scored.ids, score_says_all=says_all)
             for part in journal.parts_of(table, scored.scored.numbers, self._order.most_part_bytes):
-                self._sending.patiently(lambda part=part: self._sending.part(self._order, part))  # type: ignore[misc]
+                self._sending.patiently(partial(self._sending.part, self._order, part))
             with disk():
                 self._results.note(done)
         except BaseException:

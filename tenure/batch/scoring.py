@@ -106,9 +106,8 @@ class ChunkScorer:
         failed = [_among(alive, one, chunk.table.num_rows) for one in failed]
         left = ~np.logical_or.reduce([one.rows for one in failed])[alive]
         columns = {name: array.filter(_mask(left)) for name, array in columns.items()}
-        return chunk._replace(alive=alive[left], columns=columns, reasons=[*chunk.reasons, *failed]), outputs.filter(
-            _mask(left)
-        )
+        chunk = chunk._replace(alive=alive[left], columns=columns, reasons=[*chunk.reasons, *failed])
+        return chunk, outputs.filter(_mask(left))
 
     def finish(self, chunk: ChunkRead, outputs: pa.Array) -> ChunkScored:
         """Make of answers what is kept."""
