@@ -194,9 +194,9 @@ def _model_fetcher(settings: Settings) -> Any:
     return fetch
 
 
-WORKERS_GARBAGE = 100_000
-"""Objects that the worker makes between two looks for cycles. A mebibyte of journal becomes 40,000, none in a cycle: to
-look among them every 700 took four fifths of the time of reading them."""
+WORKERS_GARBAGE = 200_000
+"""Objects that the worker makes between two looks for cycles. A bite of the journal becomes 150,000, none in a cycle:
+to look among them every 700 took four fifths of the time of reading them."""
 
 
 def run_worker(settings: Settings) -> None:

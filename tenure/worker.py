@@ -6,6 +6,7 @@ one step on, has versions in service compiled, has people told of alerts, sends 
 what endpoints export, and signs a checkpoint of the audit log from time to time.
 Each step is safe to be killed in: what it had not committed it does again.
 Where nothing happens it only asks whether something was committed or journaled, and looks at all of it once a second.
+Under load, when something is journaled all the time, it takes that in; everything else waits for a commit of somebody.
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from tenure.records.base import Instant
 from tenure.store.ground import Ground
 
 log = logging.getLogger("tenure.worker")
+Step = Callable[[Ground, Instant], bool]
 QUIET_AFTER_S = 5.0
 QUIET_LOOK_S = 1.0
 
@@ -56,6 +58,27 @@ class Lull:
             self._moved_at = self._clock()
 
 
+class Look:
+    """Steps that are taken together, and the lull in which they are left out."""
+
+    def __init__(self, lull: Lull, steps: Sequence[Step]) -> None:
+        self._lull = lull
+        self._steps = steps
+
+    def when_due(self, ground: Ground) -> bool:
+        """Take every step if a look is due; whether one of them found something to do. One that fails is logged."""
+        if not self._lull.due():
+            return False
+        moved = False
+        for step in self._steps:
+            try:
+                moved = step(ground, ground.clock()) or moved
+            except Exception:
+                log.exception("the worker's step %s failed; it is tried again", step.__module__)
+        self._lull.looked(moved)
+        return moved
+
+
 def run(ground: Ground, stopping: threading.Event) -> None:
     """Look at what has arrived until told to stop. A failing step is logged and tried again at the next look."""
     from tenure.deploy import compiling
@@ -69,18 +92,13 @@ def run(ground: Ground, stopping: threading.Event) -> None:
     notifier, watcher, pace = NoticeSender(), burning.Watcher(), intake.Pace()
     teller, keeper, exporter = segments.Teller(), checkpoints.Keeper(), exports.Exporter()
 
-    lull = Lull(lambda: (ground.database.committed(), intake.journaled(ground)))
-
     def take_in(ground: Ground, now: Instant) -> bool:
         return intake.take_in(ground, now, exporter, pace)
 
-    while not stopping.is_set():
-        if not lull.due():
-            stopping.wait(ground.settings.worker_tick_ms / 1000)
-            continue
-        moved = False
-        for step in (
-            take_in,
+    inflow = Look(Lull(lambda: intake.journaled(ground)), [take_in])
+    others = Look(
+        Lull(ground.database.committed),  # so also when something was taken in
+        [
             watch.judge_due,
             watcher.look_due,
             loop.advance,
@@ -92,13 +110,11 @@ def run(ground: Ground, stopping: threading.Event) -> None:
             exporter.send_due,
             teller.tell_due,
             keeper.keep_due,
-        ):
-            try:
-                moved = step(ground, ground.clock()) or moved
-            except Exception:
-                log.exception("the worker's step %s failed; it is tried again", step.__module__)
-        lull.looked(moved)
-        if not moved:
+        ],
+    )
+    while not stopping.is_set():
+        moved = [look.when_due(ground) for look in (inflow, others)]
+        if not any(moved):
             stopping.wait(ground.settings.worker_tick_ms / 1000)
     runner.stop(ground, ground.clock())
     compiler.stop(ground, ground.clock())

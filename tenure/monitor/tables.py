@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
-from typing import Any
+from typing import Any, TypeGuard, TypeVar
 
 import msgspec
 import numpy as np
@@ -13,6 +13,9 @@ from tenure.records.base import SECOND_US, iso
 from tenure.records.batches import FEATURE_PREFIX
 from tenure.records.frames import Packed, PredictionFrame, RefusalFrame
 from tenure.store.lake import Table, timestamps
+
+T = TypeVar("T")
+_Held = list[Any] | Packed
 
 
 def of_predictions(frames: Sequence[PredictionFrame]) -> Table:
@@ -27,8 +30,8 @@ def of_predictions(frames: Sequence[PredictionFrame]) -> Table:
             table = table.append_column(name, column)
     if any(frame.looked_up for frame in frames):
         table = table.append_column("looked_up", pa.array(_looked_up(frames), pa.string()))
-    for name in dict.fromkeys(chain.from_iterable(frame.columns for frame in frames)):
-        column = _column(frames, name)
+    for name, held in _features(frames):
+        column = _column(held, frames)
         if column is not None:
             table = table.append_column(FEATURE_PREFIX + name, column)
     return table
@@ -131,24 +134,44 @@ def _references(frames: Iterable[PredictionFrame]) -> list[str | None]:
     return list(chain.from_iterable(frame.reference or unnamed * frame.rows for frame in frames))
 
 
-def _column(frames: Sequence[PredictionFrame], name: str) -> Any:
-    """A feature of all rows; when every frame has it packed, without taking it apart."""
+def _features(frames: Sequence[PredictionFrame]) -> Iterator[tuple[str, tuple[_Held | None, ...]]]:
+    """Each feature and what every frame holds of it; None where a frame has it not.
+
+    Frames mostly hold one row of many features, so that a look of Python's at each cell would be most of the intake.
+    """
+    absent: dict[str, _Held | None] = dict.fromkeys(chain.from_iterable(frame.columns for frame in frames))
+    names = list(absent)
+    of_frames = (frame.columns if list(frame.columns) == names else absent | frame.columns for frame in frames)
+    return zip(names, zip(*(columns.values() for columns in of_frames), strict=True), strict=True)
+
+
+def _column(held: Sequence[_Held | None], frames: Sequence[PredictionFrame]) -> Any:
+    """A feature of all rows; None when it is of no kind that a column can have."""
+    if _all_of(held, list):
+        return _feature(list(chain.from_iterable(held)))
+    if _all_of(held, Packed):
+        return _unpacked(held)
+    rows = zip(held, frames, strict=True)
+    return _feature(list(chain.from_iterable(_plain(one) if one else [None] * frame.rows for one, frame in rows)))
+
+
+def _unpacked(held: Sequence[Packed]) -> Any:
+    """A feature that every frame has packed, without taking it apart."""
     import pyarrow as pa
 
-    held = [frame.columns.get(name) for frame in frames]
-    packed = [one for one in held if isinstance(one, Packed)]
-    if len(packed) < len(held):
-        rows = zip(held, frames, strict=True)
-        return _feature(list(chain.from_iterable(_plain(one) if one else [None] * frame.rows for one, frame in rows)))
-    found = np.concatenate([np.frombuffer(one.values, np.dtype(one.dtype)) for one in packed])
+    found = np.concatenate([np.frombuffer(one.values, np.dtype(one.dtype)) for one in held])
     kind = _PACKED.get(found.dtype.kind)
     return None if kind is None else pa.array(found.astype(kind, copy=False), from_pandas=True)  # NaN is null
+
+
+def _all_of(held: Sequence[object], kind: type[T]) -> TypeGuard[Sequence[T]]:
+    return set(map(type, held)) == {kind}
 
 
 _PACKED = {"f": np.float64, "i": np.int64, "b": np.bool_}
 
 
-def _plain(held: list[Any] | Packed) -> list[Any]:
+def _plain(held: _Held) -> list[Any]:
     """Values as Python's own; NaN that was packed is None."""
     if not isinstance(held, Packed):
         return held
