@@ -29,6 +29,7 @@ NAMES = (
     "estimating",
     "comparing",
     "false_alarms",
+    "references",
     "auditing",
     "access",
     "gates",

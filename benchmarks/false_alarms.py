@@ -19,7 +19,7 @@ from scipy import special
 from benchmarks.experiments import Grid, show
 from tenure.records.profiles import CategoricalProfile, ColumnProfile, NumericProfile
 from tenure.sdk import profiles
-from tenure.stats import bin_laws, distances, drift_bins, drift_table
+from tenure.stats import bin_laws, distances, drift_bins, drift_table, gaps
 from tenure.stats.histograms import NumericCounts, quantile_edges, vocabulary
 from tenure.stats.multiplicity import benjamini_hochberg
 
@@ -103,6 +103,8 @@ ROWS: dict[str, Draw] = {
     "tied, Poisson(8)": lambda rng, n: rng.poisson(8, n).astype(np.float64),
     "tied, 5 values": lambda rng, n: rng.integers(0, 5, n).astype(np.float64),
     "half zeros": lambda rng, n: rng.exponential(size=n) * (rng.random(n) < 0.5),
+    "nine in ten zeros": lambda rng, n: rng.exponential(size=n) * (rng.random(n) < 0.1),
+    "zero or one, 1 in 10": lambda rng, n: (rng.random(n) < 0.1).astype(np.float64),
     "5 % missing": lambda rng, n: np.where(rng.random(n) < 0.05, np.nan, rng.normal(size=n)),
     "categorical, 50 levels (Zipf)": zipf,
     "categorical, 2 levels": lambda rng, n: np.where(rng.random(n) < 0.3, "yes", "no"),
@@ -123,13 +125,14 @@ def rank_alarms(expected: Array, observed: Array) -> dict[str, bool]:
     """The same as p ≤ 5 % of `rank_statistics`, without computing p-values that cannot be.
 
     A sum of squares below 2.3 times its mean has p > 5 % whatever the ties (its least 5 % point is 2.49 times it, that
-    of Anderson–Darling without ties); a greatest gap with a bound above 0.3 has (a single edge has 0.29 at 5 %).
+    of Anderson–Darling without ties); so has a greatest gap that the widest edge alone would exceed that often.
     """
-    seen = bin_laws.gaps_of(expected, observed)
+    seen = gaps.gaps_of(expected, observed)
     if seen is None:
         return dict.fromkeys(drift_table.ON_RANKS, False)
     gap = float(np.max(np.abs(seen.gaps))) * math.sqrt(seen.size)
-    found = {"ks": special.kolmogorov(gap) <= 0.3 and bin_laws.greatest_gap_sf(gap, seen.at) <= LEVEL}
+    widest = math.sqrt(float(np.max(seen.at * (1 - seen.at))))
+    found = {"ks": special.erfc(gap / widest / math.sqrt(2)) <= LEVEL and gaps.greatest_gap_sf(gap, seen.at) <= LEVEL}
     weights = (seen.weights, seen.tilted)
     for name, value, weight in zip(drift_table.ON_RANKS[1:], seen.squares(), weights, strict=True):
         mean = float(np.sum(weight * seen.at * (1 - seen.at)))

@@ -25,16 +25,15 @@ from typing import NamedTuple
 
 import httpx
 import uvloop
-from rich.console import Console
-from rich.table import Table
 
+from benchmarks.experiments import Grid, show
 from benchmarks.scoring import cpu_s, load, request_body
 from benchmarks.starting import get, quiet_port, wait
 from benchmarks.startup import family
 from tenure.records.base import DAY_US
 from tenure.sdk.client import Client
 
-CONNECTIONS, SECONDS, ROUNDS, TARGET = 32, 10.0, 3, 0.05
+CONNECTIONS, SECONDS, ROUNDS, TARGET = 32, 10.0, 7, 0.05
 PATH = "/endpoints/forest/invocations"
 MODEL = """
 import sys, logging, mlflow, numpy as np, pandas as pd, tenure
@@ -69,10 +68,40 @@ class Round(NamedTuple):
     worker_us: float
 
 
+class Found(NamedTuple):
+    """Rounds with a worker and without one, each beside the other of its place; rows of a window, and the processor
+    seconds of judging it."""
+
+    watched: list[Round]
+    alone: list[Round]
+    rows: int
+    judging_s: float
+
+    @property
+    def ratios(self) -> list[float]:
+        pairs = zip(self.watched, self.alone, strict=True)
+        return [watched.per_second / alone.per_second for watched, alone in pairs]
+
+    @property
+    def lost(self) -> float:
+        """The share of the answers that a worker costs; below 0 where there were more with one."""
+        return 1 - statistics.median(self.ratios)
+
+
 def main() -> None:
     asked = argparse.ArgumentParser(prog="benchmarks.watching")
     asked.add_argument("--rounds", type=int, default=ROUNDS)
-    rounds = asked.parse_args().rounds
+    found = watched_and_not(asked.parse_args().rounds)
+    show(grid_of(found))
+    if found.lost > TARGET:
+        sys.exit(f"with its worker the server answers {found.lost:.1%} less; at most {TARGET:.0%} it should be")
+
+
+def grids() -> Iterator[Grid]:
+    yield grid_of(watched_and_not(ROUNDS))
+
+
+def watched_and_not(rounds: int) -> Found:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         prepare(folder)
@@ -82,10 +111,7 @@ def main() -> None:
             with serving(folder, watched=watched) as (port, server):
                 found[watched].append(measured(port, server.pid))
         with serving(folder, watched=True) as (port, server):
-            rows, judging_s = judged(port, server.pid)
-    lost = show(found, rows, judging_s)
-    if lost > TARGET:
-        sys.exit(f"with its worker the server answers {lost:.1%} less; at most {TARGET:.0%} it should be")
+            return Found(found[True], found[False], *judged(port, server.pid))
 
 
 def prepare(folder: Path) -> None:
@@ -169,26 +195,23 @@ def judged(port: int, server: int) -> tuple[int, float]:
     return rows, used(server)["worker"] - before
 
 
-def show(found: dict[bool, list[Round]], rows: int, judging_s: float) -> float:
-    """Print the figures; which share of the answers is lost."""
-    rates = {watched: statistics.median(one.per_second for one in rounds) for watched, rounds in found.items()}
-    pairs = zip(found[True], found[False], strict=True)
-    ratios = sorted(watched.per_second / alone.per_second for watched, alone in pairs)
-    lost = 1 - statistics.median(ratios)
-    gateway = statistics.median(one.gateway_us for one in found[True])
-    worker = statistics.median(one.worker_us for one in found[True])
-    table = Table("what", "measured", title=f"Monitoring beside scoring, {len(found[True])} rounds each")
-    table.add_row("answers a second, without a worker", f"{rates[False]:,.0f}")
-    table.add_row("with one", f"{rates[True]:,.0f}")
-    table.add_row("the median pair of turns", f"{-lost:+.1%} (to reach: {-TARGET:+.0%})")
-    table.add_row("half of the pairs lie in", " … ".join(f"{one - 1:+.1%}" for one in quarters(ratios)))
-    table.add_row("processor time of the gateway, an answer", f"{gateway:.0f} µs")
-    table.add_row("of the worker, until all is taken in", f"{worker:.1f} µs ({worker / gateway:.0%} of it)")
-    table.add_row(
-        f"judging a window of {rows:,} rows", f"{judging_s:.2f} s, {judging_s / max(rows, 1) * 1e6:.1f} µs a row"
+def grid_of(found: Found) -> Grid:
+    gateway = statistics.median(one.gateway_us for one in found.watched)
+    worker = statistics.median(one.worker_us for one in found.watched)
+    each = found.judging_s / max(found.rows, 1) * 1e6
+    return Grid(
+        f"{len(found.watched)} rounds each, {CONNECTIONS} connections",
+        ("what", "measured"),
+        [
+            ("answers a second, without a worker", f"{statistics.median(one.per_second for one in found.alone):,.0f}"),
+            ("with one", f"{statistics.median(one.per_second for one in found.watched):,.0f}"),
+            ("median ratio of two turns beside each other", f"{-found.lost:+.1%}"),
+            ("half of the ratios lie in", " … ".join(f"{one - 1:+.1%}" for one in quarters(found.ratios))),
+            ("processor time of the gateway, an answer", f"{gateway:.0f} µs"),
+            ("of the worker, until all is taken in", f"{worker:.1f} µs ({worker / gateway:.0%} of it)"),
+            (f"judging a window of {found.rows:,} rows", f"{found.judging_s:.2f} s, {each:.1f} µs a row"),
+        ],
     )
-    Console().print(table)
-    return lost
 
 
 def quarters(ratios: list[float]) -> tuple[float, float]:

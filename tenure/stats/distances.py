@@ -14,6 +14,7 @@ import numpy.typing as npt
 from scipy import special
 
 from tenure.stats.columns import Numbers
+from tenure.stats.gaps import gaps_of, greatest_gap_sf
 
 LEAST_ROWS = 100
 """Rows that each sample needs for the sampling law of the PSI to hold."""
@@ -176,21 +177,21 @@ def jensen_shannon(expected: npt.ArrayLike, observed: npt.ArrayLike) -> float:
 def ks(expected: npt.ArrayLike, observed: npt.ArrayLike) -> BinTest:
     """Kolmogorov–Smirnov: the greatest difference of the two cumulative shares, over ordered bins.
 
-    On bins it is at most the one on raw values, so the (asymptotic) p-value errs to the safe side. `effect` is the
-    statistic itself, 0–1.
+    On bins it is at most the one on raw values. The p-value is that of a Brownian bridge at the edges of these bins
+    (`gaps.greatest_gap_sf`), right for ties and few values too, as samples grow. `effect` is the statistic itself, 0–1.
 
-    Source: Kolmogorov (1933), Smirnov (1948).
+    Source: Kolmogorov (1933), Smirnov (1948); Conover (1972) for what ties do.
 
     >>> ks([10, 0], [0, 10]).statistic
     1.0
     """
     p, q = _counts(expected, observed)
     n, m = int(p.sum()), int(q.sum())
-    if not n or not m:
+    seen = gaps_of(p, q)
+    if seen is None:
         return BinTest(0.0, 1.0, 0.0, 0, n, m)
-    distance = float(np.max(np.abs(np.cumsum(p) / n - np.cumsum(q) / m)))
-    p_value = float(special.kolmogorov(distance * math.sqrt(n * m / (n + m))))
-    return BinTest(distance, p_value, distance, 0, n, m)
+    distance = float(np.max(np.abs(seen.gaps)))
+    return BinTest(distance, greatest_gap_sf(distance * math.sqrt(seen.size), seen.at), distance, 0, n, m)
 
 
 def chi_squared(expected: npt.ArrayLike, observed: npt.ArrayLike) -> BinTest:
