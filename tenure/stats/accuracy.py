@@ -94,7 +94,7 @@ def roc_auc_of_counts(positives: npt.ArrayLike, negatives: npt.ArrayLike, confid
         return _separated(area, min(n_positive, n_negative), confidence)
     variance = float(np.sum(p * (below - area) ** 2)) / (n_positive - 1) / n_positive
     variance += float(np.sum(q * (above - area) ** 2)) / (n_negative - 1) / n_negative
-    return Interval3(area, *_on_logit_scale(area, variance, z), variance)
+    return Interval3(area, *on_logit_scale(area, variance, z), variance)
 
 
 def roc_auc_within(y: Values, score: Values, stratum: Values, confidence: float = 0.95) -> Interval3:
@@ -131,10 +131,11 @@ def roc_auc_within(y: Values, score: Values, stratum: Values, confidence: float 
     if None in variances or not 0 < area < 1:
         return Interval3(area, 0.0, 1.0, None)
     variance = float(sum(weight**2 * (one or 0.0) for weight, one in zip(weights, variances, strict=True)))
-    return Interval3(area, *_on_logit_scale(area, variance, z_of(confidence)), variance)
+    return Interval3(area, *on_logit_scale(area, variance, z_of(confidence)), variance)
 
 
-def _on_logit_scale(area: float, variance: float, z: float) -> tuple[float, float]:
+def on_logit_scale(area: float, variance: float, z: float) -> tuple[float, float]:
+    """An area's bounds `z` standard deviations away on the scale of its logit, so within 0–1; it is neither 0 nor 1."""
     reach = z * math.sqrt(variance) / (area * (1 - area))
     middle = math.log(area / (1 - area))
     return float(special.expit(middle - reach)), float(special.expit(middle + reach))

@@ -47,7 +47,7 @@ def test_where_nothing_is_weak_hardly_anything_is_told() -> None:
     for seed in range(200):
         rng, columns = table(2_000, seed + 1_000)
         told += bool(weakness.weakest(rng.exponential(1.0, 2_000), columns, keys(seed, 2_000)))
-    assert told <= 18  # 5 % of 200 is 10
+    assert told <= 10
 
 
 @pytest.mark.slow
@@ -106,4 +106,4 @@ def test_of_a_few_tables_without_a_weakness_hardly_one_tells_of_one() -> None:
     for seed in range(20):
         rng, columns = table(1_000, seed + 5_000)
         told += bool(weakness.weakest(rng.exponential(1.0, 1_000), columns, keys(seed, 1_000)))
-    assert told <= 3
+    assert told <= 1
