@@ -33,7 +33,7 @@ from benchmarks.startup import family
 from tenure.records.base import DAY_US
 from tenure.sdk.client import Client
 
-CONNECTIONS, SECONDS, ROUNDS, TARGET = 32, 10.0, 7, 0.05
+CONNECTIONS, SECONDS, ROUNDS, TARGET = 32, 10.0, 9, 0.05
 PATH = "/endpoints/forest/invocations"
 MODEL = """
 import sys, logging, mlflow, numpy as np, pandas as pd, tenure
