@@ -252,7 +252,6 @@ class Together(NamedTuple):
     n: int
     m: int
     name: str
-    trials: int
     at_5: float
     at_1: float
 
@@ -276,7 +275,7 @@ def together(columns: str, n: int, m: int, name: str, trials: int) -> Together:
     draw = TABLES[columns]
     found = [TESTS[name](draw(rng, n), draw(rng, m), rng) for _ in range(trials)]
     p_values = np.array([one.p_value for one in found if one])
-    return Together(columns, n, m, name, trials, float(np.mean(p_values <= 0.05)), float(np.mean(p_values <= 0.01)))
+    return Together(columns, n, m, name, float(np.mean(p_values <= 0.05)), float(np.mean(p_values <= 0.01)))
 
 
 def _percent(share: float | None) -> str:

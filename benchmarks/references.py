@@ -123,7 +123,7 @@ def _values(rng: np.random.Generator) -> Drawn:
     yield Pair("Cramér–von Mises", "scipy cramervonmises_2samp", found.cramer_von_mises, told)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # scipy cuts its p-value, which is not looked at here
-        told = 1 + scipy.stats.anderson_ksamp([a, b], variant="right").statistic * _scholz_stephens(n, m)
+        told = 1 + scipy.stats.anderson_ksamp([a, b], variant="right").statistic * scholz_stephens(n, m)
     yield Pair("Anderson–Darling", "scipy anderson_ksamp, not standardised", found.anderson_darling, told)
     a, b = rng.poisson(3, n) * 1.0, rng.poisson(rng.uniform(2.5, 3.5), m) * 1.0
     points = sorted({*a.tolist(), *b.tolist()})
@@ -138,7 +138,7 @@ def _each_in_its_bin(a: Numbers, b: Numbers) -> list[Numbers]:
     return [np.isin(values, side).astype(float) for side in (a, b)]
 
 
-def _scholz_stephens(n: int, m: int) -> float:
+def scholz_stephens(n: int, m: int) -> float:
     """The standard deviation by which Scholz & Stephens (1987) divide two samples' statistic: their equation (4)."""
     total = n + m
     sizes, h = 1 / n + 1 / m, float(np.sum(1 / np.arange(1, total)))
@@ -233,10 +233,12 @@ def _classes(rng: np.random.Generator) -> Drawn:
     chances = raw / raw.sum(axis=1, keepdims=True)
     said = chances.argmax(axis=1)
     kept = multiclass.of_rows(y, said, classes, np.arange(len(y)))
-    for share in ("precision", "recall", "f1"):
-        for average in ("macro", "weighted"):
+    shares: tuple[multiclass.Share, ...] = ("precision", "recall", "f1")
+    averages: tuple[multiclass.Average, ...] = ("macro", "weighted")
+    for share in shares:
+        for average in averages:
             told = getattr(metrics, f"{share}_score")(y, said, average=average, zero_division=0)
-            found = multiclass.averaged(kept, share, average).value  # type: ignore[arg-type]  # of a loop over both
+            found = multiclass.averaged(kept, share, average).value
             yield _scored(f"{average} {share} of classes", f"{share}_score", found, told)
     auc = multiclass.one_against_rest_auc(y, chances).value
     yield _scored(

@@ -94,7 +94,7 @@ def roc_auc_of_counts(positives: npt.ArrayLike, negatives: npt.ArrayLike, confid
         return _separated(area, min(n_positive, n_negative), confidence)
     variance = float(np.sum(p * (below - area) ** 2)) / (n_positive - 1) / n_positive
     variance += float(np.sum(q * (above - area) ** 2)) / (n_negative - 1) / n_negative
-    return Interval3(area, *on_logit_scale(area, variance, z), variance)
+    return Interval3(area, *_on_logit_scale(area, variance, z), variance)
 
 
 def roc_auc_within(y: Values, score: Values, stratum: Values, confidence: float = 0.95) -> Interval3:
@@ -119,23 +119,25 @@ def roc_auc_within(y: Values, score: Values, stratum: Values, confidence: float 
     for one in np.unique(strata):
         mine = strata == one
         truth, _ = _judged(outcomes[mine], scores[mine])
-        pairs = float(np.count_nonzero(truth)) * float(np.count_nonzero(~truth))
-        if pairs:
-            parts.append((pairs, roc_auc_interval(outcomes[mine], scores[mine], confidence)))
+        compared = float(np.count_nonzero(truth)) * float(np.count_nonzero(~truth))
+        if compared:
+            parts.append((compared, roc_auc_interval(outcomes[mine], scores[mine], confidence)))
     if len(parts) < 2:
         return parts[0][1] if parts else UNKNOWN
-    weights = np.array([pairs for pairs, _ in parts])
-    weights /= weights.sum()
-    area = float(sum(weight * (auc.value or 0.0) for weight, (_, auc) in zip(weights, parts, strict=True)))
+    pairs = np.array([count for count, _ in parts])
+    area = float(np.sum(pairs * [auc.value or 0.0 for _, auc in parts]) / pairs.sum())  # exactly 1 where every one is
+    weights = pairs / pairs.sum()
     variances = [auc.variance for _, auc in parts]
     if None in variances or not 0 < area < 1:
         return Interval3(area, 0.0, 1.0, None)
     variance = float(sum(weight**2 * (one or 0.0) for weight, one in zip(weights, variances, strict=True)))
-    return Interval3(area, *on_logit_scale(area, variance, z_of(confidence)), variance)
+    if any(auc.value in (0.0, 1.0) for _, auc in parts):  # whose variance is a width; on a logit's scale it is endless
+        reach = z_of(confidence) * math.sqrt(variance)
+        return Interval3(area, max(area - reach, 0.0), min(area + reach, 1.0), variance)
+    return Interval3(area, *_on_logit_scale(area, variance, z_of(confidence)), variance)
 
 
-def on_logit_scale(area: float, variance: float, z: float) -> tuple[float, float]:
-    """An area's bounds `z` standard deviations away on the scale of its logit, so within 0–1; it is neither 0 nor 1."""
+def _on_logit_scale(area: float, variance: float, z: float) -> tuple[float, float]:
     reach = z * math.sqrt(variance) / (area * (1 - area))
     middle = math.log(area / (1 - area))
     return float(special.expit(middle - reach)), float(special.expit(middle + reach))

@@ -217,3 +217,21 @@ def test_the_interval_within_strata_covers_at_its_level():
         assert found.high is not None
         covered += found.low <= 0.76025 <= found.high
     assert 0.92 <= covered / 400 <= 0.98
+
+
+@given(st.lists(st.integers(60, 400), min_size=2, max_size=7))
+def test_what_every_stratum_separates_is_separated_exactly(sizes):
+    """A share that is rounded below 1 would have an interval of all of 0–1."""
+    stratum = np.repeat(np.arange(len(sizes)), sizes)
+    y = np.arange(len(stratum)) % 3 == 0
+    assert accuracy.roc_auc_within(y.astype(float), y.astype(float), stratum).value == 1.0
+
+
+def test_a_single_pair_that_is_out_of_order_does_not_tear_the_interval_apart():
+    stratum = np.repeat(np.arange(5), 160)
+    y = np.tile([0.0, 1.0], 400)
+    score = y + np.linspace(0, 0.1, 800)
+    score[0], score[1] = 1.05, 0.95  # of the first stratum
+    found = accuracy.roc_auc_within(y, score, stratum)
+    assert 0.99 < found.value < 1
+    assert 0.95 < found.low < found.value < found.high <= 1

@@ -10,6 +10,7 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.references import scholz_stephens
 from tenure.stats import bin_laws
 
 COUNTS = st.integers(1, 60).flatmap(
@@ -33,20 +34,8 @@ def test_without_ties_the_statistics_are_scipys():
     assert found.cramer_von_mises == pytest.approx(scipy.stats.cramervonmises_2samp(a, b).statistic, rel=1e-9)
     a, b = rng.normal(size=300), rng.normal(0.1, 1, size=450)
     found = bin_laws.rank_statistics(*each_in_its_bin(a, b))
-    scholz_stephens = 1 + scipy.stats.anderson_ksamp([a, b], variant="right").statistic * _deviation(300, 450)
-    assert found.anderson_darling == pytest.approx(scholz_stephens, rel=1e-9)
-
-
-def _deviation(*sizes: int) -> float:
-    """The standard deviation by which Scholz & Stephens divide; written out here from their equation (4)."""
-    k, n = len(sizes), sum(sizes)
-    big_h, h = sum(1 / size for size in sizes), sum(1 / i for i in range(1, n))
-    g = sum(1 / ((n - i) * j) for i in range(1, n - 1) for j in range(i + 1, n))
-    a = (4 * g - 6) * (k - 1) + (10 - 6 * g) * big_h
-    b = (2 * g - 4) * k**2 + 8 * h * k + (2 * g - 14 * h - 4) * big_h - 8 * h + 4 * g - 6
-    c = (6 * h + 2 * g - 2) * k**2 + (4 * h - 4 * g + 6) * k + (2 * h - 6) * big_h + 4 * h
-    d = (2 * h + 6) * k**2 - 4 * h * k
-    return math.sqrt((a * n**3 + b * n**2 + c * n + d) / ((n - 1) * (n - 2) * (n - 3)))
+    told = 1 + scipy.stats.anderson_ksamp([a, b], variant="right").statistic * scholz_stephens(300, 450)
+    assert found.anderson_darling == pytest.approx(told, rel=1e-9)
 
 
 def test_p_values_of_many_bins_are_those_of_continuous_values():
